@@ -1,0 +1,37 @@
+/** Why something was refused or failed; http/error-handler.ts turns each into a status. */
+export type ErrorCode =
+  | 'AUTHORIZATION_MALFORMED'
+  | 'BODY_INCOMPLETE'
+  | 'EXPECTATION_UNKNOWN'
+  | 'KEY_INVALID'
+  | 'KEY_TAKEN'
+  | 'LENGTH_MISSING'
+  | 'METHOD_UNKNOWN'
+  | 'NOT_FOUND'
+  | 'PRECONDITION_FAILED'
+  | 'RANGE_UNSATISFIABLE'
+  | 'SIZE_REFUSED'
+  | 'STORE_BUSY'
+  | 'STORE_FAILED'
+  | 'STORE_FULL'
+  | 'STORE_UNUSABLE'
+  | 'TOKEN_MISSING'
+  | 'TOKEN_REFUSED'
+  | 'UPLOAD_EXPIRED';
+
+/** A refusal or failure; `message` is one line for the operator's log and never holds a token or a secret. */
+export class FilerError extends Error {
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'FilerError';
+    this.code = code;
+  }
+}
+
+/** The system's error code of a failed call, such as `ENOENT`, or `undefined` for any other value. */
+export function systemErrorCode(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !('code' in error)) return undefined;
+  return typeof error.code === 'string' ? error.code : undefined;
+}

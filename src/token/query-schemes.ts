@@ -1,0 +1,53 @@
+/*
+ * The token schemes of the query: one HMAC-SHA256 in hex over what was signed.
+ *   ?v=             Prosody mod_http_upload_external (default), ejabberd:    path SP size
+ *   ?v2= ?token=    the same module as "v2"; Metronome:                      path NUL size NUL type
+ * The path is the upload key in UTF-8, the size is decimal, the type is verbatim.
+ */
+import { servableType, typeOfName, unknownType } from '../upload/content-type.js';
+import { uploaderOfKey } from '../upload/upload-key.js';
+import { isSignedByAny } from './hmac.js';
+import type { AnnouncedUpload, Grant, TokenSettings } from './token.js';
+
+/** One way to put a token into a PUT's query. */
+export interface QueryScheme {
+  readonly name: string;
+  readonly parameter: string;
+  /** What the digest allows, or `undefined` where it does not sign this upload. */
+  verify(digest: string, upload: AnnouncedUpload, settings: TokenSettings): Grant | undefined;
+}
+
+function grant(upload: AnnouncedUpload, contentType: string): Grant {
+  return { contentType, uploader: uploaderOfKey(upload.key) };
+}
+
+function verifyUntyped(digest: string, upload: AnnouncedUpload, settings: TokenSettings): Grant | undefined {
+  const message = Buffer.from(`${upload.key} ${upload.size}`);
+  if (!isSignedByAny(settings.secrets, message, digest)) return undefined;
+  const announced = servableType(upload.contentType);
+  return grant(upload, announced === unknownType ? typeOfName(upload.key) : announced);
+}
+
+/** Types that a slot may have been signed for, given what real clients send on the PUT instead (`omemo`: old Dino). */
+function candidateTypes(upload: AnnouncedUpload): Set<string> {
+  const [withoutParameters = ''] = upload.contentType.split(';');
+  return new Set([upload.contentType, withoutParameters.trimEnd(), unknownType, typeOfName(upload.key), 'omemo']);
+}
+
+function verifyTyped(digest: string, upload: AnnouncedUpload, settings: TokenSettings): Grant | undefined {
+  const candidates = settings.strictContentType ? [upload.contentType] : candidateTypes(upload);
+  const head = Buffer.from(`${upload.key}\0${upload.size}\0`);
+  let signedType: string | undefined;
+  for (const type of candidates) {
+    const message = Buffer.concat([head, Buffer.from(type, 'latin1')]);
+    if (isSignedByAny(settings.secrets, message, digest)) signedType = type;
+  }
+  return signedType === undefined ? undefined : grant(upload, signedType);
+}
+
+/** Every query scheme, the one that counts first when several stand in one URL. */
+export const querySchemes: readonly QueryScheme[] = [
+  { name: 'v2', parameter: 'v2', verify: verifyTyped },
+  { name: 'token', parameter: 'token', verify: verifyTyped },
+  { name: 'v1', parameter: 'v', verify: verifyUntyped },
+];

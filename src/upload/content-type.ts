@@ -1,0 +1,31 @@
+import mime from 'mime-types';
+
+/** What is said of bytes about which nothing is known (RFC 2046 §4.5.1). */
+export const unknownType = 'application/octet-stream';
+
+const token = "[!#$%&'*+.^_`|~0-9A-Za-z-]+";
+const quotedString = String.raw`"(?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\[\x20-\x7e])*"`;
+const parameter = `${token}=(?:${token}|${quotedString})`;
+/** `media-type` of RFC 9110 §8.3.1, in ASCII: a comma outside of quotes would let a browser take a second type. */
+const mediaType = new RegExp(`^(${token}/${token})(?: *;(?: *${parameter})?)*$`);
+
+function essenceOf(value: string): string | undefined {
+  return mediaType.exec(value)?.[1]?.toLowerCase();
+}
+
+/** The media type that a file name's extension stands for, `application/octet-stream` where it stands for none. */
+export function typeOfName(name: string): string {
+  return mime.lookup(name) || unknownType;
+}
+
+/** The value itself where the whole of it is one media type, else `application/octet-stream`: safe as a header. */
+export function servableType(value: string): string {
+  return mediaType.test(value) ? value : unknownType;
+}
+
+/** Whether a browser may show the type in place: images, audio, video and plain text, never XML (SVG runs scripts). */
+export function mayShowInline(value: string): boolean {
+  const essence = essenceOf(value);
+  if (essence === undefined || essence.endsWith('+xml')) return false;
+  return essence === 'text/plain' || /^(image|video|audio)\//.test(essence);
+}

@@ -1,0 +1,78 @@
+/*
+ * An upload key is the upload's path below the base URL: percent-decoded UTF-8 segments joined by "/".
+ * The raw path is split before anything is decoded, and what does not decode to a plain file name is
+ * refused, never repaired: no "." or "..", no encoded "/", no control character, nothing over 255 bytes.
+ */
+import { FilerError } from '../errors.js';
+
+declare const brand: unique symbol;
+
+/** A path below storeDir that is safe to join to it, e.g. `<uuid>/photo.jpg`. */
+export type UploadKey = string & { readonly [brand]: true };
+
+/** The folder in storeDir for what is not an upload; no key begins with it. */
+export const reservedFolder = '.prosody-filer';
+
+const maxSegmentBytes = 255;
+const controlCharacter = /\p{Cc}/u;
+
+function decodeSegment(raw: string): string {
+  try {
+    return decodeURIComponent(raw);
+  } catch (cause) {
+    throw new FilerError('KEY_INVALID', 'the path is not percent-encoded UTF-8', { cause });
+  }
+}
+
+function requireFileName(segment: string): void {
+  const fault =
+    segment === ''
+      ? 'an empty segment'
+      : segment === '.' || segment === '..'
+        ? `the segment "${segment}"`
+        : segment.includes('/')
+          ? 'an encoded slash'
+          : controlCharacter.test(segment)
+            ? 'a control character'
+            : Buffer.byteLength(segment) > maxSegmentBytes
+              ? `a segment over ${maxSegmentBytes} bytes`
+              : undefined;
+  if (fault !== undefined) throw new FilerError('KEY_INVALID', `the path holds ${fault}`);
+}
+
+function refuseOutside(segments: readonly string[], baseSegments: readonly string[]): never {
+  const base = `/${baseSegments.join('/')}/`;
+  const glued = baseSegments.at(-1) ?? '';
+  const isGlued = glued !== '' && segments[baseSegments.length - 1]?.startsWith(glued) === true;
+  const hint =
+    isGlued && segments.length >= baseSegments.length
+      ? '; does the base URL of the XMPP server lack its trailing slash?'
+      : '';
+  throw new FilerError('NOT_FOUND', `the path is not below ${base}${hint}`);
+}
+
+/**
+ * The key that a request's raw path (percent-encoded, without query) names below the base URL's decoded segments.
+ * Throws `NOT_FOUND` for a path outside of the base or the base itself, `KEY_INVALID` for what no upload may be called.
+ */
+export function parseUploadKey(rawPath: string, baseSegments: readonly string[]): UploadKey {
+  const segments = rawPath.split('/').slice(1).map(decodeSegment);
+  const isBelowBase = baseSegments.every((segment, index) => segments[index] === segment);
+  const keySegments = segments.slice(baseSegments.length);
+  if (!isBelowBase || keySegments.length === 0) refuseOutside(segments, baseSegments);
+  if (keySegments.length === 1 && keySegments[0] === '') {
+    throw new FilerError('NOT_FOUND', 'the path names no upload');
+  }
+  keySegments.forEach(requireFileName);
+  if (keySegments[0]?.toLowerCase() === reservedFolder) {
+    throw new FilerError('NOT_FOUND', `the path is in the reserved folder ${reservedFolder}`);
+  }
+  return keySegments.join('/') as UploadKey;
+}
+
+const ejabberdKey = /^([0-9a-f]{40})\/[^/]+\/[^/]+$/;
+
+/** The stable uploader hash with which ejabberd begins its three-segment paths, or `undefined` for any other key. */
+export function uploaderOfKey(key: UploadKey): string | undefined {
+  return ejabberdKey.exec(key)?.[1];
+}

@@ -1,0 +1,35 @@
+import { createHmac } from 'node:crypto';
+
+/** The secret of protocols' vectors and of every test server. */
+export const secret = 'mysecret';
+
+/** HMAC-SHA256 in hex of parts joined by a separator: written apart from src/, so that it can contradict it. */
+function signParts(parts: readonly (string | number)[], separator: string, key = secret): string {
+  return createHmac('sha256', key).update(parts.join(separator), 'utf8').digest('hex');
+}
+
+/** Prosody's and ejabberd's `?v=` token. */
+export function v1Token(path: string, size: number, key?: string): string {
+  return signParts([path, size], ' ', key);
+}
+
+/** Prosody's `?v2=` and Metronome's `?token=` token. */
+export function v2Token(path: string, size: number, type: string, key?: string): string {
+  return signParts([path, size, type], '\0', key);
+}
+
+/** Metronome's token for a DELETE. */
+export function deleteToken(path: string, deleteSecret: string): string {
+  return signParts([path, deleteSecret], '\0');
+}
+
+function base64url(value: object): string {
+  return Buffer.from(JSON.stringify(value)).toString('base64url');
+}
+
+/** The Authorization header of mod_http_file_share with these claims. */
+export function bearer(claims: object, { alg = 'HS256', key = secret } = {}): string {
+  const signed = `${base64url({ alg, typ: 'JWT' })}.${base64url(claims)}`;
+  const signature = createHmac('sha256', key).update(signed).digest('base64url');
+  return `Bearer ${signed}.${signature}`;
+}

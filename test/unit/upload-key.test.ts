@@ -1,0 +1,80 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { parseUploadKey, type UploadKey, uploaderOfKey } from '../../src/upload/upload-key.js';
+
+const base = ['upload'];
+
+describe('parseUploadKey', () => {
+  const accepted: [string, string][] = [
+    ['/upload/abc/photo.jpg', 'abc/photo.jpg'],
+    ['/upload/abc/tr%c3%a8s%20cool.jpg', 'abc/très cool.jpg'],
+    ['/upload/abc/tr%C3%A8s%20cool.jpg', 'abc/très cool.jpg'],
+    ['/upload/abc/a%2bb%20%26%20c%252F%23%3f%3b.txt', 'abc/a+b & c%2F#?;.txt'],
+    ['/upload/abc/a+b.txt', 'abc/a+b.txt'],
+    ['/upload/s%20lot/f', 's lot/f'],
+    ['/upload/abc/...', 'abc/...'],
+    ['/upload/abc/.hidden', 'abc/.hidden'],
+    ['/upload/abc/.prosody-filer', 'abc/.prosody-filer'],
+    [`/upload/abc/${'%e2%82%ac'.repeat(85)}`, `abc/${'€'.repeat(85)}`],
+  ];
+  for (const [path, key] of accepted) {
+    it(`takes ${path.slice(0, 60)}`, () => assert.equal(parseUploadKey(path, base), key));
+  }
+
+  const invalid = {
+    'a dot segment': '/upload/abc/..',
+    'an encoded dot segment': '/upload/abc/%2e%2E',
+    'a dot segment in the middle': '/upload/../upload/abc/f',
+    'a single dot': '/upload/abc/.',
+    'an encoded slash': '/upload/abc/a%2fb',
+    'an encoded NUL': '/upload/abc/a%00b',
+    'a line feed': '/upload/abc/a%0ab',
+    'a C1 control character': '/upload/abc/a%c2%85b',
+    'an empty segment': '/upload/abc//f',
+    'a folder': '/upload/abc/',
+    'malformed percent-encoding': '/upload/abc/%zz',
+    'overlong UTF-8': '/upload/abc/%c0%af',
+    'a lone surrogate': '/upload/abc/%ed%a0%80',
+    'latin1 in place of UTF-8': '/upload/abc/%e8',
+    'a name over 255 bytes': `/upload/abc/${'%e2%82%ac'.repeat(85)}x`,
+  };
+  for (const [what, path] of Object.entries(invalid)) {
+    it(`refuses ${what}`, () => assert.throws(() => parseUploadKey(path, base), { code: 'KEY_INVALID' }));
+  }
+
+  const outside = ['/', '/upload', '/upload/', '/uploads/abc/f', '/abc/f', '/UPLOAD/abc/f', '/upload/.prosody-filer/x'];
+  for (const path of outside) {
+    it(`finds no upload at ${path}`, () => assert.throws(() => parseUploadKey(path, base), { code: 'NOT_FOUND' }));
+  }
+
+  it('takes bases of any depth, and none', () => {
+    assert.equal(parseUploadKey('/a/%c3%bc/abc/f', ['a', 'ü']), 'abc/f');
+    assert.equal(parseUploadKey('/abc/f', []), 'abc/f');
+  });
+
+  it('keeps the reserved folder unreachable in any letter case and encoding', () => {
+    for (const name of ['.prosody-filer', '.Prosody-Filer', '%2eprosody%2dfiler']) {
+      assert.throws(() => parseUploadKey(`/${name}/temporary`, []), { code: 'NOT_FOUND' });
+    }
+  });
+
+  it('names the missing trailing slash of a base URL', () => {
+    assert.throws(() => parseUploadKey('/upload57bb1d75/f.jpg', base), { message: /trailing slash/ });
+    assert.throws(
+      () => parseUploadKey('/other/f.jpg', base),
+      (error: Error) => !error.message.includes('trailing slash'),
+    );
+  });
+});
+
+describe('uploaderOfKey', () => {
+  const hash = '2ed681f17049ef21eba6d9ffe6a7c5eaf5193572';
+
+  it("is the first of ejabberd's three segments", () => {
+    assert.equal(uploaderOfKey(`${hash}/wqrMMc7txe2Ptcv1/f.jpg` as UploadKey), hash);
+  });
+
+  for (const key of [`${hash}/f.jpg`, `${hash}/a/b/f.jpg`, `${hash.toUpperCase()}/a/f`, `${hash}0/a/f`, 'a/b/c']) {
+    it(`is unknown for ${key}`, () => assert.equal(uploaderOfKey(key as UploadKey), undefined));
+  }
+});
