@@ -1,0 +1,16 @@
+import * as fs from 'node:fs';
+import { promisify } from 'node:util';
+
+/** The system calls of the two hot paths on plain descriptors: FileHandle of node:fs/promises costs more per call. */
+export const disk = {
+  close: promisify(fs.close),
+  fdatasync: promisify(fs.fdatasync),
+  fstat: promisify(fs.fstat),
+  fsync: promisify(fs.fsync),
+  futimes: promisify(fs.futimes),
+  link: promisify(fs.link),
+  lstat: promisify(fs.lstat),
+  open: promisify(fs.open),
+  read: promisify(fs.read),
+  unlink: promisify(fs.unlink),
+};

@@ -1,0 +1,185 @@
+/*
+ * Uploads as the plain tree storeDir/<key> that the original wrote and that nginx can read:
+ *
+ *   put:  temporary file → sidecar and mtime → flush → folders → hard link to storeDir/<key> → flush the folders
+ *
+ * The link publishes an upload: it is atomic and, unlike a rename, never replaces. Whatever fails before leaves nothing
+ * visible. Below storeDir no symbolic link is followed, neither for reading nor for writing.
+ */
+import { constants, readlinkSync } from 'node:fs';
+import { rmdir } from 'node:fs/promises';
+import path from 'node:path';
+import { FilerError, systemErrorCode } from '../errors.js';
+import { typeOfName } from '../upload/content-type.js';
+import { type UploadKey, uploaderOfKey } from '../upload/upload-key.js';
+import { BufferPool } from './buffer-pool.js';
+import { disk } from './disk-calls.js';
+import { describeDiskError } from './disk-errors.js';
+import { publish } from './publish.js';
+import { receiveBody } from './receive-body.js';
+import { sendFile } from './send-file.js';
+import { type SidecarFacts, SidecarFolder } from './sidecar.js';
+import type { IncomingUpload, Store, StoredUpload } from './store.js';
+import { TemporaryFolder } from './temporary-folder.js';
+
+/** How the disk store writes. */
+export interface DiskStoreOptions {
+  /** An existing folder, as an absolute path without symbolic links. */
+  readonly storeDir: string;
+  /** Whether an upload must survive a power failure before `put` resolves. */
+  readonly isDurable: boolean;
+  /** Mode of an upload, less the umask. */
+  readonly fileMode: number;
+  /** Mode of the folders above it, less the umask. */
+  readonly dirMode: number;
+}
+
+const absent = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG', 'ENXIO']);
+const readFlags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+
+/** What the path alone says of an upload. */
+function factsOfKey(key: UploadKey): SidecarFacts {
+  return { contentType: typeOfName(key), uploader: uploaderOfKey(key) };
+}
+
+/** A store on a filesystem with hard links. */
+export class DiskStore implements Store {
+  readonly #options: DiskStoreOptions;
+  readonly #sidecars: SidecarFolder;
+  readonly #temporary: TemporaryFolder;
+  readonly #pool = new BufferPool();
+
+  constructor(options: DiskStoreOptions) {
+    this.#options = options;
+    this.#sidecars = new SidecarFolder(options.storeDir, options.isDurable);
+    this.#temporary = new TemporaryFolder(options.storeDir);
+  }
+
+  /** Removes the temporary files of dead processes, and anybody's that nothing has touched for this many ms. */
+  removeLeftOvers(untouchedMs: number): Promise<void> {
+    return this.#temporary.removeLeftOvers(untouchedMs);
+  }
+
+  async put(key: UploadKey, upload: IncomingUpload): Promise<void> {
+    try {
+      await this.#requireFree(key);
+      const temporary = await this.#temporary.create(this.#options.fileMode);
+      try {
+        await this.#fillAndPublish(temporary.fd, temporary.path, key, upload);
+      } finally {
+        await disk.unlink(temporary.path);
+      }
+    } catch (error) {
+      throw describeDiskError(error);
+    }
+  }
+
+  async open(key: UploadKey): Promise<StoredUpload | undefined> {
+    const file = this.#pathOf(key);
+    let fd: number | undefined;
+    try {
+      fd = await disk.open(file, readFlags);
+      const stats = await disk.fstat(fd);
+      // The descriptor's own path tells whether a folder on the way was a symbolic link.
+      if (!stats.isFile() || readlinkSync(`/proc/self/fd/${fd}`) !== file) {
+        await disk.close(fd);
+        return undefined;
+      }
+      const facts = (await this.#sidecars.read(key, stats.size, stats.mtimeMs)) ?? factsOfKey(key);
+      return this.#storedUpload(fd, stats.size, stats.mtimeMs, facts);
+    } catch (error) {
+      if (fd !== undefined) await disk.close(fd);
+      if (absent.has(systemErrorCode(error) ?? '')) return undefined;
+      throw describeDiskError(error);
+    }
+  }
+
+  async delete(key: UploadKey): Promise<boolean> {
+    const upload = await this.open(key);
+    if (upload === undefined) return false;
+    await upload.close();
+    try {
+      await disk.unlink(this.#pathOf(key));
+    } catch (error) {
+      if (systemErrorCode(error) === 'ENOENT') return false;
+      throw describeDiskError(error);
+    }
+    await this.#sidecars.remove(key, upload.size, upload.modifiedAt);
+    await this.#removeEmptyFolders(path.dirname(this.#pathOf(key)));
+    return true;
+  }
+
+  #pathOf(key: UploadKey): string {
+    return path.join(this.#options.storeDir, key);
+  }
+
+  async #requireFree(key: UploadKey): Promise<void> {
+    try {
+      await disk.lstat(this.#pathOf(key));
+    } catch (error) {
+      if (systemErrorCode(error) === 'ENOENT') return;
+      throw error;
+    }
+    throw new FilerError('KEY_TAKEN', 'the upload exists');
+  }
+
+  async #fillAndPublish(fd: number, file: string, key: UploadKey, upload: IncomingUpload): Promise<void> {
+    const { storeDir, isDurable } = this.#options;
+    let sidecarMtimeMs: number | undefined;
+    try {
+      try {
+        await receiveBody(upload.openBody(), fd, upload.size);
+        sidecarMtimeMs = await this.#writeSidecar(fd, key, upload);
+        // fdatasync leaves out the mtime, which a sidecar is bound to.
+        if (isDurable) await (sidecarMtimeMs === undefined ? disk.fdatasync(fd) : disk.fsync(fd));
+      } finally {
+        await disk.close(fd);
+      }
+      await publish(file, storeDir, key, this.#options);
+    } catch (error) {
+      if (sidecarMtimeMs !== undefined) await this.#sidecars.remove(key, upload.size, sidecarMtimeMs);
+      throw error;
+    }
+  }
+
+  /** Writes what the path does not say, if anything, and sets the file's mtime to the one (ms) that binds it. */
+  async #writeSidecar(fd: number, key: UploadKey, upload: IncomingUpload): Promise<number | undefined> {
+    const { contentType, expiresAt, uploader } = upload;
+    const known = factsOfKey(key);
+    if (contentType === known.contentType && expiresAt === undefined && uploader === known.uploader) return undefined;
+    const facts = { contentType, expiresAt, uploader };
+    const mtimeSeconds = await this.#sidecars.write(key, upload.size, Math.floor(Date.now() / 1000), facts);
+    await disk.futimes(fd, mtimeSeconds, mtimeSeconds);
+    return mtimeSeconds * 1000;
+  }
+
+  #storedUpload(fd: number, size: number, mtimeMs: number, facts: SidecarFacts): StoredUpload {
+    return {
+      ...facts,
+      size,
+      modifiedAt: mtimeMs,
+      etag: `"${Math.floor(mtimeMs / 1000).toString(16)}-${size.toString(16)}"`,
+      writeTo: async (sink, range = { first: 0, last: size - 1 }) => {
+        try {
+          await sendFile(fd, sink, range, this.#pool);
+        } catch (error) {
+          throw describeDiskError(error);
+        } finally {
+          // Not waited for: the answer is out, and closing what was only read loses nothing.
+          disk.close(fd).catch(() => undefined);
+        }
+      },
+      close: () => disk.close(fd),
+    };
+  }
+
+  async #removeEmptyFolders(folder: string): Promise<void> {
+    if (folder === this.#options.storeDir) return;
+    try {
+      await rmdir(folder);
+      await this.#removeEmptyFolders(path.dirname(folder));
+    } catch {
+      // Other uploads lie in it, or somebody removed it just now.
+    }
+  }
+}

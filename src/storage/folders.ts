@@ -1,0 +1,43 @@
+import { lstat, mkdir, open } from 'node:fs/promises';
+import path from 'node:path';
+import { FilerError, systemErrorCode } from '../errors.js';
+
+async function makeFolder(folder: string, mode: number): Promise<boolean> {
+  try {
+    await mkdir(folder, { mode });
+    return true;
+  } catch (error) {
+    if (systemErrorCode(error) !== 'EEXIST') throw error;
+    if (!(await lstat(folder)).isDirectory()) {
+      throw new FilerError('KEY_TAKEN', `${folder} is needed as a folder and is none`, { cause: error });
+    }
+    return false;
+  }
+}
+
+/**
+ * Makes the folders that are missing below an existing root, never through a symbolic link; resolves to those in which
+ * one was made. Throws `KEY_TAKEN` where something else stands in the way, and `ENOENT` for a root that is gone.
+ */
+export async function ensureFolders(root: string, segments: readonly string[], mode: number): Promise<string[]> {
+  const changed: string[] = [];
+  let parent = root;
+  for (const segment of segments) {
+    const folder = path.join(parent, segment);
+    if (await makeFolder(folder, mode)) changed.push(parent);
+    parent = folder;
+  }
+  return changed;
+}
+
+/** Makes the entries of folders survive a power failure (fsync of the folders themselves). */
+export async function syncFolders(folders: readonly string[]): Promise<void> {
+  for (const folder of folders) {
+    const handle = await open(folder, 'r');
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  }
+}

@@ -1,0 +1,55 @@
+import type { Readable, Writable } from 'node:stream';
+import type { UploadKey } from '../upload/upload-key.js';
+
+/** What a store keeps of an upload beside its bytes. */
+export interface UploadFacts {
+  /** Bytes. */
+  readonly size: number;
+  /** A media type that may be sent as a header. */
+  readonly contentType: string;
+  /** When it goes, ms since the epoch. */
+  readonly expiresAt?: number | undefined;
+  /** The uploader's bare JID, or ejabberd's hash of it. */
+  readonly uploader?: string | undefined;
+}
+
+/** An upload that is on its way into the store. */
+export interface IncomingUpload extends UploadFacts {
+  /** Called once, when the store is ready to take the bytes: only then need the client send them. */
+  openBody(): Readable;
+}
+
+/** First and last byte of a part, both included, counted from 0 (RFC 9110 §14.1.2). */
+export interface ByteRange {
+  readonly first: number;
+  readonly last: number;
+}
+
+/** An upload that lies in the store, held open: it must be written or closed, once. */
+export interface StoredUpload extends UploadFacts {
+  /** ms since the epoch. */
+  readonly modifiedAt: number;
+  /** A strong entity tag with its quotes (RFC 9110 §8.8.3). */
+  readonly etag: string;
+  /**
+   * Writes the bytes (or a part of them), ends the sink and closes the upload; rejects if the sink closes before.
+   * A chunk is the sink's only until its write is done, as with a socket: its memory is used again.
+   */
+  writeTo(sink: Writable, range?: ByteRange): Promise<void>;
+  /** Closes the upload without reading it. */
+  close(): Promise<void>;
+}
+
+/** Where uploads lie. Each is there whole or not at all, and is never overwritten. */
+export interface Store {
+  /**
+   * Resolves when the upload can be opened, and with a durable store survives a power failure.
+   * Throws `KEY_TAKEN`, `BODY_INCOMPLETE` (body ended early or ran over), `STORE_FULL`, `STORE_BUSY` (try again later),
+   * `KEY_INVALID` (the store cannot hold such a name) or `STORE_FAILED`; then nothing is left of it and the key is free.
+   */
+  put(key: UploadKey, upload: IncomingUpload): Promise<void>;
+  /** The upload, or `undefined` where there is none. Throws `STORE_BUSY` or `STORE_FAILED`. */
+  open(key: UploadKey): Promise<StoredUpload | undefined>;
+  /** Removes the upload; `false` where there was none. Throws `STORE_BUSY` or `STORE_FAILED`. */
+  delete(key: UploadKey): Promise<boolean>;
+}

@@ -1,0 +1,233 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdir, readdir, readFile, rename, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import { openStore } from '../../src/storage/open-store.js';
+import { describeStore, incoming, key, readBack } from '../support/store-contract.js';
+import { tempDir } from '../support/temp-dir.js';
+import { filesIn } from '../support/tree.js';
+
+const options = { isDurable: false, fileMode: 0o644, dirMode: 0o755, stallTimeoutMs: 60_000 };
+
+async function open(t: TestContext, overrides: Partial<typeof options> = {}) {
+  const storeDir = await tempDir(t);
+  const store = await openStore({ ...options, ...overrides, storeDir });
+  return { store, storeDir, contents: () => filesIn(storeDir) };
+}
+
+describeStore('the disk store', open);
+describeStore('the durable disk store', (t) => open(t, { isDurable: true }));
+
+describe("the disk store's tree", () => {
+  it('is plain files at their keys, with nothing beside them where the path says all', async (t) => {
+    const { store, storeDir, contents } = await open(t);
+    const uploader = '2ed681f17049ef21eba6d9ffe6a7c5eaf5193572';
+    await store.put(key('slot/photo.jpg'), incoming(Buffer.from('x'), { contentType: 'image/jpeg' }));
+    await store.put(key(`${uploader}/slot/f`), incoming(Buffer.from('x'), { uploader }));
+    assert.deepEqual(await contents(), [`${uploader}/slot/f`, 'slot/photo.jpg']);
+    assert.equal(await readFile(path.join(storeDir, 'slot/photo.jpg'), 'utf8'), 'x');
+  });
+
+  it('is adopted as the original left it', async (t) => {
+    const { store, storeDir } = await open(t);
+    await mkdir(path.join(storeDir, 'slot'));
+    await writeFile(path.join(storeDir, 'slot/old.png'), 'old');
+    const upload = await store.open(key('slot/old.png'));
+    await upload?.close();
+    assert.equal(upload?.contentType, 'image/png');
+    assert.equal((await readBack(store, 'slot/old.png')).toString(), 'old');
+  });
+
+  it('has the configured modes, and hides its bookkeeping', async (t) => {
+    const umask = process.umask(0);
+    t.after(() => process.umask(umask));
+    const { store, storeDir } = await open(t, { fileMode: 0o640, dirMode: 0o750 });
+    await store.put(key('a/b/f'), incoming(Buffer.from('x'), { contentType: 'image/png' }));
+    const modeOf = async (name: string) => ((await stat(path.join(storeDir, name))).mode & 0o777).toString(8);
+    assert.deepEqual(await Promise.all(['a', 'a/b', 'a/b/f', '.prosody-filer'].map(modeOf)), [
+      '750',
+      '750',
+      '640',
+      '700',
+    ]);
+  });
+
+  it('keeps type and expiry over a copy that keeps times to the second', async (t) => {
+    const { store, storeDir } = await open(t);
+    const copy = await tempDir(t);
+    await store.put(key('slot/f.jpg'), incoming(Buffer.from('x'), { contentType: 'image/webp', expiresAt: 5000 }));
+    execFileSync('tar', ['-C', storeDir, '-cf', path.join(copy, 'backup.tar'), '.']);
+    execFileSync('tar', ['-C', copy, '-xf', path.join(copy, 'backup.tar')]);
+    const upload = await (await openStore({ ...options, storeDir: copy })).open(key('slot/f.jpg'));
+    await upload?.close();
+    assert.deepEqual([upload?.contentType, upload?.expiresAt], ['image/webp', 5000]);
+  });
+
+  it('says nothing of a file that somebody put in the place of an upload', async (t) => {
+    const { store, storeDir } = await open(t);
+    await store.put(key('slot/f.jpg'), incoming(Buffer.from('x'), { contentType: 'image/webp' }));
+    const file = path.join(storeDir, 'slot/f.jpg');
+    const { atime, mtime } = await stat(file);
+    const typeNow = async () => {
+      const upload = await store.open(key('slot/f.jpg'));
+      await upload?.close();
+      return upload?.contentType;
+    };
+    await utimes(file, atime, new Date(mtime.getTime() + 1000));
+    assert.equal(await typeNow(), 'image/jpeg');
+    await writeFile(file, 'longer');
+    await utimes(file, atime, mtime);
+    assert.equal(await typeNow(), 'image/jpeg');
+  });
+
+  it('is served without a sidecar that cannot be read', async (t) => {
+    const { store, storeDir, contents } = await open(t);
+    await store.put(key('slot/f.jpg'), incoming(Buffer.from('x'), { contentType: 'image/webp' }));
+    const sidecar = (await contents()).find((name) => name.includes('sidecars')) ?? '';
+    for (const text of ['{"version":1,"conte', '{"version":2,"contentType":"a/b"}', 'null']) {
+      await writeFile(path.join(storeDir, sidecar), text);
+      assert.equal((await store.open(key('slot/f.jpg')))?.contentType, 'image/jpeg');
+    }
+  });
+
+  it('is not made again when storeDir is gone', async (t) => {
+    const { store, storeDir } = await open(t);
+    await rename(storeDir, `${storeDir}-gone`);
+    t.after(() => rm(`${storeDir}-gone`, { recursive: true }));
+    await assert.rejects(store.put(key('slot/f'), incoming(Buffer.from('x'))), {
+      code: 'STORE_FAILED',
+      message: /ENOENT/,
+    });
+    await assert.rejects(stat(storeDir), { code: 'ENOENT' });
+    await mkdir(storeDir);
+    await store.put(key('slot/f'), incoming(Buffer.from('x')));
+  });
+});
+
+describe('what is no upload in the tree', () => {
+  async function openWithOutside(t: TestContext) {
+    const opened = await open(t);
+    const outside = await tempDir(t);
+    await writeFile(path.join(outside, 'passwd'), 'root');
+    return { ...opened, outside };
+  }
+
+  it('is not served through a symbolic link, to a file or in the way', async (t) => {
+    const { store, storeDir, outside } = await openWithOutside(t);
+    await mkdir(path.join(storeDir, 'slot'));
+    await symlink(path.join(outside, 'passwd'), path.join(storeDir, 'slot/link'));
+    await symlink(outside, path.join(storeDir, 'folder'));
+    await writeFile(path.join(storeDir, 'slot/inside'), 'x');
+    await symlink('inside', path.join(storeDir, 'slot/alias'));
+    for (const name of ['slot/link', 'folder/passwd', 'slot/alias']) {
+      assert.equal(await store.open(key(name)), undefined, name);
+      assert.equal(await store.delete(key(name)), false, name);
+    }
+    assert.equal(await readFile(path.join(outside, 'passwd'), 'utf8'), 'root');
+  });
+
+  it('is not written through a symbolic link', async (t) => {
+    const { store, storeDir, outside } = await openWithOutside(t);
+    await symlink(outside, path.join(storeDir, 'folder'));
+    await symlink(path.join(outside, 'new'), path.join(storeDir, 'dangling'));
+    for (const name of ['folder/new', 'folder/sub/new', 'dangling']) {
+      await assert.rejects(store.put(key(name), incoming(Buffer.from('x'))), { code: 'KEY_TAKEN' }, name);
+    }
+    assert.deepEqual(await readdir(outside), ['passwd']);
+  });
+
+  it('is a folder, or a pipe that would block', async (t) => {
+    const { store, storeDir } = await open(t);
+    await mkdir(path.join(storeDir, 'slot'));
+    execFileSync('mkfifo', [path.join(storeDir, 'slot/pipe')]);
+    assert.equal(await store.open(key('slot')), undefined);
+    assert.equal(await store.open(key('slot/pipe')), undefined);
+    await assert.rejects(store.put(key('slot'), incoming(Buffer.from('x'))), { code: 'KEY_TAKEN' });
+  });
+
+  it('blocks keys below a file', async (t) => {
+    const { store, contents } = await open(t);
+    await store.put(key('slot/f'), incoming(Buffer.from('x')));
+    await assert.rejects(store.put(key('slot/f/g'), incoming(Buffer.from('x'))), { code: 'KEY_TAKEN' });
+    assert.deepEqual(await contents(), ['slot/f']);
+  });
+
+  it('is a name that the filesystem cannot hold', async (t) => {
+    const { store, contents } = await open(t);
+    const tooLong = Array.from({ length: 30 }, () => 'x'.repeat(200)).join('/');
+    await assert.rejects(store.put(key(tooLong), incoming(Buffer.from('x'))), { code: 'KEY_INVALID' });
+    assert.equal(await store.open(key(tooLong)), undefined);
+    assert.deepEqual(await contents(), []);
+  });
+});
+
+describe('left-overs of processes', () => {
+  async function leave(storeDir: string, name: string, ageMs: number): Promise<void> {
+    const folder = path.join(storeDir, '.prosody-filer/temporary', name);
+    await mkdir(path.join(folder, '0'), { recursive: true });
+    await writeFile(path.join(folder, '0/1'), 'partial');
+    const then = new Date(Date.now() - ageMs);
+    for (const file of ['0/1', '0', '.']) await utimes(path.join(folder, file), then, then);
+  }
+
+  /** The name under which this process keeps its own. */
+  async function ownName(storeDir: string): Promise<string> {
+    const store = await openStore({ ...options, storeDir });
+    await store.put(key('slot/f'), incoming(Buffer.from('x')));
+    const [name = ''] = await readdir(path.join(storeDir, '.prosody-filer/temporary'));
+    return name;
+  }
+
+  it('go at a start if the process is dead or nothing touched them for twice stallTimeout', async (t) => {
+    const storeDir = await tempDir(t);
+    const own = await ownName(storeDir);
+    const [host, namespace, pid, startTime] = own.split('~');
+    const living = own;
+    const dead = [host, namespace, '4194999', '1'].join('~');
+    const reusedPid = [host, namespace, pid, `${startTime}0`].join('~');
+    const otherHost = ['other', namespace, pid, startTime].join('~');
+    const otherContainer = [host, '1', '4194999', '1'].join('~');
+    const forgotten = ['other', namespace, '5', '5'].join('~');
+    for (const name of [living, dead, reusedPid, otherHost, otherContainer]) await leave(storeDir, name, 1000);
+    await leave(storeDir, forgotten, 121_000);
+    await openStore({ ...options, storeDir });
+    const left = await readdir(path.join(storeDir, '.prosody-filer/temporary'));
+    assert.deepEqual(left.sort(), [living, otherHost, otherContainer].sort());
+  });
+});
+
+describe('openStore', () => {
+  it('makes the folder and those above it', async (t) => {
+    const storeDir = path.join(await tempDir(t), 'a/b');
+    await openStore({ ...options, storeDir });
+    assert.deepEqual(await readdir(storeDir), ['.prosody-filer']);
+  });
+
+  it('follows a storeDir that is itself a symbolic link', async (t) => {
+    const folder = await tempDir(t);
+    await mkdir(path.join(folder, 'disk'));
+    await symlink('disk', path.join(folder, 'upload'));
+    const store = await openStore({ ...options, storeDir: path.join(folder, 'upload') });
+    await store.put(key('slot/f'), incoming(Buffer.from('x')));
+    assert.equal((await readBack(store, 'slot/f')).toString(), 'x');
+  });
+
+  it('refuses a file, and a folder in a file', async (t) => {
+    const file = path.join(await tempDir(t), 'file');
+    await writeFile(file, '');
+    await assert.rejects(openStore({ ...options, storeDir: file }), {
+      code: 'STORE_UNUSABLE',
+      message: /storeDir: expected a folder .* is a file$/,
+    });
+    await assert.rejects(openStore({ ...options, storeDir: path.join(file, 'x') }), {
+      code: 'STORE_UNUSABLE',
+      message: /ENOTDIR/,
+    });
+  });
+
+  it('leaves nothing of its probes', async (t) => {
+    const { contents } = await open(t);
+    assert.deepEqual(await contents(), []);
+  });
+});

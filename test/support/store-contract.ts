@@ -1,0 +1,247 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { PassThrough, Readable, Writable } from 'node:stream';
+import { describe, it, type TestContext } from 'node:test';
+import type { ByteRange, IncomingUpload, Store } from '../../src/storage/store.js';
+import type { UploadKey } from '../../src/upload/upload-key.js';
+
+/** A store under test, and a look at what lies in it. */
+export interface StoreUnderTest {
+  readonly store: Store;
+  /** Everything that the store keeps, its bookkeeping and what is in progress too. */
+  contents(): Promise<string[]>;
+}
+
+/** Names a key without the checks of `parseUploadKey`. */
+export function key(path: string): UploadKey {
+  return path as UploadKey;
+}
+
+/** An upload of these bytes, as they come from a socket: in chunks of up to 64 KiB. */
+export function incoming(bytes: Buffer, facts: Partial<IncomingUpload> = {}): IncomingUpload {
+  const chunks: Buffer[] = [];
+  for (let start = 0; start < bytes.length; start += 65_536) chunks.push(bytes.subarray(start, start + 65_536));
+  return {
+    size: bytes.length,
+    contentType: 'application/octet-stream',
+    openBody: () => Readable.from(chunks, { objectMode: false }),
+    ...facts,
+  };
+}
+
+/** The bytes of an upload, or of a part of it; fails if there is none. */
+export async function readBack(store: Store, path: string, range?: ByteRange): Promise<Buffer> {
+  const upload = await store.open(key(path));
+  assert.ok(upload, `${path} is not stored`);
+  const chunks: Buffer[] = [];
+  const sink = new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      chunks.push(Buffer.from(chunk));
+      done();
+    },
+  });
+  await upload.writeTo(sink, range);
+  return Buffer.concat(chunks);
+}
+
+async function isStored(store: Store, path: string): Promise<boolean> {
+  const upload = await store.open(key(path));
+  await upload?.close();
+  return upload !== undefined;
+}
+
+/** What every store promises: run it against each. */
+export function describeStore(name: string, open: (t: TestContext) => Promise<StoreUnderTest>): void {
+  describe(`${name}: putting`, () => {
+    for (const size of [0, 1, 65_535, 65_536, 65_537, 3 * 1024 * 1024 + 7]) {
+      it(`gives back ${size} bytes as they came`, async (t) => {
+        const { store } = await open(t);
+        const bytes = randomBytes(size);
+        await store.put(key('slot/file.bin'), incoming(bytes));
+        assert.ok((await readBack(store, 'slot/file.bin')).equals(bytes));
+      });
+    }
+
+    it('remembers type, expiry and uploader', async (t) => {
+      const { store } = await open(t);
+      const facts = { contentType: 'image/webp', expiresAt: 1_700_604_800_000, uploader: 'romeo@example.org' };
+      await store.put(key('slot/photo.jpg'), incoming(Buffer.from('12345'), facts));
+      const upload = await store.open(key('slot/photo.jpg'));
+      await upload?.close();
+      assert.deepEqual(
+        [upload?.size, upload?.contentType, upload?.expiresAt, upload?.uploader],
+        [5, 'image/webp', 1_700_604_800_000, 'romeo@example.org'],
+      );
+    });
+
+    it('refuses a taken key without asking for the body, and leaves the upload as it is', async (t) => {
+      const { store, contents } = await open(t);
+      await store.put(key('slot/f'), incoming(Buffer.from('first')));
+      const before = await contents();
+      const openBody = () => assert.fail('the body was asked for');
+      await assert.rejects(store.put(key('slot/f'), incoming(Buffer.from('other'), { openBody })), {
+        code: 'KEY_TAKEN',
+      });
+      assert.equal((await readBack(store, 'slot/f')).toString(), 'first');
+      assert.deepEqual(await contents(), before);
+    });
+
+    it('stores exactly one of racing uploads, with its own facts', async (t) => {
+      const { store, contents } = await open(t);
+      const types = Array.from({ length: 20 }, (_, index) => `image/x-${index}`);
+      const results = await Promise.allSettled(
+        types.map((contentType) =>
+          store.put(key('slot/f'), incoming(Buffer.from(contentType.padEnd(99)), { contentType })),
+        ),
+      );
+      assert.equal(results.filter(({ status }) => status === 'fulfilled').length, 1);
+      for (const result of results) {
+        if (result.status === 'rejected') assert.equal(result.reason.code, 'KEY_TAKEN');
+      }
+      const winner = (await readBack(store, 'slot/f')).toString().trim();
+      const upload = await store.open(key('slot/f'));
+      await upload?.close();
+      assert.equal(upload?.contentType, winner);
+      await store.delete(key('slot/f'));
+      assert.deepEqual(await contents(), []);
+    });
+
+    const broken: Record<string, () => Readable> = {
+      'ends early': () => Readable.from([Buffer.from('123')], { objectMode: false }),
+      'runs over': () => Readable.from([Buffer.alloc(600_000)], { objectMode: false }),
+      'breaks off': () => {
+        const body = new PassThrough();
+        body.write('123');
+        setImmediate(() => body.destroy());
+        return body;
+      },
+      fails: () => {
+        const body = new PassThrough();
+        body.write(Buffer.alloc(100_000));
+        setImmediate(() => body.destroy(new Error('connection reset')));
+        return body;
+      },
+      'is gone already': () => new PassThrough().destroy(),
+    };
+    for (const [what, openBody] of Object.entries(broken)) {
+      it(`leaves nothing of a body that ${what}, and the slot can be retried`, async (t) => {
+        const { store, contents } = await open(t);
+        const bytes = randomBytes(500_000);
+        const facts = { contentType: 'image/webp', uploader: 'romeo@example.org' };
+        await assert.rejects(store.put(key('slot/f'), incoming(bytes, { ...facts, openBody })), {
+          code: 'BODY_INCOMPLETE',
+        });
+        assert.deepEqual(await contents(), []);
+        assert.equal(await isStored(store, 'slot/f'), false);
+        await store.put(key('slot/f'), incoming(bytes, facts));
+        assert.ok((await readBack(store, 'slot/f')).equals(bytes));
+      });
+    }
+
+    for (const name of [
+      '日本語 résumé+plus&amp%41.pdf',
+      'a#b?c;d=e.html',
+      '...',
+      '-rf',
+      ' ',
+      'x'.repeat(255),
+      '\\',
+      '\'"`$',
+    ]) {
+      it(`takes the name ${name.slice(0, 40)}`, async (t) => {
+        const { store } = await open(t);
+        await store.put(key(`slot/${name}`), incoming(Buffer.from(name)));
+        assert.equal((await readBack(store, `slot/${name}`)).toString(), name);
+      });
+    }
+  });
+
+  describe(`${name}: opening`, () => {
+    it('finds nothing where nothing is', async (t) => {
+      const { store } = await open(t);
+      await store.put(key('slot/f'), incoming(Buffer.from('x')));
+      for (const path of ['slot', 'slot/g', 'other/f', 'slot/f/g'])
+        assert.equal(await isStored(store, path), false, path);
+    });
+
+    it('writes any part', async (t) => {
+      const { store } = await open(t);
+      const bytes = randomBytes(1_500_000);
+      await store.put(key('slot/f'), incoming(bytes));
+      for (const [first, last] of [
+        [0, 0],
+        [10, 20],
+        [1_000_000, 1_499_999],
+        [1, 1_499_998],
+      ] as const) {
+        assert.ok((await readBack(store, 'slot/f', { first, last })).equals(bytes.subarray(first, last + 1)));
+      }
+    });
+
+    it('writes no faster than the sink takes', async (t) => {
+      const { store } = await open(t);
+      await store.put(key('slot/f'), incoming(randomBytes(5_000_000)));
+      const upload = await store.open(key('slot/f'));
+      let offered = 0;
+      let take = () => {};
+      const sink = new Writable({
+        write(chunk: Buffer, _encoding, done) {
+          offered += chunk.length;
+          take = done;
+        },
+      });
+      const written = upload?.writeTo(sink);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      assert.ok(offered + sink.writableLength <= 1024 * 1024, `${offered} bytes are in memory`);
+      sink._write = (_chunk, _encoding, done) => done();
+      take();
+      await written;
+    });
+
+    it('stops when the sink closes', async (t) => {
+      const { store } = await open(t);
+      await store.put(key('slot/f'), incoming(randomBytes(5_000_000)));
+      const upload = await store.open(key('slot/f'));
+      const sink = new Writable({ write: () => setImmediate(() => sink.destroy()) });
+      await assert.rejects(async () => upload?.writeTo(sink), { code: 'BODY_INCOMPLETE' });
+    });
+
+    it('gives a strong entity tag that another content does not have', async (t) => {
+      const { store } = await open(t);
+      const tags = await Promise.all(
+        ['a', 'bb'].map(async (text) => {
+          await store.put(key(`slot/${text}`), incoming(Buffer.from(text)));
+          const upload = await store.open(key(`slot/${text}`));
+          await upload?.close();
+          return upload?.etag ?? '';
+        }),
+      );
+      for (const tag of tags) assert.match(tag, /^"[^"]+"$/);
+      assert.notEqual(tags[0], tags[1]);
+    });
+  });
+
+  describe(`${name}: deleting`, () => {
+    it('removes all of an upload and frees its key', async (t) => {
+      const { store, contents } = await open(t);
+      const facts = { contentType: 'image/webp' };
+      await store.put(key('slot/f'), incoming(Buffer.from('x'), facts));
+      assert.equal(await store.delete(key('slot/f')), true);
+      assert.equal(await isStored(store, 'slot/f'), false);
+      assert.deepEqual(await contents(), []);
+      await store.put(key('slot/f'), incoming(Buffer.from('y'), facts));
+    });
+
+    it('leaves the other uploads of a slot', async (t) => {
+      const { store } = await open(t);
+      for (const path of ['slot/f', 'slot/g']) await store.put(key(path), incoming(Buffer.from(path)));
+      await store.delete(key('slot/f'));
+      assert.equal((await readBack(store, 'slot/g')).toString(), 'slot/g');
+    });
+
+    it('tells that there was none', async (t) => {
+      const { store } = await open(t);
+      assert.equal(await store.delete(key('slot/f')), false);
+    });
+  });
+}
