@@ -1,0 +1,86 @@
+/*
+ * All URLs go through one route: the path is parsed by upload/upload-key.ts from the raw target, since a router decodes
+ * "%2F", keeps ".." and answers "%zz" by itself. Bodies are never parsed: a PUT's goes from the socket into the store.
+ */
+import type { Socket } from 'node:net';
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { FilerError } from '../errors.js';
+import { answerClientErrors } from './client-error.js';
+import { deleteUpload } from './delete-upload.js';
+import { handleError } from './error-handler.js';
+import { beginExchange } from './exchange.js';
+import { getUpload } from './get-upload.js';
+import { allowedMethods, commonHeaders } from './headers.js';
+import { putUpload } from './put-upload.js';
+import { logExchange } from './request-log.js';
+import type { HandlerContext } from './settings.js';
+
+/** Longer than the 60 s for which nginx keeps its connections, so that it is never the one to find a closed one. */
+const keepAliveMs = 75_000;
+
+async function dispatch(request: FastifyRequest, reply: FastifyReply, context: HandlerContext): Promise<FastifyReply> {
+  const { expect } = request.headers;
+  if (expect !== undefined && expect.toLowerCase() !== '100-continue') {
+    throw new FilerError('EXPECTATION_UNKNOWN', 'the Expect header is not 100-continue');
+  }
+  switch (request.method) {
+    case 'GET':
+    case 'HEAD':
+      return getUpload(request, reply, context);
+    case 'PUT':
+      return putUpload(request, reply, context);
+    case 'DELETE':
+      return deleteUpload(request, reply, context);
+    case 'OPTIONS':
+      return reply.code(204).header('allow', allowedMethods).send();
+    default:
+      throw new FilerError('METHOD_UNKNOWN', `the method ${request.method} is not among ${allowedMethods}`);
+  }
+}
+
+/** The upload server. */
+export type App = FastifyInstance;
+
+/** The upload server, ready to listen; everything that it works with is given to it. */
+export function buildApp(context: HandlerContext): App {
+  const {
+    settings: { cors, stallTimeoutMs },
+    logger,
+  } = context;
+  const headers = commonHeaders(cors);
+  const answering = new WeakSet<Socket>();
+  const app = Fastify({
+    rewriteUrl: () => '/',
+    keepAliveTimeout: keepAliveMs,
+    connectionTimeout: stallTimeoutMs,
+    clientErrorHandler: answerClientErrors(headers, (socket) => answering.has(socket), logger),
+  });
+
+  app.decorateRequest('exchange');
+  app.addHook('onRequest', (request, reply, done) => {
+    const { raw } = request;
+    request.exchange = beginExchange(raw, request.originalUrl);
+    // Fastify refuses a Content-Type that it cannot parse before any parser is asked.
+    raw.headers['content-type'] = 'application/octet-stream';
+    answering.add(raw.socket);
+    reply.raw.once('close', () => {
+      answering.delete(raw.socket);
+      // During a shutdown nothing more is awaited on this connection.
+      if (!app.server.listening) app.server.closeIdleConnections();
+    });
+    reply.headers(headers);
+    logExchange(logger, request, reply);
+    done();
+  });
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', (_request, _body, done) => done(null));
+  app.setErrorHandler((error, request, reply) => handleError(error, request, reply, logger));
+  const handler = (request: FastifyRequest, reply: FastifyReply) => dispatch(request, reply, context);
+  app.all('/', handler);
+  // The one URL is always found, so that this gets the methods that Fastify does not know.
+  app.setNotFoundHandler(handler);
+  // Without a listener Node answers "100 Continue" by itself, also to what will be refused.
+  app.server.on('checkContinue', app.routing);
+  app.server.on('checkExpectation', app.routing);
+  return app;
+}

@@ -1,0 +1,33 @@
+import { STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
+import { closeGently } from './gentle-close.js';
+import type { FilerLogger } from './settings.js';
+
+const statusOf: Readonly<Record<string, number>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: 408,
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: 413,
+  HPE_HEADER_OVERFLOW: 431,
+};
+
+/**
+ * Answers what the HTTP parser refuses, such as raw UTF-8 in the target, with the headers that every answer carries.
+ * A connection on which an answer is on its way is only closed: `isAnswering` tells.
+ */
+export function answerClientErrors(
+  headers: Readonly<Record<string, string>>,
+  isAnswering: (socket: Socket) => boolean,
+  logger: FilerLogger,
+): (error: Error & { code?: string }, socket: Socket) => void {
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  return (error, socket) => {
+    const status = statusOf[error.code ?? ''] ?? 400;
+    if (error.code === 'ECONNRESET' || !socket.writable || isAnswering(socket)) {
+      socket.destroy();
+      return;
+    }
+    logger.info({ status, reason: `no HTTP request: ${error.message}` }, 'request');
+    const head = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}`;
+    socket.write(`${head}content-length: 0\r\nconnection: close\r\n\r\n`);
+    closeGently(socket);
+  };
+}

@@ -1,0 +1,20 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { FilerError } from '../errors.js';
+import { verifyDeleteToken } from '../token/verify-token.js';
+import { parseUploadKey } from '../upload/upload-key.js';
+import type { HandlerContext } from './settings.js';
+
+/** DELETE by Metronome itself: 204 also where there is nothing, as nothing else counts as success; throws otherwise. */
+export async function deleteUpload(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { store, settings }: HandlerContext,
+): Promise<FastifyReply> {
+  const { secrets, deleteSecret, baseSegments } = settings;
+  if (deleteSecret === undefined)
+    throw new FilerError('METHOD_UNKNOWN', 'DELETE needs deleteSecret in the configuration');
+  const key = parseUploadKey(request.exchange.path, baseSegments);
+  verifyDeleteToken(request.exchange.query, key, secrets, deleteSecret);
+  await store.delete(key);
+  return reply.code(204).send();
+}

@@ -1,0 +1,56 @@
+import { STATUS_CODES } from 'node:http';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { type ErrorCode, FilerError } from '../errors.js';
+import { closeAfterAnswer } from './gentle-close.js';
+import { allowedMethods } from './headers.js';
+import type { FilerLogger } from './settings.js';
+
+const statusOf: Readonly<Record<ErrorCode, number>> = {
+  AUTHORIZATION_MALFORMED: 401,
+  BODY_INCOMPLETE: 400,
+  EXPECTATION_UNKNOWN: 417,
+  KEY_INVALID: 400,
+  KEY_TAKEN: 409,
+  LENGTH_MISSING: 411,
+  METHOD_UNKNOWN: 405,
+  NOT_FOUND: 404,
+  PRECONDITION_FAILED: 412,
+  RANGE_UNSATISFIABLE: 416,
+  SIZE_REFUSED: 413,
+  STORE_BUSY: 503,
+  STORE_FAILED: 500,
+  STORE_FULL: 507,
+  STORE_UNUSABLE: 500,
+  TOKEN_MISSING: 403,
+  TOKEN_REFUSED: 403,
+  UPLOAD_EXPIRED: 410,
+};
+
+const statusHeaders: Readonly<Record<number, Record<string, string>>> = {
+  401: { 'www-authenticate': 'Bearer' },
+  405: { allow: allowedMethods },
+  503: { 'retry-after': '5' },
+};
+
+function unexpectedStatus(error: unknown): number {
+  const status = error instanceof Error && 'statusCode' in error ? Number(error.statusCode) : 500;
+  return status >= 400 && status < 500 ? status : 500;
+}
+
+/** Answers a refusal or failure: its status and name for the client, the reason for the log line. */
+export function handleError(
+  error: unknown,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  logger: FilerLogger,
+): FastifyReply {
+  const status = error instanceof FilerError ? statusOf[error.code] : unexpectedStatus(error);
+  request.exchange.reason = error instanceof Error ? error.message : String(error);
+  if (status === 500 && !(error instanceof FilerError)) logger.error({ err: error }, 'unexpected error');
+  closeAfterAnswer(request.raw, reply);
+  return reply
+    .code(status)
+    .headers(statusHeaders[status] ?? {})
+    .type('text/plain; charset=utf-8')
+    .send(`${status} ${STATUS_CODES[status]}\n`);
+}

@@ -1,0 +1,88 @@
+import type { OutgoingHttpHeaders } from 'node:http';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { FilerError } from '../errors.js';
+import type { ByteRange, StoredUpload } from '../storage/store.js';
+import { isExpired } from '../upload/expiry.js';
+import { parseUploadKey, type UploadKey } from '../upload/upload-key.js';
+import { evaluateConditions, matchesIfRange } from './conditional.js';
+import { contentHeaders, validatorHeaders } from './headers.js';
+import { parseRange } from './range.js';
+import type { HandlerContext } from './settings.js';
+
+function requestedRange(request: FastifyRequest, reply: FastifyReply, upload: StoredUpload): ByteRange | undefined {
+  const { range, 'if-range': ifRange } = request.headers;
+  // RFC 9110 §14.2: Range means something for GET only.
+  if (range === undefined || request.method !== 'GET' || !matchesIfRange(ifRange?.toString(), upload)) return undefined;
+  const parsed = parseRange(range, upload.size);
+  if (parsed !== 'unsatisfiable') return parsed;
+  reply.header('content-range', `bytes */${upload.size}`);
+  throw new FilerError('RANGE_UNSATISFIABLE', `no byte of ${upload.size} lies in the range`);
+}
+
+/** Sends the head past Fastify, whose streams halve the rate of large files, and then the bytes if there are any. */
+async function send(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  status: number,
+  upload: StoredUpload,
+  range?: ByteRange,
+): Promise<void> {
+  const { exchange } = request;
+  reply.hijack();
+  reply.raw.writeHead(status, reply.getHeaders() as OutgoingHttpHeaders);
+  if (status === 304 || request.method === 'HEAD') {
+    reply.raw.end();
+    return upload.close();
+  }
+  try {
+    await upload.writeTo(reply.raw, range);
+    exchange.bytes = range === undefined ? upload.size : range.last - range.first + 1;
+  } catch (error) {
+    exchange.reason = error instanceof Error ? error.message : String(error);
+    reply.raw.destroy();
+  }
+}
+
+async function answer(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  key: UploadKey,
+  upload: StoredUpload,
+  now: number,
+): Promise<void> {
+  if (isExpired(upload.expiresAt, now)) throw new FilerError('UPLOAD_EXPIRED', 'the upload has expired');
+  const outcome = evaluateConditions(request.headers, upload);
+  if (outcome === 'precondition-failed') throw new FilerError('PRECONDITION_FAILED', 'the upload is not in that state');
+  if (outcome === 'not-modified') {
+    reply.headers(validatorHeaders(upload, now));
+    return send(request, reply, 304, upload);
+  }
+  const range = requestedRange(request, reply, upload);
+  reply.headers({ ...validatorHeaders(upload, now), ...contentHeaders(key, upload) });
+  if (range === undefined) {
+    reply.header('content-length', upload.size);
+    return send(request, reply, 200, upload);
+  }
+  reply.header('content-length', range.last - range.first + 1);
+  reply.header('content-range', `bytes ${range.first}-${range.last}/${upload.size}`);
+  return send(request, reply, 206, upload, range);
+}
+
+/** GET and HEAD of an upload: 200, 206 or 304; throws for 404, 410, 412 and 416. */
+export async function getUpload(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { store, settings, now }: HandlerContext,
+): Promise<FastifyReply> {
+  const key = parseUploadKey(request.exchange.path, settings.baseSegments);
+  const upload = await store.open(key);
+  if (upload === undefined) throw new FilerError('NOT_FOUND', 'there is no such upload');
+  request.exchange.uploader = upload.uploader;
+  try {
+    await answer(request, reply, key, upload, now());
+  } catch (error) {
+    await upload.close();
+    throw error;
+  }
+  return reply;
+}

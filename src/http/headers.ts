@@ -1,0 +1,53 @@
+import { create as contentDisposition } from 'content-disposition';
+import type { StoredUpload } from '../storage/store.js';
+import { mayShowInline } from '../upload/content-type.js';
+import type { UploadKey } from '../upload/upload-key.js';
+
+/** The methods that clients may use (RFC 9110 §10.2.1). */
+export const allowedMethods = 'OPTIONS, HEAD, GET, PUT';
+
+const maxAgeSeconds = 365 * 24 * 60 * 60;
+
+const corsHeaders = {
+  'access-control-allow-origin': '*',
+  'access-control-allow-methods': allowedMethods,
+  'access-control-allow-headers': 'Authorization, Content-Type',
+  'access-control-expose-headers': 'Content-Length, Content-Range, ETag',
+  'access-control-max-age': '7200',
+};
+
+/** The headers that every answer carries; those of an upload replace its Cache-Control. */
+export function commonHeaders(cors: boolean): Record<string, string> {
+  return {
+    'x-content-type-options': 'nosniff',
+    // media-src lets a browser play a video that is opened by itself.
+    'content-security-policy': "default-src 'none'; media-src 'self'; frame-ancestors 'none'; sandbox",
+    'cache-control': 'no-store',
+    ...(cors ? corsHeaders : {}),
+  };
+}
+
+/** How long an upload may be cached (RFC 9111 §5.2.2): a year, but never beyond its expiry. */
+function cacheControl(expiresAt: number | undefined, now: number): string {
+  const secondsLeft = expiresAt === undefined ? maxAgeSeconds : Math.floor((expiresAt - now) / 1000);
+  return `max-age=${Math.min(maxAgeSeconds, secondsLeft)}, immutable`;
+}
+
+/** What 200, 206 and 304 say of an upload. */
+export function validatorHeaders(upload: StoredUpload, now: number): Record<string, string> {
+  return {
+    etag: upload.etag,
+    'last-modified': new Date(upload.modifiedAt).toUTCString(),
+    'cache-control': cacheControl(upload.expiresAt, now),
+  };
+}
+
+/** What 200 and 206 say of an upload's content: its type, and for all that could run in a browser a download's name. */
+export function contentHeaders(key: UploadKey, upload: StoredUpload): Record<string, string> {
+  const name = key.slice(key.lastIndexOf('/') + 1);
+  return {
+    'accept-ranges': 'bytes',
+    'content-type': upload.contentType,
+    ...(mayShowInline(upload.contentType) ? {} : { 'content-disposition': contentDisposition(name) }),
+  };
+}

@@ -1,0 +1,46 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { FilerError } from '../errors.js';
+import { verifyToken } from '../token/verify-token.js';
+import { servableType } from '../upload/content-type.js';
+import { parseUploadKey } from '../upload/upload-key.js';
+import type { HandlerContext } from './settings.js';
+
+/** Content-Length in bytes (RFC 9112 §6.2); the size is what the token signs, so a body without one is refused. */
+function announcedSize(headers: IncomingHttpHeaders): number {
+  const length = headers['content-length'];
+  if (length === undefined || !/^\d+$/.test(length)) {
+    throw new FilerError('LENGTH_MISSING', 'the PUT announces no Content-Length');
+  }
+  return Number(length);
+}
+
+/** PUT of an upload: 201 once it can be fetched; throws for everything else. */
+export async function putUpload(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { store, settings, now }: HandlerContext,
+): Promise<FastifyReply> {
+  const { exchange, headers } = request;
+  const key = parseUploadKey(exchange.path, settings.baseSegments);
+  const source = { query: exchange.query, authorization: headers.authorization };
+  const announced = { key, size: announcedSize(headers), contentType: exchange.contentType };
+  const grant = await verifyToken(source, announced, settings, settings.baseSegments, now());
+  exchange.uploader = grant.uploader;
+  if (settings.maxFileSize !== undefined && announced.size > settings.maxFileSize) {
+    throw new FilerError('SIZE_REFUSED', `${announced.size} bytes are more than maxFileSize, ${settings.maxFileSize}`);
+  }
+  await store.put(key, {
+    size: announced.size,
+    contentType: servableType(grant.contentType),
+    expiresAt: grant.expiresAt,
+    uploader: grant.uploader,
+    openBody: () => {
+      if (headers.expect !== undefined) reply.raw.writeContinue();
+      // Once the body is there, only the store is waited for: that is no stall of the client's.
+      return request.raw.once('end', () => request.raw.socket.setTimeout(0));
+    },
+  });
+  exchange.bytes = announced.size;
+  return reply.code(201).send();
+}

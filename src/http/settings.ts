@@ -1,0 +1,29 @@
+import type { BaseLogger } from 'pino';
+import type { Store } from '../storage/store.js';
+import type { TokenSettings } from '../token/token.js';
+
+/** What of the configuration the HTTP side needs. */
+export interface HttpSettings extends TokenSettings {
+  /** Decoded path segments of the base URL, e.g. `['upload']`. */
+  readonly baseSegments: readonly string[];
+  /** Bytes of the largest upload taken whatever the token says; `undefined`: the token decides. */
+  readonly maxFileSize?: number | undefined;
+  /** Metronome's delete_secret; without it DELETE is refused. */
+  readonly deleteSecret?: string | undefined;
+  /** Whether answers carry CORS headers. */
+  readonly cors: boolean;
+  /** How long a connection may move no byte in either direction. */
+  readonly stallTimeoutMs: number;
+}
+
+/** The part of a pino logger that is used here. */
+export type FilerLogger = Pick<BaseLogger, 'info' | 'warn' | 'error'>;
+
+/** What every handler works with. */
+export interface HandlerContext {
+  readonly store: Store;
+  readonly settings: HttpSettings;
+  readonly logger: FilerLogger;
+  /** ms since the epoch. */
+  readonly now: () => number;
+}

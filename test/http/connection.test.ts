@@ -1,0 +1,200 @@
+import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { describe, it } from 'node:test';
+import { send } from '../support/http-client.js';
+import { connectTo } from '../support/raw-socket.js';
+import { startServer } from '../support/server.js';
+import { v1Token } from '../support/tokens.js';
+import { filesIn } from '../support/tree.js';
+
+function putHead(size: number, extra = '', token = v1Token('s/f', size)): string {
+  return `PUT /upload/s/f?v=${token} HTTP/1.1\r\nHost: x\r\nContent-Length: ${size}\r\n${extra}\r\n`;
+}
+
+async function eventually(claim: () => Promise<boolean>): Promise<void> {
+  while (!(await claim())) await new Promise((resolve) => setTimeout(resolve, 5));
+}
+
+describe('Expect: 100-continue', () => {
+  it('is answered for an upload that will be taken', async (t) => {
+    const { origin } = await startServer(t);
+    const connection = await connectTo(t, origin);
+    connection.socket.write(putHead(5, 'Expect: 100-continue\r\n'));
+    await connection.waitFor(/^HTTP\/1.1 100 Continue\r\n\r\n$/);
+    connection.socket.write('hello');
+    await connection.waitFor(/HTTP\/1.1 201 Created/);
+  });
+
+  it('is not answered for one that will be refused, whose client need not send the body', async (t) => {
+    const { origin, storeDir } = await startServer(t);
+    await writeFile(path.join(storeDir, 'taken'), 'x');
+    const heads = [
+      putHead(5, 'Expect: 100-continue\r\n', '0'.repeat(64)),
+      putHead(5, 'Expect: 100-continue\r\n')
+        .replace('s/f?', 'taken?')
+        .replace(/v=\w+/, `v=${v1Token('taken', 5)}`),
+    ];
+    const answers = await Promise.all(
+      heads.map(async (head) => {
+        const connection = await connectTo(t, origin);
+        connection.socket.write(head);
+        return connection.waitFor(/\r\n\r\n/);
+      }),
+    );
+    assert.match(answers[0] ?? '', /^HTTP\/1.1 403 Forbidden[\s\S]*connection: close/i);
+    assert.match(answers[1] ?? '', /^HTTP\/1.1 409 Conflict[\s\S]*connection: close/i);
+  });
+
+  it('is the only expectation that is met', async (t) => {
+    const { origin } = await startServer(t);
+    const connection = await connectTo(t, origin);
+    connection.socket.write(putHead(5, 'Expect: a-miracle\r\n'));
+    assert.match(await connection.waitFor(/\r\n\r\n/), /^HTTP\/1.1 417 [\s\S]*access-control-allow-origin: \*/);
+  });
+});
+
+describe('a refused client', () => {
+  it('gets to read its answer while it still sends, and is not read for ever', async (t) => {
+    const { origin } = await startServer(t);
+    const connection = await connectTo(t, origin);
+    const size = 2_000_000_000;
+    connection.socket.write(putHead(size, '', '0'.repeat(64)));
+    let sent = 0;
+    const chunk = Buffer.alloc(65_536);
+    const sending = new Promise<void>((resolve) => {
+      const more = () => {
+        while (!connection.socket.destroyed && sent < size && connection.socket.write(chunk)) sent += chunk.length;
+      };
+      connection.socket.on('drain', more).on('close', resolve);
+      more();
+    });
+    const answer = await connection.waitFor(/403 Forbidden\n/);
+    assert.match(answer, /^HTTP\/1.1 403 Forbidden[\s\S]*connection: close/i);
+    await sending;
+    assert.ok(sent < 50_000_000, `${sent} bytes were taken`);
+  });
+
+  it('that sent all of a large body before it reads still gets its answer', async (t) => {
+    const { origin } = await startServer(t);
+    const connection = await connectTo(t, origin);
+    connection.socket.pause();
+    connection.socket.write(putHead(500_000, '', '0'.repeat(64)));
+    await new Promise((resolve) => connection.socket.write(Buffer.alloc(500_000), resolve));
+    connection.socket.resume();
+    assert.match(await connection.untilClosed(), /^HTTP\/1.1 403 Forbidden[\s\S]*403 Forbidden\n$/);
+  });
+
+  it('with a small body keeps its connection', async (t) => {
+    const { origin } = await startServer(t);
+    const connection = await connectTo(t, origin);
+    connection.socket.write(`${putHead(5, '', '0'.repeat(64))}hello${putHead(5)}hello`);
+    assert.match(await connection.waitFor(/201 Created/), /^HTTP\/1.1 403 [\s\S]*HTTP\/1.1 201 /);
+  });
+});
+
+describe('what is no HTTP request', () => {
+  const hostile = {
+    'raw UTF-8 in the target': ['GET /upload/s/\xc3\xa8.jpg HTTP/1.1\r\nHost: x\r\n\r\n', 400],
+    garbage: ['\x16\x03\x01\x02\x00\x01\x00\r\n\r\n', 400],
+    'a header over 16 KiB': [`GET / HTTP/1.1\r\nHost: x\r\nX: ${'y'.repeat(20_000)}\r\n\r\n`, 431],
+    'two lengths': ['PUT /upload/s/f HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n', 400],
+    'length and chunks': [
+      'PUT /upload/s/f HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n',
+      400,
+    ],
+    'a length with a sign': ['PUT /upload/s/f HTTP/1.1\r\nHost: x\r\nContent-Length: +5\r\n\r\n', 400],
+  } as const;
+  for (const [what, [bytes, status]] of Object.entries(hostile)) {
+    it(`(${what}) is ${status} with the headers of every answer`, async (t) => {
+      const { origin, logLines } = await startServer(t);
+      const connection = await connectTo(t, origin);
+      connection.socket.write(Buffer.from(bytes, 'latin1'));
+      const answer = await connection.untilClosed();
+      assert.match(answer, new RegExp(`^HTTP/1.1 ${status} `));
+      assert.match(answer, /\r\naccess-control-allow-origin: \*\r\n[\s\S]*connection: close\r\n\r\n$/);
+      assert.equal(logLines.at(-1)?.['status'], status);
+    });
+  }
+
+  it('is 400 also on a connection that was used before', async (t) => {
+    const { origin } = await startServer(t);
+    const connection = await connectTo(t, origin);
+    connection.socket.write('OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n');
+    await connection.waitFor(/^HTTP\/1.1 204 [\s\S]*\r\n\r\n/);
+    connection.socket.write(Buffer.from('GET /\xc3\xa8 HTTP/1.1\r\nHost: x\r\n\r\n', 'latin1'));
+    assert.match(await connection.untilClosed(), /HTTP\/1.1 400 Bad Request[\s\S]*access-control-allow-origin/);
+  });
+});
+
+describe('an upload that breaks off', () => {
+  for (const [what, sent] of [
+    ['after its head', 0],
+    ['in the middle', 100_000],
+    ['one byte short', 199_999],
+  ] as const) {
+    it(`${what} leaves nothing, and the slot can be retried`, async (t) => {
+      const { origin, storeDir, logLines } = await startServer(t);
+      const connection = await connectTo(t, origin);
+      connection.socket.write(putHead(200_000));
+      connection.socket.write(Buffer.alloc(sent));
+      await eventually(async () => (await filesIn(storeDir)).length === 1);
+      connection.socket.destroy();
+      await eventually(async () => logLines.length === 1);
+      assert.deepEqual(await filesIn(storeDir), []);
+      assert.equal(logLines[0]?.['aborted'], true);
+      const url = `${origin}/upload/s/f`;
+      assert.equal((await send(url)).status, 404);
+      const retry = { method: 'PUT', body: Buffer.alloc(200_000, 'x') };
+      assert.equal((await send(`${url}?v=${v1Token('s/f', 200_000)}`, retry)).status, 201);
+    });
+  }
+
+  it('because it stalls is ended after stallTimeout, while one that trickles lives', async (t) => {
+    const { origin, storeDir } = await startServer(t, { stallTimeoutMs: 300 });
+    const stalled = await connectTo(t, origin);
+    stalled.socket.write(
+      putHead(10)
+        .replace('/s/f?', '/s/stalled?')
+        .replace(/v=\w+/, `v=${v1Token('s/stalled', 10)}`),
+    );
+    stalled.socket.write('12345');
+    const trickling = await connectTo(t, origin);
+    trickling.socket.write(putHead(10));
+    for (let byte = 0; byte < 10; byte += 1) {
+      trickling.socket.write('x');
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    assert.match(await trickling.waitFor(/\r\n\r\n/), /^HTTP\/1.1 201 /);
+    await stalled.untilClosed();
+    assert.deepEqual(await filesIn(storeDir), ['s/f']);
+  });
+});
+
+describe('a download', () => {
+  it('whose client leaves closes its file', async (t) => {
+    const { origin, storeDir, logLines } = await startServer(t);
+    await writeFile(path.join(storeDir, 'f'), Buffer.alloc(50_000_000));
+    const connection = await connectTo(t, origin);
+    connection.socket.write('GET /upload/f HTTP/1.1\r\nHost: x\r\n\r\n');
+    await connection.waitFor(/200 OK/);
+    connection.socket.destroy();
+    await eventually(async () => logLines.length === 1);
+    assert.equal(logLines[0]?.['aborted'], true);
+    assert.equal(logLines[0]?.['reason'], 'the client went away');
+  });
+
+  it('of a file that becomes shorter is cut off, not ended as if it were whole', async (t) => {
+    const { origin, storeDir } = await startServer(t);
+    const file = path.join(storeDir, 'f');
+    await writeFile(file, Buffer.alloc(50_000_000));
+    const connection = await connectTo(t, origin);
+    connection.socket.write('GET /upload/f HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+    await connection.waitFor(/\r\n\r\n/);
+    connection.socket.pause();
+    await writeFile(file, 'short');
+    connection.socket.resume();
+    assert.ok((await connection.untilClosed()).length < 50_000_000);
+    assert.equal((await send(`${origin}/upload/f`)).body.toString(), 'short');
+  });
+});

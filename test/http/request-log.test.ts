@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { send } from '../support/http-client.js';
+import { startServer } from '../support/server.js';
+import { bearer, v1Token } from '../support/tokens.js';
+
+describe('the log', () => {
+  it('has one line per request, with what an operator looks for', async (t) => {
+    const { origin, logLines } = await startServer(t);
+    const url = `${origin}/upload/s/tr%c3%a8s.jpg`;
+    await send(`${url}?v=${v1Token('s/très.jpg', 5)}`, { method: 'PUT', body: Buffer.from('hello') });
+    await send(url);
+    await send(`${url}x`);
+    const seen = logLines.map(({ method, path, status, bytes, reason }) => ({ method, path, status, bytes, reason }));
+    const path = '/upload/s/tr%c3%a8s.jpg';
+    assert.deepEqual(seen, [
+      { method: 'PUT', path, status: 201, bytes: 5, reason: undefined },
+      { method: 'GET', path, status: 200, bytes: 5, reason: undefined },
+      { method: 'GET', path: `${path}x`, status: 404, bytes: 0, reason: 'there is no such upload' },
+    ]);
+    assert.equal(new Set(logLines.map(({ reqId }) => reqId)).size, 3);
+    for (const { durationMs } of logLines) assert.equal(typeof durationMs, 'number');
+  });
+
+  it('names the uploader where the token or the path does', async (t) => {
+    const { origin, logLines } = await startServer(t);
+    const exp = Date.now() / 1000 + 60;
+    const authorization = bearer({ slot: 's', filename: 'f', filesize: 1, sub: 'romeo@example.org', exp });
+    await send(`${origin}/upload/s/f`, { method: 'PUT', headers: { authorization }, body: Buffer.from('x') });
+    const user = '2ed681f17049ef21eba6d9ffe6a7c5eaf5193572';
+    const query = `?v=${v1Token(`${user}/x/f`, 1)}`;
+    await send(`${origin}/upload/${user}/x/f${query}`, { method: 'PUT', body: Buffer.from('x') });
+    assert.deepEqual(
+      logLines.map(({ status, uploader }) => [status, uploader]),
+      [
+        [201, 'romeo@example.org'],
+        [201, user],
+      ],
+    );
+  });
+
+  it('never holds a token or a secret', async (t) => {
+    const { origin, logLines } = await startServer(t);
+    const token = v1Token('s/f', 1);
+    const jwt = bearer({ slot: 's', filename: 'g', filesize: 2, exp: 1 });
+    for (const query of [
+      `?v=${token}`,
+      `?v2=${token}`,
+      `?token=${token}`,
+      `?v=${token}&v=${token}`,
+      `?x=1?v=${token}`,
+    ]) {
+      for (const method of ['PUT', 'GET', 'DELETE', 'POST', 'PROPFIND'])
+        await send(`${origin}/upload/s/f${query}`, { method });
+    }
+    await send(`${origin}/upload/s/g`, { method: 'PUT', headers: { authorization: jwt } });
+    const text = JSON.stringify(logLines);
+    assert.equal(logLines.length, 26);
+    for (const secret of [token, jwt, jwt.slice(7, 40), 'mysecret']) assert.ok(!text.includes(secret));
+  });
+});

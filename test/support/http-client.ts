@@ -1,0 +1,67 @@
+import { type IncomingHttpHeaders, type OutgoingHttpHeaders, request } from 'node:http';
+
+/** Where to send a request: `rawTarget` is written into the request line as it stands. */
+export interface Target {
+  readonly origin: string;
+  readonly rawTarget: string;
+}
+
+/** What to send; without a body no Content-Length is sent. */
+export interface RequestOptions {
+  readonly method?: string;
+  readonly headers?: OutgoingHttpHeaders;
+  readonly body?: Buffer;
+}
+
+/** A complete answer. */
+export interface Answer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: Buffer;
+}
+
+const answerTimeoutMs = 30_000;
+
+/** Sends one request on a connection of its own, never normalising the path; throws if no whole answer comes. */
+export function send(to: string | Target, options: RequestOptions = {}): Promise<Answer> {
+  const { origin, rawTarget } = typeof to === 'string' ? splitUrl(to) : to;
+  const { hostname, port } = new URL(origin);
+  const { method = 'GET', body } = options;
+  const length = body === undefined ? {} : { 'content-length': body.length };
+  const headers = { ...length, ...options.headers };
+  return new Promise((resolve, reject) => {
+    const outgoing = request({ hostname, port, path: rawTarget, method, headers, agent: false });
+    outgoing.on('response', (response) => {
+      const chunks: Buffer[] = [];
+      response.on('data', (chunk: Buffer) => chunks.push(chunk));
+      response.on('error', reject);
+      response.on('end', () => {
+        outgoing.destroy(); // an answer may come before the body is sent: the rest of it is not wanted
+        const { statusCode: status = 0, headers } = response;
+        resolve({ status, headers, body: Buffer.concat(chunks) });
+      });
+    });
+    outgoing.on('error', reject);
+    outgoing.setTimeout(answerTimeoutMs, () => {
+      outgoing.destroy(new Error(`${method} ${rawTarget}: silent for ${answerTimeoutMs} ms`));
+    });
+    outgoing.end(body);
+  });
+}
+
+/** Splits an http URL without touching its path: `new URL()` would resolve `..` and drop a fragment. */
+export function splitUrl(url: string): Target {
+  const [, origin, rawTarget] = /^(http:\/\/[^/]+)(\/.*)$/su.exec(url) ?? [];
+  if (origin === undefined || rawTarget === undefined) {
+    throw new Error(`not an http URL with a path: ${url}`);
+  }
+  return { origin, rawTarget };
+}
+
+/**
+ * Percent-encodes the raw UTF-8 of a URL and nothing else, as browsers do (WHATWG URL, path state):
+ * no request line may hold the non-ASCII letters that ejabberd (not 23.01, but later ones) leaves raw.
+ */
+export function encodeRawUtf8(url: string): string {
+  return url.replace(/\P{ASCII}+/gu, encodeURIComponent);
+}

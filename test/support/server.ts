@@ -1,0 +1,53 @@
+import type { TestContext } from 'node:test';
+import { buildApp } from '../../src/http/app.js';
+import type { HttpSettings } from '../../src/http/settings.js';
+import { openStore } from '../../src/storage/open-store.js';
+import { tempDir } from './temp-dir.js';
+import { secret } from './tokens.js';
+
+/** What a test may say differently of its server. */
+export interface ServerOverrides extends Partial<HttpSettings> {
+  readonly storeDir?: string;
+  readonly now?: () => number;
+}
+
+/** A server on a real socket, with the disk store. */
+export interface TestServer {
+  readonly origin: string;
+  readonly storeDir: string;
+  /** One object per log line, in order. */
+  readonly logLines: Record<string, unknown>[];
+}
+
+/** Starts the app in this process on a free port with a new storeDir and `mysecret`; the test's end stops it. */
+export async function startServer(t: TestContext, overrides: ServerOverrides = {}): Promise<TestServer> {
+  const { storeDir = await tempDir(t), now = Date.now, ...settings } = overrides;
+  const logLines: Record<string, unknown>[] = [];
+  const log = (line: unknown) => logLines.push(line as Record<string, unknown>);
+  const store = await openStore({
+    storeDir,
+    isDurable: false,
+    fileMode: 0o644,
+    dirMode: 0o755,
+    stallTimeoutMs: 60_000,
+  });
+  const app = buildApp({
+    store,
+    settings: {
+      secrets: [secret],
+      strictContentType: false,
+      baseSegments: ['upload'],
+      cors: true,
+      stallTimeoutMs: 60_000,
+      ...settings,
+    },
+    logger: { info: log, warn: log, error: log },
+    now,
+  });
+  const origin = await app.listen({ host: '127.0.0.1', port: 0 });
+  t.after(() => {
+    app.server.closeAllConnections();
+    return app.close();
+  });
+  return { origin, storeDir, logLines };
+}
