@@ -1,0 +1,71 @@
+import { chmod, lstat, unlink } from 'node:fs/promises';
+import { connect } from 'node:net';
+import type { ListenAddress } from '../config/config.js';
+import { systemErrorCode } from '../errors.js';
+import type { App } from '../http/app.js';
+
+/** The server cannot listen where listenPort says; the message says why and what to do. */
+export class ListenError extends Error {}
+
+const causes: Readonly<Record<string, string>> = {
+  EACCES: 'this user may not listen there (ports below 1024 need a privilege)',
+  EADDRINUSE: 'another program listens there already',
+  EADDRNOTAVAIL: 'this host has no such address',
+  ENOENT: 'its folder does not exist',
+  ENOTFOUND: 'this host name is unknown',
+};
+
+function isListening(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path).on('error', () => resolve(false));
+    socket.on('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+  });
+}
+
+/** Removes the socket that a killed server left behind; never one that is in use, nor anything that is no socket. */
+async function removeStaleSocket(path: string): Promise<void> {
+  const stats = await lstat(path).catch(() => undefined);
+  if (stats === undefined) return;
+  if (!stats.isSocket())
+    throw new ListenError(`listenPort: ${path} exists and is no socket: remove it or name another path`);
+  if (await isListening(path)) throw new ListenError(`listenPort: ${path}: ${causes['EADDRINUSE']}`);
+  await unlink(path);
+}
+
+async function listenOnTcp(app: App, host: string, port: number): Promise<void> {
+  try {
+    await app.listen({ host, port });
+  } catch (error) {
+    if (host !== '::' || systemErrorCode(error) !== 'EAFNOSUPPORT') throw error;
+    await app.listen({ host: '0.0.0.0', port });
+  }
+}
+
+function describeAddress(app: App): string {
+  const address = app.server.address();
+  if (address === null || typeof address === 'string') return `unix:${address}`;
+  const host = address.family === 'IPv6' ? `[${address.address}]` : address.address;
+  return `http://${host}:${address.port}`;
+}
+
+/** Listens, and resolves to the address that was really taken, such as `http://127.0.0.1:5050`. Throws a ListenError. */
+export async function listen(app: App, address: ListenAddress): Promise<string> {
+  try {
+    if ('path' in address) {
+      await removeStaleSocket(address.path);
+      await app.listen({ path: address.path });
+      await chmod(address.path, address.mode);
+    } else {
+      await listenOnTcp(app, address.host, address.port);
+    }
+  } catch (error) {
+    if (error instanceof ListenError) throw error;
+    const place = 'path' in address ? address.path : `${address.host} port ${address.port}`;
+    const cause = causes[systemErrorCode(error) ?? ''] ?? (error instanceof Error ? error.message : String(error));
+    throw new ListenError(`listenPort: cannot listen on ${place}: ${cause}`, { cause: error });
+  }
+  return describeAddress(app);
+}

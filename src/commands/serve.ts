@@ -1,0 +1,61 @@
+import { existsSync } from 'node:fs';
+import closeWithGrace from 'close-with-grace';
+import type { Logger } from 'pino';
+import { ConfigError } from '../config/config.js';
+import { defaultBaseUrl, issuerSnippets, writeDefaultConfig } from '../config/default-config.js';
+import { loadConfig } from '../config/load-config.js';
+import { FilerError } from '../errors.js';
+import { buildApp } from '../http/app.js';
+import { createLogger } from '../log.js';
+import { openStore } from '../storage/open-store.js';
+import { listen } from './listen.js';
+
+/** What `serve` is started with. */
+export interface ServeOptions {
+  readonly configFile: string;
+  /** Whether to write a configuration with a random secret where there is none. */
+  readonly createConfig: boolean;
+  readonly isTerminal: boolean;
+  /** The umask that the modes of uploads are less of where the configuration names none. */
+  readonly umask: number;
+}
+
+function logCreation(logger: Logger, configFile: string): void {
+  const { prosody, ejabberd } = issuerSnippets(defaultBaseUrl, `the secret in ${configFile}`);
+  logger.info(`wrote ${configFile} with a random secret; uploads go to ./upload/`);
+  logger.info(`for Prosody, paste (the comments of ${configFile} have it with the secret filled in):\n${prosody}`);
+  logger.info(`for ejabberd, paste:\n${ejabberd}`);
+}
+
+async function openConfiguredStore(options: Parameters<typeof openStore>[0], configFile: string) {
+  try {
+    return await openStore(options);
+  } catch (error) {
+    if (!(error instanceof FilerError)) throw error;
+    throw new ConfigError([`${configFile}: ${error.message}`], { cause: error });
+  }
+}
+
+/** Serves uploads until a signal ends it. Throws a ConfigError or a ListenError when it cannot start. */
+export async function serve({ configFile, createConfig, isTerminal, umask }: ServeOptions): Promise<void> {
+  const isCreated = createConfig && !existsSync(configFile);
+  if (isCreated) writeDefaultConfig(configFile);
+  const { config, warnings } = loadConfig(configFile);
+  const prefersPretty = config.logFormat === 'auto' ? isTerminal : config.logFormat === 'pretty';
+  const logger = await createLogger(config.logLevel, prefersPretty ? 'pretty' : 'json');
+  if (isCreated) logCreation(logger, configFile);
+  for (const warning of warnings) logger.warn(warning);
+
+  const { storeDir, isDurable, stallTimeoutMs, fileMode = 0o644 & ~umask, dirMode = 0o755 & ~umask } = config;
+  const store = await openConfiguredStore({ storeDir, isDurable, stallTimeoutMs, fileMode, dirMode }, configFile);
+  const app = buildApp({ store, settings: config, logger, now: Date.now });
+  const address = await listen(app, config.listen);
+  logger.info({ address, storeDir, basePath: `/${config.baseSegments.join('/')}` }, 'listening');
+
+  closeWithGrace({ delay: config.shutdownTimeoutMs, logger }, async ({ signal, err }) => {
+    if (err !== undefined) logger.fatal({ err }, 'unexpected error, stopping');
+    else logger.info(`${signal}: finishing what is running`);
+    await app.close();
+    logger.info('stopped');
+  });
+}

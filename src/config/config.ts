@@ -1,0 +1,42 @@
+/** Where the server listens: a TCP address, or a Unix socket with its mode. */
+export type ListenAddress =
+  | { readonly host: string; readonly port: number }
+  | { readonly path: string; readonly mode: number };
+
+/** The checked configuration: bytes, ms, absolute paths. */
+export interface Config {
+  readonly listen: ListenAddress;
+  readonly secrets: readonly string[];
+  readonly deleteSecret: string | undefined;
+  readonly storeDir: string;
+  /** Decoded path segments of the base URL, e.g. `['upload']`. */
+  readonly baseSegments: readonly string[];
+  readonly maxFileSize: number | undefined;
+  readonly isDurable: boolean;
+  /** `undefined`: the usual 0644 and 0755 less the umask. */
+  readonly fileMode: number | undefined;
+  readonly dirMode: number | undefined;
+  readonly cors: boolean;
+  readonly strictContentType: boolean;
+  readonly stallTimeoutMs: number;
+  readonly shutdownTimeoutMs: number;
+  readonly logLevel: LogLevel;
+  readonly logFormat: LogFormat;
+}
+
+export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
+
+/** `auto`: readable on a terminal, JSON elsewhere. */
+export type LogFormat = 'auto' | 'json' | 'pretty';
+
+/** Everything that is wrong with a configuration, a line each: `file: key: expected …, got …`. */
+export class ConfigError extends Error {
+  readonly code = 'CONFIG_INVALID';
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[], options?: ErrorOptions) {
+    super(problems.join('\n'), options);
+    this.name = 'ConfigError';
+    this.problems = problems;
+  }
+}

@@ -1,0 +1,100 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { parseDuration, parseSize } from '../units.js';
+import { checkSettings } from './check-settings.js';
+import { type Config, ConfigError, type ListenAddress, type LogLevel } from './config.js';
+import { parseTcpAddress } from './listen-address.js';
+import type { Settings } from './settings.js';
+import { readToml } from './toml-file.js';
+
+/** Secrets that anybody can read in an example: of prosody-filer's README and first releases. */
+const publishedSecrets = new Set(['mysecret', '123']);
+
+const logrusLevels: Readonly<Record<string, LogLevel>> = { warning: 'warn', panic: 'fatal' };
+
+/** A part of the configuration that could not be made from its setting; the message follows the key. */
+class SettingProblem extends Error {}
+
+function listenAddress({ listenPort, unixSocket, unixSocketMode }: Settings): ListenAddress {
+  if (unixSocket) return { path: path.resolve(listenPort), mode: Number.parseInt(unixSocketMode, 8) };
+  const address = parseTcpAddress(listenPort);
+  if (address !== undefined) return address;
+  const hint = listenPort.includes('/') ? ' (a socket path needs unixSocket = true)' : '';
+  throw new SettingProblem(`listenPort: expected an address such as "127.0.0.1:5050", got '${listenPort}'${hint}`);
+}
+
+function secretsFromFile(file: string | undefined): string[] {
+  if (file === undefined) return [];
+  let secret: string;
+  try {
+    secret = readFileSync(file, 'utf8').replace(/\r?\n$/, '');
+  } catch (error) {
+    const found = error instanceof Error ? error.message : String(error);
+    throw new SettingProblem(`secretFile: expected a file that this user can read, ${found}`);
+  }
+  if (secret === '') throw new SettingProblem(`secretFile: expected the secret in ${file}, it is empty`);
+  return [secret];
+}
+
+function baseSegments({ uploadSubDir }: Settings): string[] {
+  const segments = uploadSubDir.split('/').filter((segment) => segment !== '');
+  if (segments.includes('.') || segments.includes('..')) {
+    throw new SettingProblem(
+      `uploadSubDir: expected the path of the base URL, such as "upload/", got '${uploadSubDir}'`,
+    );
+  }
+  return segments;
+}
+
+function octal(mode: string | undefined): number | undefined {
+  return mode === undefined ? undefined : Number.parseInt(mode, 8);
+}
+
+/**
+ * Reads and checks a configuration file; relative paths in it start at the working directory, as in the original.
+ * Throws a ConfigError with every problem. The warnings are for the operator at each start.
+ */
+export function loadConfig(file: string): { config: Config; warnings: string[] } {
+  const { settings, problems } = checkSettings(readToml(file));
+
+  /** Makes a part from its settings unless one of these is wrong already. */
+  function make<T>(keys: readonly (keyof Settings)[], part: () => T): T | undefined {
+    if (problems.some(({ key }) => keys.some((own) => own === key))) return undefined;
+    try {
+      return part();
+    } catch (error) {
+      if (!(error instanceof SettingProblem)) throw error;
+      problems.push({ key: '', text: error.message });
+      return undefined;
+    }
+  }
+
+  const listen = make(['listenPort', 'unixSocket', 'unixSocketMode'], () => listenAddress(settings));
+  const fromFile = make(['secretFile'], () => secretsFromFile(settings.secretFile));
+  const base = make(['uploadSubDir'], () => baseSegments(settings));
+  if (problems.length > 0 || listen === undefined || fromFile === undefined || base === undefined) {
+    throw new ConfigError(problems.map(({ text }) => `${file}: ${text}`));
+  }
+  const { secret, secrets: more = [], maxFileSize, logLevel } = settings;
+  const secrets = [...(secret === undefined ? [] : [secret]), ...more, ...fromFile];
+  const config: Config = Object.freeze({
+    listen,
+    secrets,
+    deleteSecret: settings.deleteSecret,
+    storeDir: path.resolve(settings.storeDir),
+    baseSegments: base,
+    maxFileSize: maxFileSize === undefined ? undefined : parseSize(maxFileSize),
+    isDurable: settings.durability === 'sync',
+    fileMode: octal(settings.fileMode),
+    dirMode: octal(settings.dirMode),
+    cors: settings.cors,
+    strictContentType: settings.strictContentType,
+    stallTimeoutMs: parseDuration(settings.stallTimeout),
+    shutdownTimeoutMs: parseDuration(settings.shutdownTimeout),
+    logLevel: logrusLevels[logLevel] ?? (logLevel as LogLevel),
+    logFormat: settings.logFormat,
+  });
+  const isPublished = secrets.some((candidate) => publishedSecrets.has(candidate));
+  const warning = `${file}: secret: this one is published, so anybody can upload: put a random one here and into the XMPP server`;
+  return { config, warnings: isPublished ? [warning] : [] };
+}

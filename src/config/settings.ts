@@ -1,0 +1,82 @@
+import type { JSONSchemaType } from 'ajv';
+import { parseDuration, parseSize } from '../units.js';
+
+/** The configuration file's keys, as an operator writes them. */
+export interface Settings {
+  listenPort: string;
+  unixSocket: boolean;
+  unixSocketMode: string;
+  secret?: string;
+  secrets?: string[];
+  secretFile?: string;
+  deleteSecret?: string;
+  storeDir: string;
+  uploadSubDir: string;
+  maxFileSize?: string;
+  strictContentType: boolean;
+  durability: 'sync' | 'none';
+  fileMode?: string;
+  dirMode?: string;
+  cors: boolean;
+  stallTimeout: string;
+  shutdownTimeout: string;
+  logLevel: string;
+  logFormat: 'auto' | 'json' | 'pretty';
+}
+
+/** What a string in the file must be, by the name under which the schema asks for it. */
+export const formats = {
+  duration: (text: string) => parseDuration(text) > 0,
+  mode: (text: string) => /^0?[0-7]{3}$/.test(text),
+  size: (text: string) => parseSize(text) > 0,
+};
+
+const levels = ['trace', 'debug', 'info', 'warn', 'warning', 'error', 'fatal', 'panic'];
+
+const flag = { type: 'boolean', description: 'true or false' } as const;
+const text = { type: 'string', minLength: 1 } as const;
+const size = { type: 'string', format: 'size', description: 'a size such as "50MB" or "2GiB"' } as const;
+const duration = { type: 'string', format: 'duration', description: 'a duration such as "60s" or "28d"' } as const;
+const mode = { type: 'string', format: 'mode', description: 'an octal mode as text, such as "0640"' } as const;
+const secret = { ...text, description: 'the secret that the XMPP server signs with, not empty' } as const;
+
+/** The settings as a JSON Schema; each description is what a wrong value is told to be. */
+export const settingsSchema: JSONSchemaType<Settings> = {
+  type: 'object',
+  additionalProperties: false,
+  required: ['storeDir'],
+  properties: {
+    listenPort: { ...text, default: '127.0.0.1:5050', description: 'an address such as "127.0.0.1:5050"' },
+    unixSocket: { ...flag, default: false },
+    unixSocketMode: { ...mode, default: '0660' },
+    secret: { ...secret, nullable: true },
+    secrets: { type: 'array', items: secret, minItems: 1, nullable: true, description: 'a list of secrets, not empty' },
+    secretFile: { ...text, nullable: true, description: 'the path of a file that holds the secret' },
+    deleteSecret: { ...secret, nullable: true, description: "Metronome's delete_secret, not empty" },
+    storeDir: { ...text, description: 'the folder for the uploads' },
+    uploadSubDir: { type: 'string', default: '/', description: 'the path of the base URL, such as "upload/"' },
+    maxFileSize: { ...size, nullable: true },
+    strictContentType: { ...flag, default: false },
+    durability: { type: 'string', enum: ['sync', 'none'], default: 'sync', description: '"sync" or "none"' },
+    fileMode: { ...mode, nullable: true },
+    dirMode: { ...mode, nullable: true },
+    cors: { ...flag, default: true },
+    stallTimeout: { ...duration, default: '60s' },
+    shutdownTimeout: { ...duration, default: '30s' },
+    logLevel: {
+      type: 'string',
+      pattern: `^(${levels.join('|')})$`,
+      default: 'info',
+      description: `one of ${levels.join(', ')}`,
+    },
+    logFormat: {
+      type: 'string',
+      enum: ['auto', 'json', 'pretty'],
+      default: 'auto',
+      description: '"auto", "json" or "pretty"',
+    },
+  },
+};
+
+/** Keys whose values never stand in a message. */
+export const secretKeys: ReadonlySet<string> = new Set(['secret', 'secrets', 'deleteSecret']);

@@ -1,0 +1,36 @@
+import { readFileSync } from 'node:fs';
+import toml from '@iarna/toml';
+import { systemErrorCode } from '../errors.js';
+import { ConfigError } from './config.js';
+
+interface TomlError extends Error {
+  /** 0-based. */
+  readonly line: number;
+  readonly col: number;
+}
+
+function isTomlError(error: unknown): error is TomlError {
+  return error instanceof Error && 'fromTOML' in error && 'line' in error && 'col' in error;
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8').replace(/^\uFEFF/, '');
+  } catch (error) {
+    const isMissing = systemErrorCode(error) === 'ENOENT';
+    const found = isMissing ? 'there is no such file' : error instanceof Error ? error.message : String(error);
+    throw new ConfigError([`${file}: expected a configuration file, ${found}`], { cause: error });
+  }
+}
+
+/** The top-level keys and values of a TOML file. Throws a ConfigError with line and column, never with a line's text. */
+export function readToml(file: string): Record<string, unknown> {
+  try {
+    return toml.parse(readText(file));
+  } catch (error) {
+    if (!isTomlError(error)) throw error;
+    // The rest of the message quotes the lines around the mistake, and one of them may hold the secret.
+    const [reason = 'invalid TOML'] = error.message.split(/ at row \d+/);
+    throw new ConfigError([`${file}:${error.line + 1}:${error.col + 1}: ${reason}`]);
+  }
+}

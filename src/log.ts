@@ -1,0 +1,33 @@
+import { type Logger, pino } from 'pino';
+import type { PrettyOptions } from 'pino-pretty';
+
+const requestFields = ['method', 'path', 'status', 'bytes', 'durationMs', 'uploader', 'reason', 'aborted', 'reqId'];
+
+/** A request in one line, anything else as its message. */
+function describeForPeople(log: Readonly<Record<string, unknown>>): string {
+  const { msg, method, path, status = 'aborted', bytes, durationMs, uploader, reason } = log;
+  if (method === undefined) return String(msg);
+  const by = uploader === undefined ? '' : ` by ${uploader}`;
+  const because = reason === undefined ? '' : `: ${reason}`;
+  return `${method} ${path} ${status}, ${bytes} bytes in ${durationMs} ms${by}${because}`;
+}
+
+const prettyOptions: PrettyOptions = {
+  sync: true,
+  translateTime: 'SYS:HH:MM:ss.l',
+  ignore: requestFields.join(','),
+  messageFormat: describeForPeople,
+};
+
+/** The program's logger on standard output: one JSON object a line, or text for people. */
+export async function createLogger(level: string, format: 'json' | 'pretty'): Promise<Logger> {
+  const options = {
+    level,
+    base: null,
+    timestamp: pino.stdTimeFunctions.isoTime,
+    formatters: { level: (label: string) => ({ level: label }) },
+  };
+  if (format === 'json') return pino(options);
+  const { default: pretty } = await import('pino-pretty');
+  return pino(options, pretty(prettyOptions));
+}

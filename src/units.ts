@@ -1,0 +1,16 @@
+import ms from 'ms';
+import xbytes from 'xbytes';
+
+const sizePattern = /^\d+(\.\d+)? ?([KMGT]I?)?B$/;
+const durationPattern = /^\d+(\.\d+)? ?(ms|s|m|h|d|w|seconds?|minutes?|hours?|days?|weeks?)$/;
+
+/** Bytes in a size such as `50MB` (decimal), `50 MiB` (binary) or `0B`, in any letter case; NaN for anything else. */
+export function parseSize(text: string): number {
+  const upper = text.toUpperCase();
+  return sizePattern.test(upper) ? Math.round(xbytes.parseSize(upper)) : Number.NaN;
+}
+
+/** Milliseconds in a duration such as `60s`, `1.5h` or `28 days`; NaN for anything else. */
+export function parseDuration(text: string): number {
+  return durationPattern.test(text) ? ms(text as ms.StringValue) : Number.NaN;
+}

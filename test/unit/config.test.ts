@@ -1,0 +1,186 @@
+import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import { ConfigError } from '../../src/config/config.js';
+import { writeDefaultConfig } from '../../src/config/default-config.js';
+import { loadConfig } from '../../src/config/load-config.js';
+import { tempDir } from '../support/temp-dir.js';
+
+const minimal = 'secret = "k"\nstoreDir = "/srv/upload"\n';
+
+async function load(t: TestContext, text: string) {
+  const file = path.join(await tempDir(t), 'config.toml');
+  await writeFile(file, text);
+  return loadConfig(file);
+}
+
+async function problemsOf(t: TestContext, text: string): Promise<string[]> {
+  try {
+    await load(t, text);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems.map((line) => line.replace(/^.*?config\.toml:/, '').trim());
+    throw error;
+  }
+  return assert.fail('the configuration was taken');
+}
+
+describe('a configuration of the original', () => {
+  it('works unchanged', async (t) => {
+    const { config, warnings } = await load(
+      t,
+      '### comment\nlistenPort      = "[::]:5050"\nunixSocket = false\nsecret          = "s3cret"\nstoreDir        = "./uploads/"\nuploadSubDir    = "upload/"\nlogLevel = "Warning"\n',
+    );
+    assert.deepEqual(config.listen, { host: '::', port: 5050 });
+    assert.deepEqual(config.secrets, ['s3cret']);
+    assert.equal(config.storeDir, path.resolve('uploads'));
+    assert.deepEqual(config.baseSegments, ['upload']);
+    assert.equal(config.logLevel, 'warn');
+    assert.deepEqual(warnings, []);
+  });
+
+  it('may write its keys in any letter case', async (t) => {
+    const { config } = await load(t, 'listenport = ":80"\nSECRET = "k"\nstoredir = "/s"\nuploadsubdir = "/a/b/"\n');
+    assert.deepEqual(
+      [config.listen, config.secrets, config.storeDir, config.baseSegments],
+      [{ host: '::', port: 80 }, ['k'], '/s', ['a', 'b']],
+    );
+  });
+
+  it('may begin with a byte order mark', async (t) => {
+    assert.deepEqual((await load(t, `\uFEFF${minimal}`)).config.secrets, ['k']);
+  });
+
+  it('with a published secret gets a warning', async (t) => {
+    const { warnings } = await load(t, 'secret = "mysecret"\nstoreDir = "/s"\n');
+    assert.match(warnings.join(), /secret: this one is published/);
+  });
+
+  it('may serve at the root', async (t) => {
+    for (const line of ['', 'uploadSubDir = ""', 'uploadSubDir = "/"']) {
+      assert.deepEqual((await load(t, minimal + line)).config.baseSegments, []);
+    }
+  });
+});
+
+describe('listenPort', () => {
+  const addresses: [string, object][] = [
+    ['127.0.0.1:5050', { host: '127.0.0.1', port: 5050 }],
+    ['[::1]:5050', { host: '::1', port: 5050 }],
+    [':5050', { host: '::', port: 5050 }],
+    ['localhost:0', { host: '127.0.0.1', port: 0 }],
+    ['upload.example.org:80', { host: 'upload.example.org', port: 80 }],
+  ];
+  for (const [text, address] of addresses) {
+    it(`takes ${text}`, async (t) => {
+      assert.deepEqual((await load(t, `${minimal}listenPort = "${text}"`)).config.listen, address);
+    });
+  }
+
+  for (const text of ['5050', '127.0.0.1', '::1:5050', '127.0.0.1:65536', '127.0.0.1:x', '/run/filer.sock']) {
+    it(`refuses ${text}`, async (t) => {
+      const [problem] = await problemsOf(t, `${minimal}listenPort = "${text}"`);
+      assert.match(problem ?? '', /^listenPort: expected an address such as "127.0.0.1:5050", got/);
+    });
+  }
+
+  it('is a path with unixSocket, with a mode of its own', async (t) => {
+    const text = `${minimal}listenPort = "/run/filer.sock"\nunixSocket = true\nunixSocketMode = "0666"`;
+    assert.deepEqual((await load(t, text)).config.listen, { path: '/run/filer.sock', mode: 0o666 });
+  });
+});
+
+describe('secrets', () => {
+  it('may be several, also from a file', async (t) => {
+    const file = path.join(await tempDir(t), 'secret');
+    await writeFile(file, 'from file\n');
+    const { config } = await load(t, `secret = "a"\nsecrets = ["b", "c"]\nsecretFile = "${file}"\nstoreDir = "/s"`);
+    assert.deepEqual(config.secrets, ['a', 'b', 'c', 'from file']);
+  });
+
+  it('must be there, and not be empty', async (t) => {
+    const expected = 'expected the secret that the XMPP server signs with, not empty, got';
+    assert.deepEqual(await problemsOf(t, 'storeDir = "/s"'), [`secret: ${expected} nothing`]);
+    assert.deepEqual(await problemsOf(t, 'secret = ""\nstoreDir = "/s"'), [`secret: ${expected} nothing in it`]);
+    assert.deepEqual(await problemsOf(t, 'secrets = ["a", ""]\nstoreDir = "/s"'), [
+      `secrets[1]: ${expected} nothing in it`,
+    ]);
+  });
+
+  it('never stand in a message', async (t) => {
+    const problems = [
+      ...(await problemsOf(t, 'secret = ["hunter2"]\nstoreDir = "/s"')),
+      ...(await problemsOf(t, 'storeDir = "/s"\nsecret = "hunter2')),
+      ...(await problemsOf(t, 'storeDir = "/s"\nsecret = "hunter2"\nsecret = "hunter2"')),
+    ];
+    assert.equal(problems.length, 3);
+    assert.ok(!problems.join().includes('hunter2'), problems.join());
+  });
+
+  it('must be readable where they stand in a file', async (t) => {
+    const [problem] = await problemsOf(t, 'secretFile = "/nonexistent"\nstoreDir = "/s"');
+    assert.match(problem ?? '', /^secretFile: expected a file that this user can read, ENOENT/);
+  });
+});
+
+describe('a wrong configuration', () => {
+  it('is told every mistake with key, found and expected', async (t) => {
+    const text = [
+      'listenPort = "nowhere"',
+      'sekret = "k"',
+      'uploadSubDir = "../x"',
+      'maxFileSize = "50 megs"',
+      'fileMode = 640',
+      'unixSocket = "yes"',
+      'logLevel = "loud"',
+      'durability = "maybe"',
+      'stallTimeout = "0s"',
+    ].join('\n');
+    assert.deepEqual((await problemsOf(t, text)).sort(), [
+      'durability: expected "sync" or "none", got \'maybe\'',
+      'fileMode: expected an octal mode as text, such as "0640", got 640',
+      "logLevel: expected one of trace, debug, info, warn, warning, error, fatal, panic, got 'loud'",
+      'maxFileSize: expected a size such as "50MB" or "2GiB", got \'50 megs\'',
+      'secret: expected the secret that the XMPP server signs with, not empty, got nothing',
+      'sekret: expected a known key; did you mean secret?',
+      'stallTimeout: expected a duration such as "60s" or "28d", got \'0s\'',
+      'storeDir: expected the folder for the uploads, got nothing',
+      "unixSocket: expected true or false, got 'yes'",
+      'uploadSubDir: expected the path of the base URL, such as "upload/", got \'../x\'',
+    ]);
+  });
+
+  it('is told line and column of what is no TOML', async (t) => {
+    assert.match((await problemsOf(t, 'secret = "k"\nstoreDir = /s\n')).join(), /^2:\d+: /);
+  });
+
+  it('may not name a key twice in two letter cases', async (t) => {
+    assert.match((await problemsOf(t, `${minimal}STOREDIR = "/t"`)).join(), /STOREDIR: expected each key once/);
+  });
+
+  it('is told a number that is too large for JavaScript', async (t) => {
+    const [problem] = await problemsOf(t, `${minimal}maxFileSize = 9223372036854775807`);
+    assert.match(problem ?? '', /^maxFileSize: expected a size .*, got 9223372036854775807n$/);
+  });
+});
+
+describe('writeDefaultConfig', () => {
+  it('writes a configuration that loads, with a secret of its own each time', async (t) => {
+    const folder = await tempDir(t);
+    const [first = '', second = ''] = ['a.toml', 'b.toml'].map((name) => {
+      writeDefaultConfig(path.join(folder, name));
+      const { config, warnings } = loadConfig(path.join(folder, name));
+      assert.deepEqual(warnings, []);
+      assert.deepEqual(config.listen, { host: '127.0.0.1', port: 5050 });
+      return config.secrets.join();
+    });
+    assert.match(first, /^[0-9a-f]{64}$/);
+    assert.notEqual(first, second);
+  });
+
+  it('never replaces one', async (t) => {
+    const file = path.join(await tempDir(t), 'config.toml');
+    await writeFile(file, '');
+    assert.throws(() => writeDefaultConfig(file), { code: 'EEXIST' });
+  });
+});
