@@ -1,0 +1,89 @@
+import { execFile } from 'node:child_process';
+import { chown, mkdir, writeFile } from 'node:fs/promises';
+import { userInfo } from 'node:os';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { promisify } from 'node:util';
+import { findProgram, freePort, skipOrFail } from '../support/peers.js';
+import { RunningProcess } from '../support/running-process.js';
+import { tempDir } from '../support/temp-dir.js';
+import type { XmppServer } from './xmpp-client.js';
+
+/** How mod_http_upload is set. */
+export interface EjabberdOptions {
+  readonly baseUrl: string;
+  readonly secret: string;
+}
+
+const run = promisify(execFile);
+const account = { domain: 'localhost', username: 'alice', password: 'alice-password' };
+const systemUser = 'ejabberd';
+
+/** Says why this user cannot run ejabberd, if so (only root and ejabberd can); throws it where CI=true. */
+export function ejabberdRefusal(): string | undefined {
+  const { uid, username } = userInfo();
+  return uid === 0 || username === systemUser ? undefined : skipOrFail('ejabberdctl runs as root only');
+}
+
+/** Starts an ejabberd of its own with one account and mod_http_upload; resolves once it listens. */
+export async function startEjabberd(t: Pick<TestContext, 'after'>, options: EjabberdOptions): Promise<XmppServer> {
+  let running: RunningProcess | undefined;
+  t.after(() => running?.stop()); // hooks run in this order: first the server, then its folder
+  const folder = await tempDir(t);
+  const port = await freePort();
+  const user = { uid: await systemId('-u'), gid: await systemId('-g') };
+  // Erlang keeps its cookie in HOME. Each account gets a folder that it can write to.
+  const environment = { ...user, env: { PATH: process.env['PATH'], HOME: folder } };
+
+  await writeConfig(folder, port, options);
+  for (const path of ['', 'spool', 'logs']) await chown(join(folder, path), user.uid, user.gid);
+
+  const ejabberdctl = findProgram('ejabberdctl') ?? 'ejabberdctl';
+  const args = [
+    ...['-n', 'prosody-filer-test@localhost', '-c', join(folder, 'ejabberdctl.cfg')],
+    ...['-s', join(folder, 'spool'), '-l', join(folder, 'logs')],
+    ...['-d', folder, '-f', join(folder, 'ejabberd.yml')],
+  ];
+  const ejabberd = new RunningProcess(ejabberdctl, [...args, 'foreground'], environment);
+  running = ejabberd;
+  await ejabberd.waitForLine((line) => line.includes(`connections at 127.0.0.1:${port} for`));
+  const { username, domain, password } = account;
+  await run(ejabberdctl, [...args, 'register', username, domain, password], environment);
+  return { ...account, port };
+}
+
+async function writeConfig(folder: string, port: number, options: EjabberdOptions): Promise<void> {
+  await mkdir(join(folder, 'spool'));
+  await mkdir(join(folder, 'logs'));
+  await writeFile(join(folder, 'ejabberd.yml'), toConfig(folder, port, options));
+  await writeFile(join(folder, 'inetrc'), '');
+  // With a port of its own for Erlang's distribution no epmd is started that would stay behind.
+  // The trap makes the shell wait for Erlang when the process group is told to end.
+  const lines = [`ERL_DIST_PORT=${await freePort()}`, 'INET_DIST_INTERFACE=127.0.0.1', 'trap : TERM'];
+  await writeFile(join(folder, 'ejabberdctl.cfg'), `${lines.join('\n')}\n`);
+}
+
+function toConfig(folder: string, port: number, { baseUrl, secret }: EjabberdOptions): string {
+  return `
+hosts: [${account.domain}]
+loglevel: info
+listen:
+  - {port: ${port}, ip: "127.0.0.1", module: ejabberd_c2s}
+acl: {local: {user_regexp: ""}}
+access_rules: {local: {allow: local}}
+modules:
+  mod_disco: {}
+  mod_http_upload:
+    host: upload.${account.domain}
+    put_url: ${JSON.stringify(baseUrl)}
+    get_url: ${JSON.stringify(baseUrl)}
+    external_secret: ${JSON.stringify(secret)}
+    docroot: ${JSON.stringify(join(folder, 'spool', 'upload'))}
+    max_size: ${64 * 2 ** 20}
+`;
+}
+
+async function systemId(option: '-u' | '-g'): Promise<number> {
+  const { stdout } = await run('id', [option, systemUser]);
+  return Number(stdout);
+}

@@ -1,0 +1,174 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import test, { type TestContext } from 'node:test';
+import { encodeRawUtf8, send, splitUrl } from '../support/http-client.js';
+import { missingPeer } from '../support/peers.js';
+import { type Program, startProgram } from '../support/program.js';
+import { filesIn } from '../support/tree.js';
+import { ejabberdRefusal, startEjabberd } from './ejabberd.js';
+import { type ProsodyOptions, startProsody } from './prosody.js';
+import { connectXmppClient, type Slot, type XmppClient, type XmppServer } from './xmpp-client.js';
+
+interface Issuer {
+  readonly name: string;
+  readonly whyNot: () => string | undefined;
+  readonly start: (t: TestContext, filer: Program) => Promise<XmppServer>;
+  /** The status of a PUT with one byte more than signed. */
+  readonly tooLongStatus: number;
+  readonly signsEmptyFiles: boolean;
+}
+
+type RequestSlot = XmppClient['requestSlot'];
+
+interface Upload {
+  readonly filename: string;
+  readonly contentType?: string;
+  readonly body: Buffer;
+}
+
+const issuers: readonly Issuer[] = [
+  prosody('Prosody mod_http_upload_external v1', 'v1', 403),
+  prosody('Prosody mod_http_upload_external v2', 'v2', 403),
+  prosody('Prosody mod_http_file_share', 'file_share', 413),
+  {
+    name: 'ejabberd mod_http_upload',
+    whyNot: () => missingPeer('ejabberdctl') ?? ejabberdRefusal(),
+    start: (t, { uploadUrl, secret }) => startEjabberd(t, { baseUrl: uploadUrl, secret }),
+    tooLongStatus: 403,
+    signsEmptyFiles: false,
+  },
+];
+
+const text = Buffer.from('You have a new message.\n');
+const uploads: readonly Upload[] = [
+  { filename: 'hello world.txt', contentType: 'text/plain; charset=utf-8', body: text },
+  {
+    filename: '日本語 résumé+plus&amp%41.pdf',
+    contentType: 'application/pdf',
+    body: randomBytes(1000),
+  },
+  { filename: 'a#b?c;d=e.html', contentType: 'text/html', body: text },
+  { filename: 'empty.txt', contentType: 'text/plain', body: Buffer.alloc(0) },
+  { filename: 'without a type', body: text },
+  { filename: 'five-mebibytes.mp4', contentType: 'video/mp4', body: randomBytes(5 * 2 ** 20) },
+];
+
+for (const issuer of issuers) {
+  test(issuer.name, async (t) => {
+    const reason = issuer.whyNot();
+    if (reason !== undefined) return t.skip(reason);
+    const filer = await startProgram(t);
+    const client = await connectXmppClient(t, await issuer.start(t, filer));
+    const slots: Slot[] = [];
+    const requestSlot: RequestSlot = async (request) => {
+      const slot = await client.requestSlot(request);
+      slots.push(slot);
+      return slot;
+    };
+
+    const intact = await testUploads(t, issuer, filer, requestSlot);
+    await t.test("refuses to store a file named '..'", () => checkRefusedName(filer, requestSlot));
+    await t.test('logs who uploaded what', () => checkRequestLog(filer, requestSlot));
+    await t.test('logs no token', async () => {
+      await filer.stop();
+      const tokens = slots.flatMap(tokensOf);
+      assert.ok(tokens.length >= slots.length);
+      for (const token of tokens) assert.ok(!filer.output().includes(token));
+    });
+    await client.stop();
+    t.diagnostic(`${slots.length} slots tried, ${intact} uploads came back byte for byte`);
+  });
+}
+
+function prosody(name: string, issuer: ProsodyOptions['issuer'], tooLongStatus: number): Issuer {
+  return {
+    name,
+    whyNot: () => missingPeer('prosody', 'prosodyctl'),
+    start: (t, { uploadUrl, secret }) => startProsody(t, { issuer, baseUrl: uploadUrl, secret }),
+    tooLongStatus,
+    signsEmptyFiles: true,
+  };
+}
+
+/** Returns how many uploads came back byte for byte. */
+async function testUploads(t: TestContext, issuer: Issuer, filer: Program, requestSlot: RequestSlot): Promise<number> {
+  let intact = 0;
+  for (const upload of uploads) {
+    const { filename, contentType, body } = upload;
+    const type = contentType === undefined ? {} : { contentType };
+    const slot = (): Promise<Slot> => requestSlot({ filename, ...type, size: body.length });
+    if (body.length === 0 && !issuer.signsEmptyFiles) {
+      await t.test(`hands out no slot for '${filename}' of size 0`, async () => {
+        await assert.rejects(slot, { condition: 'bad-request' });
+      });
+      continue;
+    }
+    await t.test(`uploads '${filename}' and gets it back`, async () => {
+      await checkUpload(filer, await slot(), upload, issuer.tooLongStatus);
+      intact += 1;
+    });
+  }
+  return intact;
+}
+
+async function checkUpload(
+  filer: Program,
+  slot: Slot,
+  { contentType, body }: Upload,
+  tooLongStatus: number,
+): Promise<void> {
+  const putUrl = encodeRawUtf8(slot.put.url);
+  const getUrl = encodeRawUtf8(slot.get);
+  const type = contentType === undefined ? {} : { 'content-type': contentType };
+  const upload = { method: 'PUT', headers: { ...slot.put.headers, ...type }, body };
+
+  const before = await filesIn(filer.storeDir);
+  const longer = Buffer.concat([body, Buffer.of(0)]);
+  assert.equal((await send(putUrl, { ...upload, body: longer })).status, tooLongStatus);
+  assert.deepEqual(await filesIn(filer.storeDir), before);
+  assert.equal((await send(getUrl)).status, 404);
+
+  assert.equal((await send(putUrl, upload)).status, 201);
+  const got = await send(getUrl);
+  assert.equal(got.status, 200);
+  assert.ok(got.body.equals(body), 'the bytes that came back are not those uploaded');
+  assert.equal(got.headers['content-type'], contentType ?? 'application/octet-stream');
+  const head = await send(getUrl, { method: 'HEAD' });
+  assert.equal(head.status, 200);
+  assert.equal(head.headers['content-length'], String(body.length));
+  assert.equal(got.headers['content-length'], String(body.length));
+  const path = getUrl.slice(filer.uploadUrl.length).split('/').map(decodeURIComponent);
+  assert.ok(body.equals(await readFile(join(filer.storeDir, ...path))));
+
+  assert.equal((await send(putUrl, upload)).status, 409);
+}
+
+async function checkRefusedName(filer: Program, requestSlot: RequestSlot): Promise<void> {
+  const before = await filesIn(filer.storeDir);
+  const { put } = await requestSlot({ filename: '..', size: text.length });
+  assert.match(put.url, /\/\.\.(\?|$)/u);
+  const answer = await send(put.url, { method: 'PUT', headers: put.headers, body: text });
+  assert.equal(answer.status, 400);
+  assert.deepEqual(await filesIn(filer.storeDir), before);
+}
+
+async function checkRequestLog(filer: Program, requestSlot: RequestSlot): Promise<void> {
+  const { put } = await requestSlot({ filename: 'logged.txt', size: text.length });
+  await send(put.url, { method: 'PUT', headers: put.headers, body: text });
+  const [path] = splitUrl(put.url).rawTarget.split('?');
+  const line = await filer.waitForLog((line) => line['method'] === 'PUT' && line['path'] === path);
+  assert.equal(line['status'], 201);
+  assert.equal(line['bytes'], text.length);
+  assert.equal(typeof line['durationMs'], 'number');
+  assert.equal(typeof line['reqId'], 'string');
+  if ('Authorization' in put.headers) assert.equal(line['uploader'], 'alice@localhost');
+}
+
+/** What must not be logged: the query's digest, the JWT and the JWT's signature alone. */
+function tokensOf({ put }: Slot): string[] {
+  const digests = /(?<==)[0-9a-f]{64}$/u.exec(put.url) ?? [];
+  const jwts = Object.values(put.headers).map((value) => value.replace(/^Bearer /u, ''));
+  return [...digests, ...jwts, ...jwts.flatMap((jwt) => jwt.split('.').slice(-1))];
+}

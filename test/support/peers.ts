@@ -1,0 +1,52 @@
+import { once } from 'node:events';
+import { accessSync, constants } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+
+const systemFolders = ['/usr/local/sbin', '/usr/sbin', '/sbin'];
+
+/** Finds an installed program in PATH and in the folders of system programs. */
+export function findProgram(name: string): string | undefined {
+  const folders = [...(process.env['PATH'] ?? '').split(':'), ...systemFolders];
+  return folders.map((folder) => join(folder, name)).find(isExecutable);
+}
+
+/** Says why a test that needs these programs is to be skipped, if it is; throws it where CI=true. */
+export function missingPeer(...programs: readonly string[]): string | undefined {
+  const missing = programs.filter((name) => findProgram(name) === undefined);
+  if (missing.length === 0) return undefined;
+  return skipOrFail(`not installed: ${missing.join(', ')} (see test/e2e/install-peers.sh)`);
+}
+
+/** Returns the reason to skip a test with; throws it where CI=true. */
+export function skipOrFail(reason: string): string {
+  if (process.env['CI'] === 'true') throw new Error(reason);
+  return reason;
+}
+
+/** Finds a free loopback port below the range from which Linux takes the ports of connections. */
+export async function freePort(): Promise<number> {
+  for (let attempt = 0; attempt < 100; attempt += 1) {
+    const port = 15_000 + Math.floor(Math.random() * 15_000);
+    const server = createServer();
+    try {
+      server.listen(port, '127.0.0.1');
+      await once(server, 'listening');
+      server.close();
+      await once(server, 'close');
+      return port;
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'EADDRINUSE')) throw error;
+    }
+  }
+  throw new Error('no free port found');
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
