@@ -7,8 +7,8 @@ import { parseTcpAddress } from './listen-address.js';
 import type { Settings } from './settings.js';
 import { readToml } from './toml-file.js';
 
-/** Secrets that anybody can read in an example: of prosody-filer's README and first releases. */
-const publishedSecrets = new Set(['mysecret', '123']);
+/** Secrets that anybody can read in an example, of prosody-filer or of mod_http_upload_external's scripts. */
+const publishedSecrets = new Set(['mysecret', '123', 'this is your secret string']);
 
 const logrusLevels: Readonly<Record<string, LogLevel>> = { warning: 'warn', panic: 'fatal' };
 

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { promisify } from 'node:util';
 import { findProgram, freePort, skipOrFail } from '../support/peers.js';
+import { readmeBlock, withNames } from '../support/readme.js';
 import { RunningProcess } from '../support/running-process.js';
 import { tempDir } from '../support/temp-dir.js';
 import type { XmppServer } from './xmpp-client.js';
@@ -71,15 +72,9 @@ listen:
   - {port: ${port}, ip: "127.0.0.1", module: ejabberd_c2s}
 acl: {local: {user_regexp: ""}}
 access_rules: {local: {allow: local}}
-modules:
-  mod_disco: {}
-  mod_http_upload:
-    host: upload.${account.domain}
-    put_url: ${JSON.stringify(baseUrl)}
-    get_url: ${JSON.stringify(baseUrl)}
-    external_secret: ${JSON.stringify(secret)}
+${withNames(readmeBlock('yaml', 'mod_http_upload'), { baseUrl, secret, domain: account.domain })}
     docroot: ${JSON.stringify(join(folder, 'spool', 'upload'))}
-    max_size: ${64 * 2 ** 20}
+  mod_disco: {}
 `;
 }
 

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Installs the Debian packages of the XMPP servers that the e2e tests start themselves, each on
+# Installs the Debian packages of the peers that the e2e tests start themselves, each on
 # ports and folders of its own. Skips what is installed; leaves no service running.
 set -euo pipefail
 
-packages=(prosody prosody-modules ejabberd)
+packages=(prosody prosody-modules ejabberd nginx-light)
 
 missing=()
 for package in "${packages[@]}"; do

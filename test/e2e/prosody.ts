@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { promisify } from 'node:util';
 import { findProgram, freePort } from '../support/peers.js';
+import { readmeBlock, withNames } from '../support/readme.js';
 import { RunningProcess } from '../support/running-process.js';
 import { tempDir } from '../support/temp-dir.js';
 import type { XmppServer } from './xmpp-client.js';
@@ -59,20 +60,11 @@ VirtualHost "${account.domain}"
 ${toComponent(options)}`;
 }
 
+/** The README's component, with this server's names in it. */
 function toComponent({ issuer, baseUrl, secret }: ProsodyOptions): string {
-  const sizeLimit = 64 * 2 ** 20;
-  if (issuer === 'file_share') {
-    return `Component "upload.${account.domain}" "http_file_share"
-  http_file_share_base_url = ${JSON.stringify(baseUrl)}
-  http_file_share_secret = ${JSON.stringify(secret)}
-  http_file_share_size_limit = ${sizeLimit}
-  http_file_share_expires_after = ${7 * 86_400}
-`;
-  }
-  return `Component "upload.${account.domain}" "http_upload_external"
-  http_upload_external_base_url = ${JSON.stringify(baseUrl)}
-  http_upload_external_secret = ${JSON.stringify(secret)}
-  http_upload_external_protocol = "${issuer}"
-  http_upload_external_file_size_limit = ${sizeLimit}
-`;
+  const module = issuer === 'file_share' ? 'http_file_share' : 'http_upload_external';
+  const component = readmeBlock('lua', `"${module}"\n    ${module}_base_url`);
+  const named = withNames(component, { baseUrl, secret, domain: account.domain });
+  // Without a protocol the module signs v1.
+  return issuer === 'v1' ? named.replace(/^.*_protocol = .*$/m, '') : named;
 }

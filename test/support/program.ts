@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import { fileURLToPath } from 'node:url';
+import { mainFile } from './command.js';
 import { type ExitStatus, RunningProcess } from './running-process.js';
 import { tempDir } from './temp-dir.js';
 
@@ -25,11 +25,9 @@ export interface Program {
   output(): string;
   /** Resolves to the first log line, past or future, for which `predicate` holds. */
   waitForLog(predicate: (line: LogLine) => boolean, timeoutMs?: number): Promise<LogLine>;
-  /** Ends the program with SIGTERM and says how it ended. */
-  stop(): Promise<ExitStatus>;
+  /** Ends the program with a signal, SIGTERM if none is named, and says how it ended. */
+  stop(signal?: NodeJS.Signals): Promise<ExitStatus>;
 }
-
-const mainFile = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 
 /** Starts dist/main.js on a free port; rejects with what it printed if it ends before it listens. */
 export async function startProgram(t: Pick<TestContext, 'after'>, settings: Settings = {}): Promise<Program> {
@@ -58,12 +56,12 @@ export async function startProgram(t: Pick<TestContext, 'after'>, settings: Sett
   return {
     origin,
     uploadUrl: `${origin}/upload/`,
-    secret: used.secret,
-    storeDir: used.storeDir,
+    secret: String(used.secret),
+    storeDir: String(used.storeDir),
     logLines: () => toLogLines(program.lines),
     output: () => program.lines.join('\n'),
     waitForLog,
-    stop: () => program.stop(),
+    stop: (signal) => program.stop(signal),
   };
 }
 

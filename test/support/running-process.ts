@@ -8,8 +8,9 @@ export interface ExitStatus {
   readonly signal: NodeJS.Signals | null;
 }
 
-/** The environment and the user of a process. */
+/** The working directory, the environment and the user of a process. */
 export interface ProcessOptions {
+  readonly cwd?: string;
   readonly env?: NodeJS.ProcessEnv;
   readonly uid?: number;
   readonly gid?: number;
@@ -69,9 +70,9 @@ export class RunningProcess {
     });
   }
 
-  /** Ends the process and its group with SIGTERM, after ten seconds with SIGKILL. */
-  stop(): Promise<ExitStatus> {
-    this.#signal('SIGTERM');
+  /** Ends the process and its group with a signal, after ten seconds with SIGKILL. */
+  stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<ExitStatus> {
+    this.#signal(signal);
     const timer = setTimeout(() => this.#signal('SIGKILL'), killAfterMs);
     return this.#end.finally(() => clearTimeout(timer));
   }

@@ -1,0 +1,45 @@
+import assert from 'node:assert/strict';
+import { mkdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { it } from 'node:test';
+import { projectFolder, run } from '../support/command.js';
+import { send } from '../support/http-client.js';
+import { RunningProcess } from '../support/running-process.js';
+import { tempDir } from '../support/temp-dir.js';
+import { v1Token } from '../support/tokens.js';
+
+interface PackResult {
+  readonly filename: string;
+  readonly files: readonly { readonly path: string }[];
+}
+
+it('the packed tarball holds what is needed and serves by npx', async (t) => {
+  let program: RunningProcess | undefined;
+  t.after(() => program?.stop());
+  const folder = await tempDir(t);
+  const packed = await run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], projectFolder);
+  const [{ filename, files } = { filename: '', files: [] }] = JSON.parse(packed.stdout) as PackResult[];
+  const names = files.map((file) => file.path);
+  for (const name of ['dist/main.js', 'README.md', 'LICENSE', 'config.example.toml', 'npm-shrinkwrap.json']) {
+    assert.ok(names.includes(name), `${name} is not packed`);
+  }
+  assert.deepEqual(
+    names.filter((name) => /^(src|test|\.)/.test(name)),
+    [],
+  );
+
+  const elsewhere = path.join(folder, 'elsewhere');
+  await mkdir(elsewhere);
+  const config = 'listenPort = "127.0.0.1:0"\nsecret = "s3cret"\nstoreDir = "upload"\nuploadSubDir = "upload/"\n';
+  await writeFile(path.join(elsewhere, 'config.toml'), config);
+  const npx = ['--yes', `--package=${path.join(folder, filename)}`, 'prosody-filer', '--config', 'config.toml'];
+  program = new RunningProcess('npx', npx, { cwd: elsewhere });
+  const line = await program.waitForLine((text) => text.includes('"msg":"listening"'), 120_000);
+  const { address } = JSON.parse(line) as { address: string };
+  const url = `${address}/upload/slot/f`;
+  const put = await send(`${url}?v=${v1Token('slot/f', 5, 's3cret')}`, { method: 'PUT', body: Buffer.from('hello') });
+  assert.equal(put.status, 201);
+  assert.equal((await send(url)).body.toString(), 'hello');
+  const modules = await run('npm', ['ls', '--omit=dev', '--all', '--parseable'], projectFolder);
+  t.diagnostic(`${names.length} files packed, ${modules.stdout.trim().split('\n').length - 1} production packages`);
+});

@@ -1,0 +1,103 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { cp, mkdir, readFile, utimes, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { it } from 'node:test';
+import { projectFolder, run } from '../support/command.js';
+import { send } from '../support/http-client.js';
+import { missingPeer } from '../support/peers.js';
+import { startProgram } from '../support/program.js';
+import { readmeBlock } from '../support/readme.js';
+import { RunningProcess } from '../support/running-process.js';
+import { tempDir } from '../support/temp-dir.js';
+import { v1Token, v2Token } from '../support/tokens.js';
+import { filesIn } from '../support/tree.js';
+import { startNginx } from './nginx.js';
+
+it("the README's first command serves from a fresh checkout", async (t) => {
+  let program: RunningProcess | undefined;
+  t.after(() => program?.stop());
+  const checkout = await tempDir(t);
+  const { stdout } = await run('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], projectFolder);
+  for (const name of stdout.split('\0').filter((file) => file !== '')) {
+    await cp(path.join(projectFolder, name), path.join(checkout, name));
+  }
+  program = new RunningProcess('bash', ['-c', readmeBlock('sh', 'npm start')], { cwd: checkout });
+  await program.waitForLine((line) => line.includes('"address":"http://127.0.0.1:5050"'), 120_000);
+  const [, secret = ''] = /^secret += "(\w+)"$/m.exec(await readFile(path.join(checkout, 'config.toml'), 'utf8')) ?? [];
+  const url = 'http://127.0.0.1:5050/upload/slot/f';
+  const put = { method: 'PUT', body: Buffer.from('hello') };
+  assert.equal((await send(`${url}?v=${v1Token('slot/f', 5, secret)}`, put)).status, 201);
+  assert.equal((await send(url)).body.toString(), 'hello');
+  assert.equal(await readFile(path.join(checkout, 'upload/slot/f'), 'utf8'), 'hello');
+});
+
+it("the README's nginx location passes uploads and downloads on as they are", async (t) => {
+  const reason = missingPeer('nginx');
+  if (reason !== undefined) return t.skip(reason);
+  const { origin, secret, logLines } = await startProgram(t);
+  const nginx = await startNginx(t, readmeBlock('nginx', 'proxy_pass').replace('http://127.0.0.1:5050', origin));
+  const names = {
+    'hello%20world.txt': 'hello world.txt',
+    '%e6%97%a5%e6%9c%ac%20r%c3%a9sum%c3%a9%2bplus%26amp%25%34%31%252F.pdf': '日本 résumé+plus&amp%41%2F.pdf',
+    'a%23b%3fc%3bd%3de.html': 'a#b?c;d=e.html',
+  };
+  const body = randomBytes(5_000_000);
+  for (const [encoded, name] of Object.entries(names)) {
+    const target = `/upload/slot/${encoded}`;
+    const token = v2Token(`slot/${name}`, body.length, 'application/pdf', secret);
+    const headers = { 'content-type': 'application/pdf' };
+    const put = await send({ origin: nginx, rawTarget: `${target}?v2=${token}` }, { method: 'PUT', headers, body });
+    assert.equal(put.status, 201, JSON.stringify(logLines().at(-1)));
+    const proxied = await send({ origin: nginx, rawTarget: target });
+    assert.ok(proxied.body.equals(body));
+    const direct = await send({ origin, rawTarget: target });
+    for (const header of Object.keys(direct.headers).filter((key) => !/^(date|connection|keep-alive)$/.test(key))) {
+      assert.equal(proxied.headers[header], direct.headers[header], header);
+    }
+  }
+  const refused = await send(`${nginx}/upload/slot/large`, { method: 'PUT', body });
+  assert.deepEqual([refused.status, refused.headers['access-control-allow-origin']], [403, '*']);
+  assert.equal((await send({ origin: nginx, rawTarget: '/upload/slot/..' })).status, 400);
+});
+
+it("the README's command for old files deletes uploads and nothing else", async (t) => {
+  const storeDir = await tempDir(t);
+  const old = new Date(Date.now() - 29 * 24 * 60 * 60 * 1000);
+  for (const name of ['slot/old\nname', 'slot/new', '.prosody-filer/sidecars/00/x']) {
+    const file = path.join(storeDir, name);
+    await mkdir(path.dirname(file), { recursive: true });
+    await writeFile(file, '');
+    if (!name.endsWith('new')) await utimes(file, old, old);
+  }
+  const command = readmeBlock('sh', 'find ').replace('/var/lib/prosody-filer/upload', storeDir);
+  assert.deepEqual(await run('bash', ['-c', command]), { code: 0, stdout: '', stderr: '' });
+  assert.deepEqual(await filesIn(storeDir), ['.prosody-filer/sidecars/00/x', 'slot/new']);
+});
+
+it('the example configuration starts, with a warning, and names every setting', async (t) => {
+  const example = await readFile(path.join(projectFolder, 'config.example.toml'), 'utf8');
+  const folder = await tempDir(t);
+  await writeFile(path.join(folder, 'config.toml'), example.replace(':5050', ':0'));
+  const program = new RunningProcess(process.execPath, [path.join(projectFolder, 'dist/main.js')], { cwd: folder });
+  t.after(() => program.stop());
+  await program.waitForLine((line) => line.includes('this one is published'));
+  await program.waitForLine((line) => line.includes('listening'));
+  const { settingsSchema } = await import('../../src/config/settings.js');
+  const readme = await readFile(path.join(projectFolder, 'README.md'), 'utf8');
+  for (const key of Object.keys(settingsSchema.properties)) {
+    assert.match(example, new RegExp(`^(# )?${key} +=`, 'm'));
+    assert.ok(readme.includes(`\`${key}\``), `the README does not name ${key}`);
+  }
+});
+
+it('every setting of the example that is switched off is taken when switched on', async (t) => {
+  const example = await readFile(path.join(projectFolder, 'config.example.toml'), 'utf8');
+  const on = example.replace(/^# (?=\w+ +=)/gm, '').replace('deleteSecret = ""', 'deleteSecret = "d"');
+  const secretFile = path.join(await tempDir(t), 'secret');
+  await writeFile(secretFile, 's3cret');
+  const file = path.join(path.dirname(secretFile), 'config.toml');
+  await writeFile(file, on.replace('/run/credentials/prosody-filer.service/secret', secretFile));
+  const { loadConfig } = await import('../../src/config/load-config.js');
+  assert.deepEqual(loadConfig(file).config.secrets, ['mysecret', 'old-secret', 's3cret']);
+});

@@ -1,0 +1,305 @@
+import assert from 'node:assert/strict';
+import { chmod, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { request } from 'node:http';
+import { createServer } from 'node:net';
+import path from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import { mainFile, run } from '../support/command.js';
+import { send } from '../support/http-client.js';
+import { startProgram } from '../support/program.js';
+import { connectTo } from '../support/raw-socket.js';
+import { RunningProcess } from '../support/running-process.js';
+import { tempDir } from '../support/temp-dir.js';
+import { v1Token } from '../support/tokens.js';
+import { filesIn } from '../support/tree.js';
+
+function prosodyFiler(args: readonly string[], cwd?: string) {
+  return run(process.execPath, [mainFile, ...args], cwd);
+}
+
+function startIn(t: TestContext, cwd: string, args: readonly string[] = []): RunningProcess {
+  const program = new RunningProcess(process.execPath, [mainFile, ...args], { cwd });
+  t.after(() => program.stop());
+  return program;
+}
+
+async function folderWith(t: TestContext, config: string): Promise<string> {
+  const folder = await tempDir(t);
+  await writeFile(path.join(folder, 'config.toml'), config);
+  return folder;
+}
+
+const minimal = 'listenPort = "127.0.0.1:0"\nsecret = "s3cret"\nstoreDir = "./upload/"\n';
+
+describe('the command line', () => {
+  it('tells version and usage', async () => {
+    assert.match((await prosodyFiler(['--version'])).stdout, /^prosody-filer \d+\.\d+\.\d+\n$/);
+    for (const flag of ['--help', '-h', '-help']) {
+      const { code, stdout } = await prosodyFiler([flag]);
+      assert.equal(code, 0);
+      assert.match(stdout, /^Usage: prosody-filer/);
+    }
+  });
+
+  it('ends with 2 for what it does not know', async () => {
+    for (const args of [['--confg', 'x'], ['serve-it'], ['--config']]) {
+      const { code, stdout, stderr } = await prosodyFiler(args);
+      assert.deepEqual([code, stdout], [2, '']);
+      assert.match(stderr, /prosody-filer: See prosody-filer --help\n$/);
+    }
+  });
+
+  it('ends with 2 for a configuration that does not exist, and writes none', async (t) => {
+    const folder = await tempDir(t);
+    for (const args of [['--config', 'typo.toml'], ['-config', 'typo.toml'], ['-config=typo.toml'], []]) {
+      const { code, stderr } = await prosodyFiler(args, folder);
+      assert.equal(code, 2);
+      assert.match(stderr, /^prosody-filer: \S+\.toml: expected a configuration file, there is no such file\n$/);
+    }
+    assert.deepEqual(await readdir(folder), []);
+  });
+
+  it('ends with 2 for a wrong configuration, a line for each mistake and no stack trace', async (t) => {
+    const folder = await folderWith(t, 'sekret = "x"\nstoreDir = 5\n');
+    const { code, stdout, stderr } = await prosodyFiler([], folder);
+    assert.deepEqual([code, stdout], [2, '']);
+    assert.deepEqual(stderr.trimEnd().split('\n').sort(), [
+      'prosody-filer: ./config.toml: secret: expected the secret that the XMPP server signs with, not empty, got nothing',
+      'prosody-filer: ./config.toml: sekret: expected a known key; did you mean secret?',
+      'prosody-filer: ./config.toml: storeDir: expected the folder for the uploads, got 5',
+    ]);
+  });
+
+  it("reads ./config.toml by itself, and another file by Go's -config", async (t) => {
+    const folder = await folderWith(t, minimal);
+    await writeFile(path.join(folder, 'other.toml'), minimal);
+    for (const args of [[], ['-config', 'other.toml'], ['--config=other.toml']]) {
+      const program = startIn(t, folder, args);
+      await program.waitForLine((line) => line.includes('"address":"http://127.0.0.1:'));
+      await program.stop();
+    }
+    assert.deepEqual(await readdir(path.join(folder, 'upload')), ['.prosody-filer']);
+  });
+
+  it('warns at each start of a published secret', async (t) => {
+    const folder = await folderWith(t, minimal.replace('s3cret', 'mysecret'));
+    const program = startIn(t, folder);
+    await program.waitForLine((line) => line.includes('"level":"warn"') && line.includes('this one is published'));
+  });
+});
+
+describe('--create-config', () => {
+  it('writes a configuration once, serves with it, and says what to paste without the secret', async (t) => {
+    const folder = await tempDir(t);
+    const program = startIn(t, folder, ['--create-config']);
+    await program.waitForLine((line) => line.includes('listening') || line.includes('listens there already'));
+    await program.stop();
+    const file = path.join(folder, 'config.toml');
+    assert.equal((await stat(file)).mode & 0o777, 0o600);
+    const config = await readFile(file, 'utf8');
+    const [, secret = ''] = /secret += "([0-9a-f]{64})"/.exec(config) ?? [];
+    assert.notEqual(secret, '');
+    const output = program.lines.join('\n');
+    assert.match(output, /wrote \.\/config\.toml with a random secret/);
+    assert.match(output, /http_upload_external_base_url/);
+    assert.match(output, /mod_http_upload:/);
+    assert.ok(!output.includes(secret));
+
+    const again = startIn(t, folder, ['--create-config']);
+    await again.waitForLine((line) => line.includes('listening') || line.includes('listens there already'));
+    assert.equal(await readFile(file, 'utf8'), config);
+  });
+});
+
+describe('where it listens', () => {
+  it('ends with 1 and says so if another program listens there', async (t) => {
+    const other = createServer().listen(0, '127.0.0.1');
+    t.after(() => other.close());
+    await new Promise((resolve) => other.once('listening', resolve));
+    const address = other.address();
+    const port = typeof address === 'object' ? address?.port : undefined;
+    const folder = await folderWith(t, minimal.replace(':0', `:${port}`));
+    const { code, stderr } = await prosodyFiler([], folder);
+    assert.equal(code, 1);
+    assert.equal(
+      stderr,
+      `prosody-filer: listenPort: cannot listen on 127.0.0.1 port ${port}: another program listens there already\n`,
+    );
+  });
+
+  it('may be all addresses', async (t) => {
+    const { address } = await (await startProgram(t, { listenPort: ':0' })).waitForLog(
+      ({ msg }) => msg === 'listening',
+    );
+    const port = new URL(String(address)).port;
+    assert.equal((await send(`http://127.0.0.1:${port}/upload/s/f`)).status, 404);
+  });
+
+  async function getOverSocket(socketPath: string): Promise<number | undefined> {
+    return new Promise((resolve, reject) => {
+      const get = request({ socketPath, path: '/s/f', agent: false });
+      get.on('response', (response) => resolve(response.resume().statusCode)).on('error', reject);
+      get.end();
+    });
+  }
+
+  async function folderWithSocket(t: TestContext): Promise<[folder: string, socketPath: string]> {
+    const folder = await folderWith(t, '');
+    const socketPath = path.join(folder, 'filer.sock');
+    const lines = ['unixSocket = true', `listenPort = "${socketPath}"`, 'unixSocketMode = "0620"'];
+    await writeFile(path.join(folder, 'config.toml'), `${lines.join('\n')}\nsecret = "s"\nstoreDir = "upload"\n`);
+    return [folder, socketPath];
+  }
+
+  it('may be a Unix socket, which replaces a stale one but not one in use', async (t) => {
+    const [folder, socketPath] = await folderWithSocket(t);
+    const first = startIn(t, folder);
+    await first.waitForLine((line) => line.includes(`"address":"unix:${socketPath}"`));
+    assert.equal((await stat(socketPath)).mode & 0o777, 0o620);
+    assert.equal(await getOverSocket(socketPath), 404);
+
+    const { code, stderr } = await prosodyFiler([], folder);
+    assert.equal(code, 1);
+    assert.match(stderr, /filer\.sock: another program listens there already/);
+    assert.equal(await getOverSocket(socketPath), 404);
+
+    await first.stop('SIGKILL');
+    assert.ok((await stat(socketPath)).isSocket());
+    await startIn(t, folder).waitForLine((line) => line.includes('listening'));
+    assert.equal(await getOverSocket(socketPath), 404);
+  });
+
+  it('is never a file that is no socket, which stays as it is', async (t) => {
+    const [folder, socketPath] = await folderWithSocket(t);
+    await writeFile(socketPath, 'precious');
+    const { code, stderr } = await prosodyFiler([], folder);
+    assert.equal(code, 1);
+    assert.match(stderr, /filer\.sock exists and is no socket/);
+    assert.equal(await readFile(socketPath, 'utf8'), 'precious');
+  });
+});
+
+describe('storeDir', () => {
+  it('ends the start with 2 if it is a file', async (t) => {
+    const folder = await folderWith(t, minimal);
+    await writeFile(path.join(folder, 'upload'), '');
+    const { code, stderr } = await prosodyFiler([], folder);
+    assert.equal(code, 2);
+    assert.match(stderr, /^prosody-filer: \.\/config\.toml: storeDir: expected a folder .*upload is a file\n$/);
+  });
+
+  it('ends the start with 2 if the user may not write to it', {
+    skip: process.getuid?.() !== 0 && 'needs root',
+  }, async (t) => {
+    const folder = await folderWith(t, minimal);
+    await chmod(folder, 0o755);
+    // Another user that may read everything, such as this checkout, but write nowhere.
+    const nobody = ['--reuid=65534', '--regid=65534', '--clear-groups'];
+    const readCapability = ['--inh-caps=+dac_read_search', '--ambient-caps=+dac_read_search'];
+    const command = [...nobody, ...readCapability, process.execPath, mainFile];
+    const { code, stderr } = await run('setpriv', command, folder);
+    assert.equal(code, 2);
+    assert.match(stderr, /storeDir: expected a folder that this user may write to, EACCES/);
+  });
+
+  it('that is full is 507, leaves nothing behind, and the server goes on', {
+    skip: process.getuid?.() !== 0 && 'needs root',
+  }, async (t) => {
+    let mountPoint = '';
+    t.after(() => run('umount', ['--lazy', mountPoint])); // before its folder is removed
+    mountPoint = await tempDir(t);
+    assert.equal((await run('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', mountPoint])).code, 0);
+    const { origin, secret } = await startProgram(t, { storeDir: path.join(mountPoint, 'upload') });
+    const put = (name: string, size: number) => {
+      const token = v1Token(`s/${name}`, size, secret);
+      return send(`${origin}/upload/s/${name}?v=${token}`, { method: 'PUT', body: Buffer.alloc(size) });
+    };
+    assert.equal((await put('large', 5_000_000)).status, 507);
+    assert.deepEqual(await filesIn(mountPoint), []);
+    assert.equal((await put('small', 100_000)).status, 201);
+  });
+
+  it('gets files and folders of the configured modes, whatever the umask', async (t) => {
+    const { origin, secret, storeDir } = await startProgram(t, { fileMode: '0664', dirMode: '0775' });
+    await send(`${origin}/upload/s/f?v=${v1Token('s/f', 1, secret)}`, { method: 'PUT', body: Buffer.alloc(1) });
+    assert.equal((await stat(path.join(storeDir, 's'))).mode & 0o777, 0o775);
+    assert.equal((await stat(path.join(storeDir, 's/f'))).mode & 0o777, 0o664);
+  });
+});
+
+describe('SIGTERM', () => {
+  it('lets a running upload finish, takes no new one, and ends with 0', async (t) => {
+    const program = await startProgram(t);
+    const connection = await connectTo(t, program.origin);
+    const target = `/upload/s/f?v=${v1Token('s/f', 10, program.secret)}`;
+    connection.socket.write(`PUT ${target} HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n01234`);
+    while ((await filesIn(program.storeDir)).length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    const stopped = program.stop();
+    await program.waitForLog(({ msg }) => msg === 'SIGTERM: finishing what is running');
+    // A connection that was waiting to be accepted is reset, a later one refused.
+    await assert.rejects(send(`${program.origin}/upload/s/f`), { code: /^ECONN(REFUSED|RESET)$/ });
+    connection.socket.write('56789');
+    await connection.waitFor(/^HTTP\/1\.1 201 Created/);
+    assert.deepEqual(await stopped, { code: 0, signal: null });
+    assert.deepEqual(await filesIn(program.storeDir), ['s/f']);
+  });
+
+  it('ends idle connections at once', async (t) => {
+    const program = await startProgram(t, { shutdownTimeout: '20s' });
+    const connection = await connectTo(t, program.origin);
+    connection.socket.write('OPTIONS / HTTP/1.1\r\nHost: x\r\n\r\n');
+    await connection.waitFor(/^HTTP\/1\.1 204/);
+    const startedAt = performance.now();
+    assert.deepEqual(await program.stop(), { code: 0, signal: null });
+    assert.ok(performance.now() - startedAt < 5000);
+  });
+});
+
+describe('a restart', () => {
+  it('keeps the signed type, and removes what a killed process was receiving', async (t) => {
+    const storeDir = await tempDir(t);
+    const settings = { storeDir, secret: 's3cret' };
+    const first = await startProgram(t, settings);
+    const query = `?v=${v1Token('s/f.jpg', 5, 's3cret')}`;
+    const headers = { 'content-type': 'image/webp' };
+    await send(`${first.uploadUrl}s/f.jpg${query}`, { method: 'PUT', headers, body: Buffer.from('hello') });
+    const connection = await connectTo(t, first.origin);
+    const target = `/upload/s/g?v=${v1Token('s/g', 200_000, 's3cret')}`;
+    connection.socket.write(`PUT ${target} HTTP/1.1\r\nHost: x\r\nContent-Length: 200000\r\n\r\n`);
+    connection.socket.write(Buffer.alloc(100_000));
+    while ((await filesIn(storeDir)).length < 3) await new Promise((resolve) => setTimeout(resolve, 5));
+    await first.stop('SIGKILL');
+    assert.equal((await filesIn(storeDir)).length, 3);
+
+    const { uploadUrl } = await startProgram(t, settings);
+    assert.equal((await filesIn(storeDir)).filter((name) => name.includes('temporary')).length, 0);
+    assert.equal((await send(`${uploadUrl}s/f.jpg`)).headers['content-type'], 'image/webp');
+    assert.equal((await send(`${uploadUrl}s/g`)).status, 404);
+  });
+});
+
+describe('what an operator reads', () => {
+  it('is one line of text for each request with logFormat = "pretty"', async (t) => {
+    const folder = await folderWith(t, `${minimal}logFormat = "pretty"\n`);
+    const program = startIn(t, folder);
+    await program.waitForLine((line) => line.includes('INFO: listening'));
+    const address = await program.waitForLine((line) => line.includes('address: "http'));
+    const [, origin = ''] = /"(http[^"]+)"/.exec(address) ?? [];
+    await send(`${origin}/slot/f`);
+    const line = await program.waitForLine((text) => text.includes('GET'));
+    assert.match(
+      line,
+      /^\[\d\d:\d\d:\d\d\.\d{3}\] INFO: GET \/slot\/f 404, 0 bytes in [\d.]+ ms: there is no such upload$/,
+    );
+  });
+
+  it('is less with a higher logLevel', async (t) => {
+    const folder = await folderWith(t, `${minimal}logLevel = "Error"\n`);
+    const program = startIn(t, folder);
+    const upload = path.join(folder, 'upload/.prosody-filer/temporary');
+    while ((await stat(upload).catch(() => undefined)) === undefined)
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    await program.stop();
+    assert.deepEqual(program.lines, []);
+  });
+});

@@ -1,0 +1,31 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { projectFolder } from './command.js';
+
+const readme = readFileSync(path.join(projectFolder, 'README.md'), 'utf8');
+
+/** The README's fenced block in this language that contains a text. */
+export function readmeBlock(language: string, containing: string): string {
+  const blocks = [...readme.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\`$`, 'gms'))].map(
+    ([, block = '']) => block,
+  );
+  const found = blocks.find((block) => block.includes(containing));
+  if (found === undefined) throw new Error(`the README has no ${language} block with ${containing}`);
+  return found.trimEnd();
+}
+
+/** What stands in a snippet in place of the README's names. */
+export interface Names {
+  /** With its trailing slash. */
+  readonly baseUrl: string;
+  readonly secret: string;
+  readonly domain: string;
+}
+
+/** A snippet of the README with the names that an operator would put there. */
+export function withNames(snippet: string, { baseUrl, secret, domain }: Names): string {
+  return snippet
+    .replaceAll('https://uploads.example.org/upload', baseUrl.replace(/\/$/, ''))
+    .replaceAll('the-secret', secret)
+    .replaceAll('example.org', domain);
+}
