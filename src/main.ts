@@ -28,7 +28,7 @@ const configurationExitCode = 2;
 
 /** Go's flags have one dash: `-config x`. */
 function withTwoDashes(args: readonly string[]): string[] {
-  return args.map((arg) => (/^-(config|version|help)(=|$)/.test(arg) ? `-${arg}` : arg));
+  return args.map((arg) => (/^-(config|create-config|version|help)(=|$)/.test(arg) ? `-${arg}` : arg));
 }
 
 function fail(message: string, exitCode: number): never {
@@ -59,7 +59,6 @@ async function main(): Promise<void> {
     configFile: values.config,
     createConfig: values['create-config'],
     isTerminal: process.stdout.isTTY === true,
-    umask: process.umask(0),
   });
 }
 

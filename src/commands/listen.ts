@@ -15,12 +15,13 @@ const causes: Readonly<Record<string, string>> = {
   ENOTFOUND: 'this host name is unknown',
 };
 
-function isListening(path: string): Promise<boolean> {
+/** The error code of connecting to a socket, `undefined` where somebody accepts. */
+function tryToConnect(path: string): Promise<string | undefined> {
   return new Promise((resolve) => {
-    const socket = connect(path).on('error', () => resolve(false));
+    const socket = connect(path).on('error', (error) => resolve(systemErrorCode(error) ?? error.message));
     socket.on('connect', () => {
       socket.destroy();
-      resolve(true);
+      resolve(undefined);
     });
   });
 }
@@ -31,7 +32,11 @@ async function removeStaleSocket(path: string): Promise<void> {
   if (stats === undefined) return;
   if (!stats.isSocket())
     throw new ListenError(`listenPort: ${path} exists and is no socket: remove it or name another path`);
-  if (await isListening(path)) throw new ListenError(`listenPort: ${path}: ${causes['EADDRINUSE']}`);
+  const refusal = await tryToConnect(path);
+  if (refusal === undefined) throw new ListenError(`listenPort: ${path}: ${causes['EADDRINUSE']}`);
+  if (refusal !== 'ECONNREFUSED') {
+    throw new ListenError(`listenPort: ${path}: connecting to it fails with ${refusal}, so it may be in use`);
+  }
   await unlink(path);
 }
 

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import closeWithGrace from 'close-with-grace';
 import type { Logger } from 'pino';
-import { ConfigError } from '../config/config.js';
+import { type Config, ConfigError } from '../config/config.js';
 import { defaultBaseUrl, issuerSnippets, writeDefaultConfig } from '../config/default-config.js';
 import { loadConfig } from '../config/load-config.js';
 import { FilerError } from '../errors.js';
@@ -16,8 +16,6 @@ export interface ServeOptions {
   /** Whether to write a configuration with a random secret where there is none. */
   readonly createConfig: boolean;
   readonly isTerminal: boolean;
-  /** The umask that the modes of uploads are less of where the configuration names none. */
-  readonly umask: number;
 }
 
 function logCreation(logger: Logger, configFile: string): void {
@@ -27,9 +25,9 @@ function logCreation(logger: Logger, configFile: string): void {
   logger.info(`for ejabberd, paste:\n${ejabberd}`);
 }
 
-async function openConfiguredStore(options: Parameters<typeof openStore>[0], configFile: string) {
+async function openConfiguredStore(config: Config, configFile: string) {
   try {
-    return await openStore(options);
+    return await openStore(config);
   } catch (error) {
     if (!(error instanceof FilerError)) throw error;
     throw new ConfigError([`${configFile}: ${error.message}`], { cause: error });
@@ -37,7 +35,7 @@ async function openConfiguredStore(options: Parameters<typeof openStore>[0], con
 }
 
 /** Serves uploads until a signal ends it. Throws a ConfigError or a ListenError when it cannot start. */
-export async function serve({ configFile, createConfig, isTerminal, umask }: ServeOptions): Promise<void> {
+export async function serve({ configFile, createConfig, isTerminal }: ServeOptions): Promise<void> {
   const isCreated = createConfig && !existsSync(configFile);
   if (isCreated) writeDefaultConfig(configFile);
   const { config, warnings } = loadConfig(configFile);
@@ -46,11 +44,11 @@ export async function serve({ configFile, createConfig, isTerminal, umask }: Ser
   if (isCreated) logCreation(logger, configFile);
   for (const warning of warnings) logger.warn(warning);
 
-  const { storeDir, isDurable, stallTimeoutMs, fileMode = 0o644 & ~umask, dirMode = 0o755 & ~umask } = config;
-  const store = await openConfiguredStore({ storeDir, isDurable, stallTimeoutMs, fileMode, dirMode }, configFile);
+  const { store, warnings: storeWarnings } = await openConfiguredStore(config, configFile);
+  for (const warning of storeWarnings) logger.warn(warning);
   const app = buildApp({ store, settings: config, logger, now: Date.now });
   const address = await listen(app, config.listen);
-  logger.info({ address, storeDir, basePath: `/${config.baseSegments.join('/')}` }, 'listening');
+  logger.info({ address, storeDir: config.storeDir, basePath: `/${config.baseSegments.join('/')}` }, 'listening');
 
   closeWithGrace({ delay: config.shutdownTimeoutMs, logger }, async ({ signal, err }) => {
     if (err !== undefined) logger.fatal({ err }, 'unexpected error, stopping');

@@ -6,7 +6,6 @@ import { formats, type Settings, secretKeys, settingsSchema } from './settings.j
 const ajv = new Ajv({ allErrors: true, verbose: true, useDefaults: true, formats });
 const validate = ajv.compile(settingsSchema);
 const knownKeys: string[] = Object.keys(settingsSchema.properties);
-const maxTypos = 4;
 
 function canonicalKey(key: string): string {
   return knownKeys.find((known) => known.toLowerCase() === key.toLowerCase()) ?? key;
@@ -14,7 +13,7 @@ function canonicalKey(key: string): string {
 
 function describeFound(key: string, value: unknown): string {
   if (!secretKeys.has(key)) return inspect(value, { breakLength: Number.POSITIVE_INFINITY });
-  return value === '' || (Array.isArray(value) && value.length === 0) ? 'nothing in it' : `a ${typeof value}`;
+  return value === '' || (Array.isArray(value) && value.length === 0) ? 'nothing in it' : `one of type ${typeof value}`;
 }
 
 function describeMissing(key: keyof Settings): Problem {
@@ -26,7 +25,7 @@ function describeUnknown(key: string): Problem {
     key.toLowerCase(),
     knownKeys.map((known) => known.toLowerCase()),
   );
-  const hint = distance(key.toLowerCase(), nearest) <= maxTypos ? `; did you mean ${canonicalKey(nearest)}?` : '';
+  const hint = distance(key.toLowerCase(), nearest) <= key.length / 3 ? `; did you mean ${canonicalKey(nearest)}?` : '';
   return { key, text: `${key}: expected a known key${hint}` };
 }
 
@@ -50,10 +49,12 @@ export function checkSettings(file: Record<string, unknown>): { settings: Settin
   const problems: Problem[] = [];
   for (const [given, value] of Object.entries(file)) {
     const key = canonicalKey(given);
-    if (key in settings) problems.push({ key, text: `${given}: expected each key once, got it in two letter cases` });
+    if (Object.hasOwn(settings, key))
+      problems.push({ key, text: `${given}: expected each key once, got it in two letter cases` });
     settings[key] = key === 'logLevel' && typeof value === 'string' ? value.toLowerCase() : value;
   }
   if (!validate(settings)) problems.push(...(validate.errors ?? []).map(describeProblem));
-  if (!['secret', 'secrets', 'secretFile'].some((key) => key in settings)) problems.push(describeMissing('secret'));
+  if (!['secret', 'secrets', 'secretFile'].some((key) => Object.hasOwn(settings, key)))
+    problems.push(describeMissing('secret'));
   return { settings: settings as unknown as Settings, problems };
 }

@@ -13,7 +13,7 @@ export interface Config {
   readonly baseSegments: readonly string[];
   readonly maxFileSize: number | undefined;
   readonly isDurable: boolean;
-  /** `undefined`: the usual 0644 and 0755 less the umask. */
+  /** `undefined`: 0644 and 0755 less the umask. */
   readonly fileMode: number | undefined;
   readonly dirMode: number | undefined;
   readonly cors: boolean;

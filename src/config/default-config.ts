@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
+import { ConfigError } from './config.js';
 
 /** Lines for the XMPP servers' configuration that let their users upload to the base URL. */
 export function issuerSnippets(baseUrl: string, secret: string): { prosody: string; ejabberd: string } {
@@ -26,7 +27,7 @@ function comment(text: string): string {
   return text.replace(/^/gm, '#   ');
 }
 
-/** Writes a configuration with a random 32-byte secret that only its owner can read; throws `EEXIST` if there is one. */
+/** Writes a configuration with a random 32-byte secret that only its owner can read. Throws a ConfigError, also if there is one. */
 export function writeDefaultConfig(file: string): void {
   const secret = randomBytes(32).toString('hex');
   const { prosody, ejabberd } = issuerSnippets(defaultBaseUrl, secret);
@@ -43,5 +44,10 @@ ${comment(prosody)}
 # For ejabberd:
 ${comment(ejabberd)}
 `;
-  writeFileSync(file, text, { flag: 'wx', mode: 0o600 });
+  try {
+    writeFileSync(file, text, { flag: 'wx', mode: 0o600 });
+  } catch (error) {
+    const found = error instanceof Error ? error.message : String(error);
+    throw new ConfigError([`${file}: expected to write a configuration there, ${found}`], { cause: error });
+  }
 }

@@ -1,5 +1,7 @@
-import { readFileSync } from 'node:fs';
+import { isUtf8 } from 'node:buffer';
+import { readFileSync, realpathSync } from 'node:fs';
 import path from 'node:path';
+import { systemErrorCode } from '../errors.js';
 import { parseDuration, parseSize } from '../units.js';
 import { checkSettings } from './check-settings.js';
 import { type Config, ConfigError, type ListenAddress, type LogLevel } from './config.js';
@@ -25,14 +27,19 @@ function listenAddress({ listenPort, unixSocket, unixSocketMode }: Settings): Li
 
 function secretsFromFile(file: string | undefined): string[] {
   if (file === undefined) return [];
-  let secret: string;
+  let bytes: Buffer;
   try {
-    secret = readFileSync(file, 'utf8').replace(/\r?\n$/, '');
+    bytes = readFileSync(file);
   } catch (error) {
-    const found = error instanceof Error ? error.message : String(error);
-    throw new SettingProblem(`secretFile: expected a file that this user can read, ${found}`);
+    // Without its name, which may be the secret itself.
+    throw new SettingProblem(`secretFile: expected a file that this user can read, got ${systemErrorCode(error)}`);
   }
-  if (secret === '') throw new SettingProblem(`secretFile: expected the secret in ${file}, it is empty`);
+  const secret = bytes.toString().replace(/\r?\n$/, '');
+  if (secret === '' || !isUtf8(bytes)) {
+    throw new SettingProblem(
+      `secretFile: expected the secret as text in ${file}, got ${bytes.length} bytes that are none`,
+    );
+  }
   return [secret];
 }
 
@@ -44,6 +51,25 @@ function baseSegments({ uploadSubDir }: Settings): string[] {
     );
   }
   return segments;
+}
+
+/** The absolute path without symbolic links; of what does not exist yet, without those that do. */
+function realPath(file: string): string {
+  try {
+    return realpathSync(file);
+  } catch {
+    return path.resolve(file);
+  }
+}
+
+/** Nothing with a secret in it may lie where uploads are served from. */
+function storeDirBeside(storeDir: string, files: readonly string[]): string {
+  const root = realPath(storeDir);
+  const inside = files.map(realPath).find((file) => file.startsWith(path.join(root, '/')));
+  if (inside === undefined) return path.resolve(storeDir);
+  throw new SettingProblem(
+    `storeDir: expected a folder for uploads only, got one with ${inside} in it: it would be served`,
+  );
 }
 
 function octal(mode: string | undefined): number | undefined {
@@ -72,7 +98,15 @@ export function loadConfig(file: string): { config: Config; warnings: string[] }
   const listen = make(['listenPort', 'unixSocket', 'unixSocketMode'], () => listenAddress(settings));
   const fromFile = make(['secretFile'], () => secretsFromFile(settings.secretFile));
   const base = make(['uploadSubDir'], () => baseSegments(settings));
-  if (problems.length > 0 || listen === undefined || fromFile === undefined || base === undefined) {
+  const filesWithSecrets = [file, ...(settings.secretFile === undefined ? [] : [settings.secretFile])];
+  const storeDir = make(['storeDir', 'secretFile'], () => storeDirBeside(settings.storeDir, filesWithSecrets));
+  if (
+    problems.length > 0 ||
+    storeDir === undefined ||
+    listen === undefined ||
+    fromFile === undefined ||
+    base === undefined
+  ) {
     throw new ConfigError(problems.map(({ text }) => `${file}: ${text}`));
   }
   const { secret, secrets: more = [], maxFileSize, logLevel } = settings;
@@ -81,7 +115,7 @@ export function loadConfig(file: string): { config: Config; warnings: string[] }
     listen,
     secrets,
     deleteSecret: settings.deleteSecret,
-    storeDir: path.resolve(settings.storeDir),
+    storeDir,
     baseSegments: base,
     maxFileSize: maxFileSize === undefined ? undefined : parseSize(maxFileSize),
     isDurable: settings.durability === 'sync',

@@ -24,9 +24,12 @@ export interface Settings {
   logFormat: 'auto' | 'json' | 'pretty';
 }
 
+/** What Node's timers can wait. */
+const maxTimerMs = 2 ** 31 - 1;
+
 /** What a string in the file must be, by the name under which the schema asks for it. */
 export const formats = {
-  duration: (text: string) => parseDuration(text) > 0,
+  timeout: (text: string) => parseDuration(text) > 0 && parseDuration(text) <= maxTimerMs,
   mode: (text: string) => /^0?[0-7]{3}$/.test(text),
   size: (text: string) => parseSize(text) > 0,
 };
@@ -36,7 +39,7 @@ const levels = ['trace', 'debug', 'info', 'warn', 'warning', 'error', 'fatal', '
 const flag = { type: 'boolean', description: 'true or false' } as const;
 const text = { type: 'string', minLength: 1 } as const;
 const size = { type: 'string', format: 'size', description: 'a size such as "50MB" or "2GiB"' } as const;
-const duration = { type: 'string', format: 'duration', description: 'a duration such as "60s" or "28d"' } as const;
+const timeout = { type: 'string', format: 'timeout', description: 'a time such as "60s", at most "24d"' } as const;
 const mode = { type: 'string', format: 'mode', description: 'an octal mode as text, such as "0640"' } as const;
 const secret = { ...text, description: 'the secret that the XMPP server signs with, not empty' } as const;
 
@@ -61,8 +64,8 @@ export const settingsSchema: JSONSchemaType<Settings> = {
     fileMode: { ...mode, nullable: true },
     dirMode: { ...mode, nullable: true },
     cors: { ...flag, default: true },
-    stallTimeout: { ...duration, default: '60s' },
-    shutdownTimeout: { ...duration, default: '30s' },
+    stallTimeout: { ...timeout, default: '60s' },
+    shutdownTimeout: { ...timeout, default: '30s' },
     logLevel: {
       type: 'string',
       pattern: `^(${levels.join('|')})$`,

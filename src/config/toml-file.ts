@@ -28,7 +28,8 @@ export function readToml(file: string): Record<string, unknown> {
   try {
     return toml.parse(readText(file));
   } catch (error) {
-    if (!isTomlError(error)) throw error;
+    if (error instanceof ConfigError) throw error;
+    if (!isTomlError(error)) throw new ConfigError([`${file}: expected TOML, a value in it is invalid`]);
     // The rest of the message quotes the lines around the mistake, and one of them may hold the secret.
     const [reason = 'invalid TOML'] = error.message.split(/ at row \d+/);
     throw new ConfigError([`${file}:${error.line + 1}:${error.col + 1}: ${reason}`]);

@@ -2,10 +2,10 @@
  * All URLs go through one route: the path is parsed by upload/upload-key.ts from the raw target, since a router decodes
  * "%2F", keeps ".." and answers "%zz" by itself. Bodies are never parsed: a PUT's goes from the socket into the store.
  */
-import type { Socket } from 'node:net';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { FilerError } from '../errors.js';
 import { answerClientErrors } from './client-error.js';
+import { Connections } from './connections.js';
 import { deleteUpload } from './delete-upload.js';
 import { handleError } from './error-handler.js';
 import { beginExchange } from './exchange.js';
@@ -19,7 +19,10 @@ import type { HandlerContext } from './settings.js';
 const keepAliveMs = 75_000;
 
 async function dispatch(request: FastifyRequest, reply: FastifyReply, context: HandlerContext): Promise<FastifyReply> {
-  const { expect } = request.headers;
+  const { expect, host } = request.headers;
+  if (host === undefined && request.raw.httpVersion === '1.1') {
+    throw new FilerError('HOST_MISSING', 'the request has no Host header');
+  }
   if (expect !== undefined && expect.toLowerCase() !== '100-continue') {
     throw new FilerError('EXPECTATION_UNKNOWN', 'the Expect header is not 100-continue');
   }
@@ -43,33 +46,35 @@ export type App = FastifyInstance;
 
 /** The upload server, ready to listen; everything that it works with is given to it. */
 export function buildApp(context: HandlerContext): App {
-  const {
-    settings: { cors, stallTimeoutMs },
-    logger,
-  } = context;
-  const headers = commonHeaders(cors);
-  const answering = new WeakSet<Socket>();
+  const { settings, logger } = context;
+  const headers = commonHeaders(settings.cors);
+  const connections = new Connections();
   const app = Fastify({
     rewriteUrl: () => '/',
+    return503OnClosing: false,
     keepAliveTimeout: keepAliveMs,
-    connectionTimeout: stallTimeoutMs,
-    clientErrorHandler: answerClientErrors(headers, (socket) => answering.has(socket), logger),
+    connectionTimeout: settings.stallTimeoutMs,
+    // dispatch() does it, with the headers that every answer carries.
+    http: { requireHostHeader: false },
+    clientErrorHandler: answerClientErrors(headers, connections, logger),
   });
+  connections.watch(app.server);
 
   app.decorateRequest('exchange');
   app.addHook('onRequest', (request, reply, done) => {
     const { raw } = request;
-    request.exchange = beginExchange(raw, request.originalUrl);
-    // Fastify refuses a Content-Type that it cannot parse before any parser is asked.
-    raw.headers['content-type'] = 'application/octet-stream';
-    answering.add(raw.socket);
-    reply.raw.once('close', () => {
-      answering.delete(raw.socket);
-      // During a shutdown nothing more is awaited on this connection.
-      if (!app.server.listening) app.server.closeIdleConnections();
+    connections.takeTurn(raw, reply.raw, () => {
+      request.exchange = beginExchange(raw, request.originalUrl);
+      // Fastify refuses a Content-Type that it cannot parse before any parser is asked.
+      raw.headers['content-type'] = 'application/octet-stream';
+      raw.socket.setTimeout(settings.stallTimeoutMs);
+      reply.headers(headers);
+      logExchange(logger, request, reply);
+      done();
     });
-    reply.headers(headers);
-    logExchange(logger, request, reply);
+  });
+  app.addHook('preClose', (done) => {
+    connections.close();
     done();
   });
   app.removeAllContentTypeParsers();

@@ -1,5 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
+import type { Connections } from './connections.js';
 import { closeGently } from './gentle-close.js';
 import type { FilerLogger } from './settings.js';
 
@@ -11,21 +12,21 @@ const statusOf: Readonly<Record<string, number>> = {
 
 /**
  * Answers what the HTTP parser refuses, such as raw UTF-8 in the target, with the headers that every answer carries.
- * A connection on which an answer is on its way is only closed: `isAnswering` tells.
+ * A connection on which an answer is on its way is only closed.
  */
 export function answerClientErrors(
   headers: Readonly<Record<string, string>>,
-  isAnswering: (socket: Socket) => boolean,
+  connections: Connections,
   logger: FilerLogger,
 ): (error: Error & { code?: string }, socket: Socket) => void {
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
   return (error, socket) => {
     const status = statusOf[error.code ?? ''] ?? 400;
-    if (error.code === 'ECONNRESET' || !socket.writable || isAnswering(socket)) {
+    if (error.code === 'ECONNRESET' || !socket.writable || connections.isAnswering(socket)) {
       socket.destroy();
       return;
     }
-    logger.info({ status, reason: `no HTTP request: ${error.message}` }, 'request');
+    logger.info({ status }, `${status} to what is no HTTP request: ${error.message}`);
     const head = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}`;
     socket.write(`${head}content-length: 0\r\nconnection: close\r\n\r\n`);
     closeGently(socket);

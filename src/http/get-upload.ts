@@ -28,11 +28,12 @@ async function send(
   range?: ByteRange,
 ): Promise<void> {
   const { exchange } = request;
-  reply.hijack();
   reply.raw.writeHead(status, reply.getHeaders() as OutgoingHttpHeaders);
+  reply.hijack();
   if (status === 304 || request.method === 'HEAD') {
     reply.raw.end();
-    return upload.close();
+    upload.close();
+    return;
   }
   try {
     await upload.writeTo(reply.raw, range);
@@ -81,7 +82,7 @@ export async function getUpload(
   try {
     await answer(request, reply, key, upload, now());
   } catch (error) {
-    await upload.close();
+    upload.close();
     throw error;
   }
   return reply;

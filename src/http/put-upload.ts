@@ -36,7 +36,7 @@ export async function putUpload(
     expiresAt: grant.expiresAt,
     uploader: grant.uploader,
     openBody: () => {
-      if (headers.expect !== undefined) reply.raw.writeContinue();
+      if (headers.expect !== undefined && request.raw.httpVersion === '1.1') reply.raw.writeContinue();
       // Once the body is there, only the store is waited for: that is no stall of the client's.
       return request.raw.once('end', () => request.raw.socket.setTimeout(0));
     },

@@ -4,6 +4,7 @@ import { promisify } from 'node:util';
 /** The system calls of the two hot paths on plain descriptors: FileHandle of node:fs/promises costs more per call. */
 export const disk = {
   close: promisify(fs.close),
+  fchmod: promisify(fs.fchmod),
   fdatasync: promisify(fs.fdatasync),
   fstat: promisify(fs.fstat),
   fsync: promisify(fs.fsync),
@@ -12,5 +13,6 @@ export const disk = {
   lstat: promisify(fs.lstat),
   open: promisify(fs.open),
   read: promisify(fs.read),
+  statfs: promisify(fs.statfs),
   unlink: promisify(fs.unlink),
 };

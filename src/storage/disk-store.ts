@@ -28,14 +28,20 @@ export interface DiskStoreOptions {
   readonly storeDir: string;
   /** Whether an upload must survive a power failure before `put` resolves. */
   readonly isDurable: boolean;
-  /** Mode of an upload, less the umask. */
-  readonly fileMode: number;
-  /** Mode of the folders above it, less the umask. */
-  readonly dirMode: number;
+  /** Mode of an upload whatever the umask, 0644 less the umask if not set. */
+  readonly fileMode?: number | undefined;
+  /** Mode of the folders above it whatever the umask, 0755 less the umask if not set. */
+  readonly dirMode?: number | undefined;
 }
 
 const absent = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG', 'ENXIO']);
+const spaceCheckBytes = 1024 * 1024;
 const readFlags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+
+/** Closes what was only read: nobody need wait for that, and nothing is lost if it fails. */
+function closeRead(fd: number): void {
+  disk.close(fd).catch(() => undefined);
+}
 
 /** What the path alone says of an upload. */
 function factsOfKey(key: UploadKey): SidecarFacts {
@@ -55,19 +61,24 @@ export class DiskStore implements Store {
     this.#temporary = new TemporaryFolder(options.storeDir);
   }
 
-  /** Removes the temporary files of dead processes, and anybody's that nothing has touched for this many ms. */
-  removeLeftOvers(untouchedMs: number): Promise<void> {
+  /**
+   * Removes the temporary files of dead processes, and those of other hosts that nothing has touched for this many ms;
+   * resolves to what could not be removed and why, a line each.
+   */
+  removeLeftOvers(untouchedMs: number): Promise<string[]> {
     return this.#temporary.removeLeftOvers(untouchedMs);
   }
 
   async put(key: UploadKey, upload: IncomingUpload): Promise<void> {
     try {
       await this.#requireFree(key);
-      const temporary = await this.#temporary.create(this.#options.fileMode);
+      await this.#requireSpace(upload.size);
+      const temporary = await this.#temporary.create();
       try {
         await this.#fillAndPublish(temporary.fd, temporary.path, key, upload);
       } finally {
-        await disk.unlink(temporary.path);
+        // What stays behind goes at the next start: that changes nothing for the upload.
+        await disk.unlink(temporary.path).catch(() => undefined);
       }
     } catch (error) {
       throw describeDiskError(error);
@@ -82,13 +93,13 @@ export class DiskStore implements Store {
       const stats = await disk.fstat(fd);
       // The descriptor's own path tells whether a folder on the way was a symbolic link.
       if (!stats.isFile() || readlinkSync(`/proc/self/fd/${fd}`) !== file) {
-        await disk.close(fd);
+        closeRead(fd);
         return undefined;
       }
       const facts = (await this.#sidecars.read(key, stats.size, stats.mtimeMs)) ?? factsOfKey(key);
       return this.#storedUpload(fd, stats.size, stats.mtimeMs, facts);
     } catch (error) {
-      if (fd !== undefined) await disk.close(fd);
+      if (fd !== undefined) closeRead(fd);
       if (absent.has(systemErrorCode(error) ?? '')) return undefined;
       throw describeDiskError(error);
     }
@@ -97,7 +108,7 @@ export class DiskStore implements Store {
   async delete(key: UploadKey): Promise<boolean> {
     const upload = await this.open(key);
     if (upload === undefined) return false;
-    await upload.close();
+    upload.close();
     try {
       await disk.unlink(this.#pathOf(key));
     } catch (error) {
@@ -123,11 +134,20 @@ export class DiskStore implements Store {
     throw new FilerError('KEY_TAKEN', 'the upload exists');
   }
 
+  /** Refuses what cannot fit before its bytes are sent; a small one is rather tried than asked for. */
+  async #requireSpace(size: number): Promise<void> {
+    if (size < spaceCheckBytes) return;
+    const { bavail, bsize } = await disk.statfs(this.#options.storeDir);
+    if (bavail * bsize >= size) return;
+    throw new FilerError('STORE_FULL', `${size} bytes are more than the ${bavail * bsize} that are free`);
+  }
+
   async #fillAndPublish(fd: number, file: string, key: UploadKey, upload: IncomingUpload): Promise<void> {
-    const { storeDir, isDurable } = this.#options;
+    const { storeDir, isDurable, fileMode } = this.#options;
     let sidecarMtimeMs: number | undefined;
     try {
       try {
+        if (fileMode !== undefined) await disk.fchmod(fd, fileMode);
         await receiveBody(upload.openBody(), fd, upload.size);
         sidecarMtimeMs = await this.#writeSidecar(fd, key, upload);
         // fdatasync leaves out the mtime, which a sidecar is bound to.
@@ -165,11 +185,10 @@ export class DiskStore implements Store {
         } catch (error) {
           throw describeDiskError(error);
         } finally {
-          // Not waited for: the answer is out, and closing what was only read loses nothing.
-          disk.close(fd).catch(() => undefined);
+          closeRead(fd);
         }
       },
-      close: () => disk.close(fd),
+      close: () => closeRead(fd),
     };
   }
 

@@ -1,25 +1,29 @@
-import { lstat, mkdir, open } from 'node:fs/promises';
+import { chmod, lstat, mkdir, open } from 'node:fs/promises';
 import path from 'node:path';
 import { FilerError, systemErrorCode } from '../errors.js';
 
-async function makeFolder(folder: string, mode: number): Promise<boolean> {
+const defaultMode = 0o755;
+const youngMs = 60_000;
+
+/** Whether the folder is new: made here, or by somebody else who may not have flushed it yet. */
+async function makeFolder(folder: string, mode: number | undefined): Promise<boolean> {
   try {
-    await mkdir(folder, { mode });
+    await mkdir(folder, { mode: mode ?? defaultMode });
+    if (mode !== undefined) await chmod(folder, mode);
     return true;
   } catch (error) {
     if (systemErrorCode(error) !== 'EEXIST') throw error;
-    if (!(await lstat(folder)).isDirectory()) {
-      throw new FilerError('KEY_TAKEN', `${folder} is needed as a folder and is none`, { cause: error });
-    }
-    return false;
+    const stats = await lstat(folder);
+    if (stats.isDirectory()) return Date.now() - stats.birthtimeMs < youngMs;
+    throw new FilerError('KEY_TAKEN', `${folder} is needed as a folder and is none`, { cause: error });
   }
 }
 
 /**
- * Makes the folders that are missing below an existing root, never through a symbolic link; resolves to those in which
- * one was made. Throws `KEY_TAKEN` where something else stands in the way, and `ENOENT` for a root that is gone.
+ * Makes the folders that are missing below an existing root, never through a symbolic link; resolves to those with a
+ * new entry. The mode holds whatever the umask, 0755 less the umask if not set. Throws `KEY_TAKEN` where something else stands in the way, and `ENOENT` for a root that is gone.
  */
-export async function ensureFolders(root: string, segments: readonly string[], mode: number): Promise<string[]> {
+export async function ensureFolders(root: string, segments: readonly string[], mode?: number): Promise<string[]> {
   const changed: string[] = [];
   let parent = root;
   for (const segment of segments) {
@@ -31,7 +35,7 @@ export async function ensureFolders(root: string, segments: readonly string[], m
 }
 
 /** Makes the entries of folders survive a power failure (fsync of the folders themselves). */
-export async function syncFolders(folders: readonly string[]): Promise<void> {
+export async function syncFolders(folders: Iterable<string>): Promise<void> {
   for (const folder of folders) {
     const handle = await open(folder, 'r');
     try {

@@ -31,7 +31,7 @@ async function requireHardLinks(folder: string): Promise<void> {
   }
 }
 
-async function prepareFolder(storeDir: string, dirMode: number): Promise<string> {
+async function prepareFolder(storeDir: string, dirMode = 0o755): Promise<string> {
   try {
     await mkdir(storeDir, { recursive: true, mode: dirMode });
     const real = await realpath(storeDir);
@@ -49,12 +49,13 @@ async function prepareFolder(storeDir: string, dirMode: number): Promise<string>
 
 /**
  * Opens the configured store, making its folder where there is none, and removes what dead processes left in it.
- * `stallTimeoutMs` is how long an upload may make no progress. Throws `STORE_UNUSABLE` with the key, what was found and
- * what is expected.
+ * `stallTimeoutMs` is how long an upload may make no progress; the warnings are for the operator.
+ * Throws `STORE_UNUSABLE` with the key, what was found and what is expected.
  */
-export async function openStore(options: DiskStoreOptions & { readonly stallTimeoutMs: number }): Promise<Store> {
+export async function openStore(
+  options: DiskStoreOptions & { readonly stallTimeoutMs: number },
+): Promise<{ store: Store; warnings: string[] }> {
   const storeDir = await prepareFolder(options.storeDir, options.dirMode);
   const store = new DiskStore({ ...options, storeDir });
-  await store.removeLeftOvers(2 * options.stallTimeoutMs);
-  return store;
+  return { store, warnings: await store.removeLeftOvers(2 * options.stallTimeoutMs) };
 }

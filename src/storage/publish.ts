@@ -8,26 +8,33 @@ const tries = 3;
 
 /**
  * Links a complete file to its place in the tree, making the folders on the way; never replaces anything.
- * A durable publication has flushed every folder that it changed. Throws `KEY_TAKEN` or the system's error (`EEXIST`).
+ * A durable publication has flushed every folder that it changed. Throws `KEY_TAKEN` or the system's error (`EEXIST`),
+ * and then nothing is published.
  */
 export async function publish(
   file: string,
   storeDir: string,
   key: UploadKey,
-  { dirMode, isDurable }: { dirMode: number; isDurable: boolean },
+  { dirMode, isDurable }: { dirMode?: number | undefined; isDurable: boolean },
 ): Promise<void> {
   const target = path.join(storeDir, key);
   const folders = key.split('/').slice(0, -1);
+  const changed = new Set([path.dirname(target)]);
   for (let attempt = 1; ; attempt += 1) {
-    const changed = await ensureFolders(storeDir, folders, dirMode);
+    for (const folder of await ensureFolders(storeDir, folders, dirMode)) changed.add(folder);
     try {
       await disk.link(file, target);
+      break;
     } catch (error) {
       // A deletion may have taken the emptied folder away in between.
-      if (systemErrorCode(error) === 'ENOENT' && attempt < tries) continue;
-      throw error;
+      if (systemErrorCode(error) !== 'ENOENT' || attempt === tries) throw error;
     }
-    if (isDurable) await syncFolders([path.dirname(target), ...changed.reverse()]);
-    return;
+  }
+  if (!isDurable) return;
+  try {
+    await syncFolders(changed);
+  } catch (error) {
+    await disk.unlink(target);
+    throw error;
   }
 }

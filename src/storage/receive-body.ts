@@ -1,6 +1,7 @@
 /*
  * The hot loop of a PUT: one write in flight, and whatever arrives meanwhile goes into the next one.
- * Writes begin when 64 KiB are waiting or the body is complete; above 1 MiB waiting, the body is paused.
+ * Writes begin when 64 KiB are waiting, the body is complete, or after a second, so that the file of a slow upload never
+ * looks abandoned; above 1 MiB waiting, the body is paused.
  * Not stream.pipeline to a WriteStream, which writes each chunk by itself at half the rate.
  */
 import { writev } from 'node:fs';
@@ -8,6 +9,7 @@ import type { Readable } from 'node:stream';
 import { FilerError } from '../errors.js';
 
 const gatherBytes = 64 * 1024;
+const gatherMs = 1000;
 const pauseBytes = 1024 * 1024;
 
 /** The buffers without their first `count` bytes. */
@@ -30,6 +32,7 @@ class BodyWriter {
   #received = 0;
   #written = 0;
   #isWriting = false;
+  #wroteAt = performance.now();
   #failure: Error | undefined;
 
   constructor(body: Readable, fd: number, size: number, done: (error?: Error) => void) {
@@ -63,8 +66,10 @@ class BodyWriter {
   };
 
   #writeWaiting(): void {
-    const isEnough = this.#waitingBytes >= gatherBytes || this.#received === this.#size;
-    if (this.#isWriting || !isEnough) return;
+    if (this.#isWriting) return;
+    const isDue = performance.now() - this.#wroteAt > gatherMs;
+    if (this.#waitingBytes < gatherBytes && this.#received < this.#size && !isDue) return;
+    this.#wroteAt = performance.now();
     const buffers = this.#waiting;
     this.#waiting = [];
     this.#waitingBytes = 0;
@@ -92,7 +97,7 @@ class BodyWriter {
       return;
     }
     this.#body.resume();
-    this.#writeWaiting();
+    if (this.#waitingBytes > 0) this.#writeWaiting();
   }
 
   #fail(error: Error): void {

@@ -11,6 +11,7 @@ import { createHash } from 'node:crypto';
 import { open, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { systemErrorCode } from '../errors.js';
+import { servableType } from '../upload/content-type.js';
 import { reservedFolder, type UploadKey } from '../upload/upload-key.js';
 import { ensureFolders, syncFolders } from './folders.js';
 import type { UploadFacts } from './store.js';
@@ -23,7 +24,14 @@ const version = 1;
 function isSidecarFacts(value: unknown): value is SidecarFacts {
   if (typeof value !== 'object' || value === null) return false;
   const facts = value as Record<string, unknown>;
-  return facts['version'] === version && typeof facts['contentType'] === 'string';
+  const { contentType, expiresAt, uploader } = facts;
+  return (
+    facts['version'] === version &&
+    typeof contentType === 'string' &&
+    servableType(contentType) === contentType &&
+    (expiresAt === undefined || typeof expiresAt === 'number') &&
+    (uploader === undefined || typeof uploader === 'string')
+  );
 }
 
 function sidecarName(key: UploadKey, size: number, mtimeSeconds: number): string {

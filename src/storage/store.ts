@@ -37,7 +37,7 @@ export interface StoredUpload extends UploadFacts {
    */
   writeTo(sink: Writable, range?: ByteRange): Promise<void>;
   /** Closes the upload without reading it. */
-  close(): Promise<void>;
+  close(): void;
 }
 
 /** Where uploads lie. Each is there whole or not at all, and is never overwritten. */

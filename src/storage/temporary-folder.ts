@@ -15,6 +15,7 @@ import { disk } from './disk-calls.js';
 import { ensureFolders } from './folders.js';
 
 const subfolders = 16;
+const fileMode = 0o644;
 const separator = '~';
 const parentSegments = [reservedFolder, 'temporary'];
 
@@ -41,12 +42,12 @@ function pidScope(): string {
   return [hostname(), namespace].join(separator);
 }
 
+/** When anything in a folder last changed (ms since the epoch); files that go meanwhile do not count. */
 async function newestChange(folder: string): Promise<number> {
   const names = await readdir(folder, { recursive: true });
-  const times = await Promise.all(
-    [folder, ...names.map((name) => path.join(folder, name))].map(async (file) => (await stat(file)).mtimeMs),
-  );
-  return Math.max(...times);
+  const files = [folder, ...names.map((name) => path.join(folder, name))];
+  const results = await Promise.allSettled(files.map((file) => stat(file)));
+  return Math.max(...results.map((result) => (result.status === 'fulfilled' ? result.value.mtimeMs : 0)));
 }
 
 /** A file that is being uploaded: created exclusively, and not visible to anybody else. */
@@ -68,34 +69,40 @@ export class TemporaryFolder {
     this.#own = [this.#scope, self?.pid, self?.startTime].join(separator);
   }
 
-  /** Opens a new empty file for writing, with this mode less the umask. */
-  async create(mode: number): Promise<TemporaryFile> {
+  /** Opens a new empty file for writing, with the mode 0644 less the umask. */
+  async create(): Promise<TemporaryFile> {
     const count = this.#count++;
     const segments = [...parentSegments, this.#own, String(count % subfolders)];
     const file = path.join(this.#storeDir, ...segments, String(count));
     try {
-      return { fd: await disk.open(file, 'wx', mode), path: file };
+      return { fd: await disk.open(file, 'wx', fileMode), path: file };
     } catch (error) {
       if (systemErrorCode(error) !== 'ENOENT') throw error;
       await ensureFolders(this.#storeDir, segments, 0o700);
-      return { fd: await disk.open(file, 'wx', mode), path: file };
+      return { fd: await disk.open(file, 'wx', fileMode), path: file };
     }
   }
 
-  /** Removes what dead processes of this host left, and anybody's that nothing has touched for `untouchedMs`. */
-  async removeLeftOvers(untouchedMs: number): Promise<void> {
+  /** Removes what dead processes left; resolves to what could not be removed and why, a line each. */
+  async removeLeftOvers(untouchedMs: number): Promise<string[]> {
     await ensureFolders(this.#storeDir, parentSegments, 0o700);
     const parent = path.join(this.#storeDir, ...parentSegments);
+    const failures: string[] = [];
     for (const name of await readdir(parent)) {
       const folder = path.join(parent, name);
-      if (this.#isOfDeadProcess(name) || (await newestChange(folder)) < Date.now() - untouchedMs) {
-        await rm(folder, { recursive: true, force: true });
+      try {
+        if (await this.#isLeftOver(folder, name, untouchedMs)) await rm(folder, { recursive: true, force: true });
+      } catch (error) {
+        failures.push(`${folder} could not be removed: ${error instanceof Error ? error.message : error}`);
       }
     }
+    return failures;
   }
 
-  #isOfDeadProcess(name: string): boolean {
+  /** Processes of this host are dead or not; of others' only their files tell. */
+  async #isLeftOver(folder: string, name: string, untouchedMs: number): Promise<boolean> {
+    if (!name.startsWith(this.#scope + separator)) return (await newestChange(folder)) < Date.now() - untouchedMs;
     const [pid = '', startTime] = name.slice(this.#scope.length + 1).split(separator);
-    return name.startsWith(this.#scope + separator) && identify(pid)?.startTime !== startTime;
+    return identify(pid)?.startTime !== startTime;
   }
 }

@@ -1,4 +1,5 @@
 import { writeFile } from 'node:fs/promises';
+import { userInfo } from 'node:os';
 import path from 'node:path';
 import type { TestContext } from 'node:test';
 import { findProgram, freePort } from '../support/peers.js';
@@ -18,6 +19,7 @@ export async function startNginx(t: Pick<TestContext, 'after'>, locations: strin
   await writeFile(
     configFile,
     `daemon off;
+${userInfo().uid === 0 ? 'user root;' : ''}
 pid ${folder}/nginx.pid;
 error_log stderr notice;
 events {}

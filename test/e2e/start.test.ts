@@ -31,6 +31,12 @@ async function folderWith(t: TestContext, config: string): Promise<string> {
 
 const minimal = 'listenPort = "127.0.0.1:0"\nsecret = "s3cret"\nstoreDir = "./upload/"\n';
 
+/** Another user that may read everything, such as this checkout, but write nowhere. */
+const asNobody = [
+  ...['--reuid=65534', '--regid=65534', '--clear-groups'],
+  ...['--inh-caps=+dac_read_search', '--ambient-caps=+dac_read_search'],
+];
+
 describe('the command line', () => {
   it('tells version and usage', async () => {
     assert.match((await prosodyFiler(['--version'])).stdout, /^prosody-filer \d+\.\d+\.\d+\n$/);
@@ -89,6 +95,15 @@ describe('the command line', () => {
 });
 
 describe('--create-config', () => {
+  it('ends with 2 where it cannot write', async () => {
+    const { code, stderr } = await prosodyFiler(['-create-config', '--config', '/nonexistent/config.toml']);
+    assert.equal(code, 2);
+    assert.match(
+      stderr,
+      /^prosody-filer: \/nonexistent\/config\.toml: expected to write a configuration there, ENOENT[^\n]*\n$/,
+    );
+  });
+
   it('writes a configuration once, serves with it, and says what to paste without the secret', async (t) => {
     const folder = await tempDir(t);
     const program = startIn(t, folder, ['--create-config']);
@@ -169,6 +184,23 @@ describe('where it listens', () => {
     assert.equal(await getOverSocket(socketPath), 404);
   });
 
+  it('is never a socket that does not say it is stale', {
+    skip: process.getuid?.() !== 0 && 'needs root',
+  }, async (t) => {
+    const [folder, socketPath] = await folderWithSocket(t);
+    const first = startIn(t, folder);
+    await first.waitForLine((line) => line.includes('listening'));
+    await chmod(socketPath, 0o600);
+    await chmod(folder, 0o777);
+    const config = await readFile(path.join(folder, 'config.toml'), 'utf8');
+    await writeFile(path.join(folder, 'other.toml'), config.replace('"upload"', '"other"'));
+    const other = [...asNobody, process.execPath, mainFile, '--config', 'other.toml'];
+    const { code, stderr } = await run('setpriv', other, folder);
+    assert.equal(code, 1);
+    assert.match(stderr, /filer\.sock: connecting to it fails with EACCES, so it may be in use/);
+    assert.ok((await stat(socketPath)).isSocket());
+  });
+
   it('is never a file that is no socket, which stays as it is', async (t) => {
     const [folder, socketPath] = await folderWithSocket(t);
     await writeFile(socketPath, 'precious');
@@ -193,11 +225,7 @@ describe('storeDir', () => {
   }, async (t) => {
     const folder = await folderWith(t, minimal);
     await chmod(folder, 0o755);
-    // Another user that may read everything, such as this checkout, but write nowhere.
-    const nobody = ['--reuid=65534', '--regid=65534', '--clear-groups'];
-    const readCapability = ['--inh-caps=+dac_read_search', '--ambient-caps=+dac_read_search'];
-    const command = [...nobody, ...readCapability, process.execPath, mainFile];
-    const { code, stderr } = await run('setpriv', command, folder);
+    const { code, stderr } = await run('setpriv', [...asNobody, process.execPath, mainFile], folder);
     assert.equal(code, 2);
     assert.match(stderr, /storeDir: expected a folder that this user may write to, EACCES/);
   });
@@ -244,11 +272,13 @@ describe('SIGTERM', () => {
     assert.deepEqual(await filesIn(program.storeDir), ['s/f']);
   });
 
-  it('ends idle connections at once', async (t) => {
+  it('ends connections at once that are idle, silent or in the middle of a head', async (t) => {
     const program = await startProgram(t, { shutdownTimeout: '20s' });
-    const connection = await connectTo(t, program.origin);
-    connection.socket.write('OPTIONS / HTTP/1.1\r\nHost: x\r\n\r\n');
-    await connection.waitFor(/^HTTP\/1\.1 204/);
+    const idle = await connectTo(t, program.origin);
+    idle.socket.write('OPTIONS / HTTP/1.1\r\nHost: x\r\n\r\n');
+    await idle.waitFor(/^HTTP\/1\.1 204/);
+    await connectTo(t, program.origin);
+    (await connectTo(t, program.origin)).socket.write('GET / HTTP/1.1\r\nHo');
     const startedAt = performance.now();
     assert.deepEqual(await program.stop(), { code: 0, signal: null });
     assert.ok(performance.now() - startedAt < 5000);

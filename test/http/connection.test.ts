@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
+import { readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, it } from 'node:test';
 import { send } from '../support/http-client.js';
@@ -44,6 +44,13 @@ describe('Expect: 100-continue', () => {
     );
     assert.match(answers[0] ?? '', /^HTTP\/1.1 403 Forbidden[\s\S]*connection: close/i);
     assert.match(answers[1] ?? '', /^HTTP\/1.1 409 Conflict[\s\S]*connection: close/i);
+  });
+
+  it('is not answered to HTTP/1.0, which does not know it (RFC 9110 §10.1.1)', async (t) => {
+    const { origin } = await startServer(t);
+    const connection = await connectTo(t, origin);
+    connection.socket.write(`${putHead(5, 'Expect: 100-continue\r\n').replace('HTTP/1.1', 'HTTP/1.0')}hello`);
+    assert.match(await connection.waitFor(/\r\n\r\n/), /^HTTP\/1.1 201 /);
   });
 
   it('is the only expectation that is met', async (t) => {
@@ -103,6 +110,7 @@ describe('what is no HTTP request', () => {
       'PUT /upload/s/f HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n',
       400,
     ],
+    'no Host': ['GET /upload/s/f HTTP/1.1\r\nConnection: close\r\n\r\n', 400],
     'a length with a sign': ['PUT /upload/s/f HTTP/1.1\r\nHost: x\r\nContent-Length: +5\r\n\r\n', 400],
   } as const;
   for (const [what, [bytes, status]] of Object.entries(hostile)) {
@@ -112,7 +120,7 @@ describe('what is no HTTP request', () => {
       connection.socket.write(Buffer.from(bytes, 'latin1'));
       const answer = await connection.untilClosed();
       assert.match(answer, new RegExp(`^HTTP/1.1 ${status} `));
-      assert.match(answer, /\r\naccess-control-allow-origin: \*\r\n[\s\S]*connection: close\r\n\r\n$/);
+      assert.match(answer, /\r\naccess-control-allow-origin: \*\r\n[\s\S]*connection: close\r\n/i);
       assert.equal(logLines.at(-1)?.['status'], status);
     });
   }
@@ -168,6 +176,69 @@ describe('an upload that breaks off', () => {
     assert.match(await trickling.waitFor(/\r\n\r\n/), /^HTTP\/1.1 201 /);
     await stalled.untilClosed();
     assert.deepEqual(await filesIn(storeDir), ['s/f']);
+  });
+});
+
+describe('pipelined requests', () => {
+  const get = (name: string) => `GET /upload/${name} HTTP/1.1\r\nHost: x\r\n\r\n`;
+
+  it('are answered one after the other, each seeing what the one before did', async (t) => {
+    const { origin } = await startServer(t);
+    const connection = await connectTo(t, origin);
+    connection.socket.write(`${get('s/f')}${putHead(5)}hello${get('s/f')}`);
+    const answers = await connection.waitFor(/hello$/);
+    assert.deepEqual(answers.match(/HTTP\/1\.1 \d+/g), ['HTTP/1.1 404', 'HTTP/1.1 201', 'HTTP/1.1 200']);
+  });
+
+  it('of a client that leaves keep no file open', async (t) => {
+    const { origin, storeDir } = await startServer(t);
+    await writeFile(path.join(storeDir, 'f'), Buffer.alloc(5_000_000));
+    const openFiles = async () => (await readdir('/proc/self/fd')).length;
+    const before = await openFiles();
+    for (let client = 0; client < 5; client += 1) {
+      const connection = await connectTo(t, origin);
+      connection.socket.pause();
+      connection.socket.write(get('f').repeat(40));
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      connection.socket.destroy();
+    }
+    await eventually(async () => (await openFiles()) <= before);
+  });
+
+  it('are not read on and on while the client reads no answer', async (t) => {
+    const { origin, storeDir } = await startServer(t);
+    await writeFile(path.join(storeDir, 'f'), Buffer.alloc(50_000_000));
+    const connection = await connectTo(t, origin);
+    connection.socket.pause();
+    const packet = Buffer.from(get('f').repeat(1000));
+    let taken = 0;
+    for (let count = 0; count < 1000 && connection.socket.writableLength === 0; count += 1) {
+      connection.socket.write(packet);
+      await new Promise((resolve) => setTimeout(resolve, 2));
+      taken += packet.length;
+    }
+    assert.ok(taken < 20_000_000, `${taken} bytes of requests were taken`);
+  });
+
+  it('that stall after an upload are ended like others', async (t) => {
+    const { origin, storeDir, logLines } = await startServer(t, { stallTimeoutMs: 300 });
+    await writeFile(path.join(storeDir, 'large'), Buffer.alloc(50_000_000));
+    const connection = await connectTo(t, origin);
+    connection.socket.pause();
+    connection.socket.write(`${putHead(5)}hello${get('large')}`);
+    await eventually(async () => logLines.length === 2);
+    assert.deepEqual([logLines[0]?.['status'], logLines[1]?.['aborted']], [201, true]);
+  });
+
+  it('are not mixed with the answer to garbage', async (t) => {
+    const { origin, storeDir } = await startServer(t);
+    const bytes = Buffer.alloc(20_000_000, 'x');
+    await writeFile(path.join(storeDir, 'small'), 'x');
+    await writeFile(path.join(storeDir, 'large'), bytes);
+    const connection = await connectTo(t, origin);
+    connection.socket.write(`${get('small')}${get('large')}\x16\x03garbage\r\n\r\n`);
+    const received = await connection.untilClosed();
+    assert.ok(!received.slice(received.indexOf('xxxx')).includes('HTTP/1.1'));
   });
 });
 

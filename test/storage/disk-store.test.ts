@@ -1,18 +1,23 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdir, readdir, readFile, rename, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { chmod, chown, mkdir, readdir, readFile, rename, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { PassThrough } from 'node:stream';
 import { describe, it, type TestContext } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import type { DiskStoreOptions } from '../../src/storage/disk-store.js';
 import { openStore } from '../../src/storage/open-store.js';
+import { projectFolder, run } from '../support/command.js';
 import { describeStore, incoming, key, readBack } from '../support/store-contract.js';
 import { tempDir } from '../support/temp-dir.js';
 import { filesIn } from '../support/tree.js';
 
-const options = { isDurable: false, fileMode: 0o644, dirMode: 0o755, stallTimeoutMs: 60_000 };
+const options = { isDurable: false, stallTimeoutMs: 60_000 };
 
-async function open(t: TestContext, overrides: Partial<typeof options> = {}) {
+async function open(t: TestContext, overrides: Partial<DiskStoreOptions> = {}) {
   const storeDir = await tempDir(t);
-  const store = await openStore({ ...options, ...overrides, storeDir });
+  const { store } = await openStore({ ...options, ...overrides, storeDir });
   return { store, storeDir, contents: () => filesIn(storeDir) };
 }
 
@@ -34,13 +39,13 @@ describe("the disk store's tree", () => {
     await mkdir(path.join(storeDir, 'slot'));
     await writeFile(path.join(storeDir, 'slot/old.png'), 'old');
     const upload = await store.open(key('slot/old.png'));
-    await upload?.close();
+    upload?.close();
     assert.equal(upload?.contentType, 'image/png');
     assert.equal((await readBack(store, 'slot/old.png')).toString(), 'old');
   });
 
   it('has the configured modes, and hides its bookkeeping', async (t) => {
-    const umask = process.umask(0);
+    const umask = process.umask(0o077);
     t.after(() => process.umask(umask));
     const { store, storeDir } = await open(t, { fileMode: 0o640, dirMode: 0o750 });
     await store.put(key('a/b/f'), incoming(Buffer.from('x'), { contentType: 'image/png' }));
@@ -59,8 +64,8 @@ describe("the disk store's tree", () => {
     await store.put(key('slot/f.jpg'), incoming(Buffer.from('x'), { contentType: 'image/webp', expiresAt: 5000 }));
     execFileSync('tar', ['-C', storeDir, '-cf', path.join(copy, 'backup.tar'), '.']);
     execFileSync('tar', ['-C', copy, '-xf', path.join(copy, 'backup.tar')]);
-    const upload = await (await openStore({ ...options, storeDir: copy })).open(key('slot/f.jpg'));
-    await upload?.close();
+    const upload = await (await openStore({ ...options, storeDir: copy })).store.open(key('slot/f.jpg'));
+    upload?.close();
     assert.deepEqual([upload?.contentType, upload?.expiresAt], ['image/webp', 5000]);
   });
 
@@ -71,7 +76,7 @@ describe("the disk store's tree", () => {
     const { atime, mtime } = await stat(file);
     const typeNow = async () => {
       const upload = await store.open(key('slot/f.jpg'));
-      await upload?.close();
+      upload?.close();
       return upload?.contentType;
     };
     await utimes(file, atime, new Date(mtime.getTime() + 1000));
@@ -85,7 +90,14 @@ describe("the disk store's tree", () => {
     const { store, storeDir, contents } = await open(t);
     await store.put(key('slot/f.jpg'), incoming(Buffer.from('x'), { contentType: 'image/webp' }));
     const sidecar = (await contents()).find((name) => name.includes('sidecars')) ?? '';
-    for (const text of ['{"version":1,"conte', '{"version":2,"contentType":"a/b"}', 'null']) {
+    const unreadable = [
+      '{"version":1,"conte',
+      '{"version":2,"contentType":"a/b"}',
+      '{"version":1,"contentType":"a/b\\r\\nX: y"}',
+      '{"version":1,"contentType":"a/b","expiresAt":null}',
+      'null',
+    ];
+    for (const text of unreadable) {
       await writeFile(path.join(storeDir, sidecar), text);
       assert.equal((await store.open(key('slot/f.jpg')))?.contentType, 'image/jpeg');
     }
@@ -162,6 +174,30 @@ describe('what is no upload in the tree', () => {
   });
 });
 
+describe('an upload in progress', () => {
+  it('never looks abandoned while bytes come, however few', async (t) => {
+    const { store, contents, storeDir } = await open(t);
+    const body = new PassThrough();
+    const put = store.put(key('slot/f'), incoming(Buffer.alloc(3), { openBody: () => body }));
+    body.write('1');
+    await new Promise((resolve) => setTimeout(resolve, 1100));
+    body.write('2');
+    const [temporary = ''] = await contents();
+    while ((await stat(path.join(storeDir, temporary))).size < 2)
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    body.end('3');
+    await put;
+  });
+
+  it('that cannot fit is refused before its body is asked for', async (t) => {
+    const { store, contents } = await open(t);
+    const openBody = () => assert.fail('the body was asked for');
+    const huge = { ...incoming(Buffer.alloc(0), { openBody }), size: 2 ** 50 };
+    await assert.rejects(store.put(key('slot/f'), huge), { code: 'STORE_FULL' });
+    assert.deepEqual(await contents(), []);
+  });
+});
+
 describe('left-overs of processes', () => {
   async function leave(storeDir: string, name: string, ageMs: number): Promise<void> {
     const folder = path.join(storeDir, '.prosody-filer/temporary', name);
@@ -173,7 +209,7 @@ describe('left-overs of processes', () => {
 
   /** The name under which this process keeps its own. */
   async function ownName(storeDir: string): Promise<string> {
-    const store = await openStore({ ...options, storeDir });
+    const { store } = await openStore({ ...options, storeDir });
     await store.put(key('slot/f'), incoming(Buffer.from('x')));
     const [name = ''] = await readdir(path.join(storeDir, '.prosody-filer/temporary'));
     return name;
@@ -191,13 +227,56 @@ describe('left-overs of processes', () => {
     const forgotten = ['other', namespace, '5', '5'].join('~');
     for (const name of [living, dead, reusedPid, otherHost, otherContainer]) await leave(storeDir, name, 1000);
     await leave(storeDir, forgotten, 121_000);
-    await openStore({ ...options, storeDir });
+    const { warnings } = await openStore({ ...options, storeDir });
+    assert.deepEqual(warnings, []);
     const left = await readdir(path.join(storeDir, '.prosody-filer/temporary'));
     assert.deepEqual(left.sort(), [living, otherHost, otherContainer].sort());
   });
 });
 
+describe('a put whose flush fails after it was published', () => {
+  it('leaves nothing, so that the slot can be retried', {
+    skip: !existsSync('/usr/bin/strace') && 'needs strace',
+  }, async (t) => {
+    const folder = await tempDir(t);
+    const script = fileURLToPath(new URL('../support/put-once.ts', import.meta.url));
+    // Every open of the slot's folder for reading is the flush's: it gets EMFILE, as with too many open files.
+    const inject = [
+      '-f',
+      '-qq',
+      '-o',
+      '/dev/null',
+      '-P',
+      path.join(folder, 'slot'),
+      '-e',
+      'inject=openat:error=EMFILE',
+    ];
+    const { code, stdout } = await run(
+      'strace',
+      [...inject, process.execPath, '--import', 'tsx', script, folder],
+      projectFolder,
+    );
+    assert.deepEqual([code, stdout], [0, 'STORE_BUSY\n']);
+    assert.deepEqual(await filesIn(folder), []);
+  });
+});
+
 describe('openStore', () => {
+  it('goes on past left-overs that it cannot remove, with a warning', {
+    skip: process.getuid?.() !== 0 && 'needs root',
+  }, async (t) => {
+    const storeDir = await tempDir(t);
+    await mkdir(path.join(storeDir, '.prosody-filer/temporary/other~1~1~1'), { recursive: true });
+    await utimes(path.join(storeDir, '.prosody-filer/temporary/other~1~1~1'), 1, 1);
+    for (const name of ['.', '.prosody-filer', '.prosody-filer/temporary'])
+      await chown(path.join(storeDir, name), 65_534, 65_534);
+    await chmod(path.join(storeDir, '.prosody-filer/temporary'), 0o500);
+    process.seteuid?.(65_534);
+    t.after(() => process.seteuid?.(0));
+    const { warnings } = await openStore({ ...options, storeDir }).finally(() => process.seteuid?.(0));
+    assert.match(warnings.join('\n'), /^\S+other~1~1~1 could not be removed: EACCES/);
+  });
+
   it('makes the folder and those above it', async (t) => {
     const storeDir = path.join(await tempDir(t), 'a/b');
     await openStore({ ...options, storeDir });
@@ -208,7 +287,7 @@ describe('openStore', () => {
     const folder = await tempDir(t);
     await mkdir(path.join(folder, 'disk'));
     await symlink('disk', path.join(folder, 'upload'));
-    const store = await openStore({ ...options, storeDir: path.join(folder, 'upload') });
+    const { store } = await openStore({ ...options, storeDir: path.join(folder, 'upload') });
     await store.put(key('slot/f'), incoming(Buffer.from('x')));
     assert.equal((await readBack(store, 'slot/f')).toString(), 'x');
   });

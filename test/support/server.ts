@@ -24,13 +24,7 @@ export async function startServer(t: TestContext, overrides: ServerOverrides = {
   const { storeDir = await tempDir(t), now = Date.now, ...settings } = overrides;
   const logLines: Record<string, unknown>[] = [];
   const log = (line: unknown) => logLines.push(line as Record<string, unknown>);
-  const store = await openStore({
-    storeDir,
-    isDurable: false,
-    fileMode: 0o644,
-    dirMode: 0o755,
-    stallTimeoutMs: 60_000,
-  });
+  const { store } = await openStore({ storeDir, isDurable: false, stallTimeoutMs: 60_000 });
   const app = buildApp({
     store,
     settings: {

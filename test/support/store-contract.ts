@@ -46,7 +46,7 @@ export async function readBack(store: Store, path: string, range?: ByteRange): P
 
 async function isStored(store: Store, path: string): Promise<boolean> {
   const upload = await store.open(key(path));
-  await upload?.close();
+  upload?.close();
   return upload !== undefined;
 }
 
@@ -67,7 +67,7 @@ export function describeStore(name: string, open: (t: TestContext) => Promise<St
       const facts = { contentType: 'image/webp', expiresAt: 1_700_604_800_000, uploader: 'romeo@example.org' };
       await store.put(key('slot/photo.jpg'), incoming(Buffer.from('12345'), facts));
       const upload = await store.open(key('slot/photo.jpg'));
-      await upload?.close();
+      upload?.close();
       assert.deepEqual(
         [upload?.size, upload?.contentType, upload?.expiresAt, upload?.uploader],
         [5, 'image/webp', 1_700_604_800_000, 'romeo@example.org'],
@@ -100,7 +100,7 @@ export function describeStore(name: string, open: (t: TestContext) => Promise<St
       }
       const winner = (await readBack(store, 'slot/f')).toString().trim();
       const upload = await store.open(key('slot/f'));
-      await upload?.close();
+      upload?.close();
       assert.equal(upload?.contentType, winner);
       await store.delete(key('slot/f'));
       assert.deepEqual(await contents(), []);
@@ -212,7 +212,7 @@ export function describeStore(name: string, open: (t: TestContext) => Promise<St
         ['a', 'bb'].map(async (text) => {
           await store.put(key(`slot/${text}`), incoming(Buffer.from(text)));
           const upload = await store.open(key(`slot/${text}`));
-          await upload?.close();
+          upload?.close();
           return upload?.etag ?? '';
         }),
       );

@@ -117,9 +117,34 @@ describe('secrets', () => {
     assert.ok(!problems.join().includes('hunter2'), problems.join());
   });
 
+  it('never lie where uploads are served from', async (t) => {
+    const folder = await tempDir(t);
+    const file = path.join(folder, 'config.toml');
+    for (const storeDir of [folder, path.dirname(folder), `${folder}/./`]) {
+      await writeFile(file, `secret = "k"\nstoreDir = ${JSON.stringify(storeDir)}\n`);
+      assert.throws(() => loadConfig(file), {
+        message: /storeDir: expected a folder for uploads only, got one with \S+config.toml in it/,
+      });
+    }
+    await writeFile(path.join(folder, 'secret'), 's');
+    const text = `secretFile = "${folder}/secret"\nstoreDir = "${folder}"`;
+    assert.match((await problemsOf(t, text)).join(), /got one with \S+secret in it/);
+  });
+
+  it('must be text where they stand in a file', async (t) => {
+    const file = path.join(await tempDir(t), 'secret');
+    for (const bytes of [Buffer.of(), Buffer.from('\n'), Buffer.of(0xff, 0xfe)]) {
+      await writeFile(file, bytes);
+      assert.match(
+        (await problemsOf(t, `secretFile = "${file}"\nstoreDir = "/s"`)).join(),
+        /^secretFile: expected the secret as text/,
+      );
+    }
+  });
+
   it('must be readable where they stand in a file', async (t) => {
     const [problem] = await problemsOf(t, 'secretFile = "/nonexistent"\nstoreDir = "/s"');
-    assert.match(problem ?? '', /^secretFile: expected a file that this user can read, ENOENT/);
+    assert.match(problem ?? '', /^secretFile: expected a file that this user can read, got ENOENT$/);
   });
 });
 
@@ -143,7 +168,7 @@ describe('a wrong configuration', () => {
       'maxFileSize: expected a size such as "50MB" or "2GiB", got \'50 megs\'',
       'secret: expected the secret that the XMPP server signs with, not empty, got nothing',
       'sekret: expected a known key; did you mean secret?',
-      'stallTimeout: expected a duration such as "60s" or "28d", got \'0s\'',
+      'stallTimeout: expected a time such as "60s", at most "24d", got \'0s\'',
       'storeDir: expected the folder for the uploads, got nothing',
       "unixSocket: expected true or false, got 'yes'",
       'uploadSubDir: expected the path of the base URL, such as "upload/", got \'../x\'',
@@ -152,6 +177,16 @@ describe('a wrong configuration', () => {
 
   it('is told line and column of what is no TOML', async (t) => {
     assert.match((await problemsOf(t, 'secret = "k"\nstoreDir = /s\n')).join(), /^2:\d+: /);
+  });
+
+  it('is told a value that only looks like TOML', async (t) => {
+    assert.match((await problemsOf(t, 'secret = 2020-13-45')).join(), /^expected TOML, a value in it is invalid$/);
+  });
+
+  it('is told no near key where none is near', async (t) => {
+    for (const name of ['foo', 'bad', 'toString', 'expiresAfter']) {
+      assert.deepEqual(await problemsOf(t, `${minimal}${name} = 1`), [`${name}: expected a known key`]);
+    }
   });
 
   it('may not name a key twice in two letter cases', async (t) => {
@@ -181,6 +216,6 @@ describe('writeDefaultConfig', () => {
   it('never replaces one', async (t) => {
     const file = path.join(await tempDir(t), 'config.toml');
     await writeFile(file, '');
-    assert.throws(() => writeDefaultConfig(file), { code: 'EEXIST' });
+    assert.throws(() => writeDefaultConfig(file), { name: 'ConfigError', message: /EEXIST/ });
   });
 });
