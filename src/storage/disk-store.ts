@@ -6,19 +6,17 @@
  * The link publishes an upload: it is atomic and, unlike a rename, never replaces. Whatever fails before leaves nothing
  * visible. Below storeDir no symbolic link is followed, neither for reading nor for writing.
  */
-import { constants, readlinkSync } from 'node:fs';
 import { rmdir } from 'node:fs/promises';
 import path from 'node:path';
 import { FilerError, systemErrorCode } from '../errors.js';
-import { typeOfName } from '../upload/content-type.js';
-import { type UploadKey, uploaderOfKey } from '../upload/upload-key.js';
+import type { UploadKey } from '../upload/upload-key.js';
 import { BufferPool } from './buffer-pool.js';
 import { disk } from './disk-calls.js';
 import { describeDiskError } from './disk-errors.js';
+import { factsOfKey, openUpload } from './open-upload.js';
 import { publish } from './publish.js';
 import { receiveBody } from './receive-body.js';
-import { sendFile } from './send-file.js';
-import { type SidecarFacts, SidecarFolder } from './sidecar.js';
+import { SidecarFolder } from './sidecar.js';
 import type { IncomingUpload, Store, StoredUpload } from './store.js';
 import { TemporaryFolder } from './temporary-folder.js';
 
@@ -34,19 +32,7 @@ export interface DiskStoreOptions {
   readonly dirMode?: number | undefined;
 }
 
-const absent = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG', 'ENXIO']);
 const spaceCheckBytes = 1024 * 1024;
-const readFlags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-
-/** Closes what was only read: nobody need wait for that, and nothing is lost if it fails. */
-function closeRead(fd: number): void {
-  disk.close(fd).catch(() => undefined);
-}
-
-/** What the path alone says of an upload. */
-function factsOfKey(key: UploadKey): SidecarFacts {
-  return { contentType: typeOfName(key), uploader: uploaderOfKey(key) };
-}
 
 /** A store on a filesystem with hard links. */
 export class DiskStore implements Store {
@@ -86,21 +72,9 @@ export class DiskStore implements Store {
   }
 
   async open(key: UploadKey): Promise<StoredUpload | undefined> {
-    const file = this.#pathOf(key);
-    let fd: number | undefined;
     try {
-      fd = await disk.open(file, readFlags);
-      const stats = await disk.fstat(fd);
-      // The descriptor's own path tells whether a folder on the way was a symbolic link.
-      if (!stats.isFile() || readlinkSync(`/proc/self/fd/${fd}`) !== file) {
-        closeRead(fd);
-        return undefined;
-      }
-      const facts = (await this.#sidecars.read(key, stats.size, stats.mtimeMs)) ?? factsOfKey(key);
-      return this.#storedUpload(fd, stats.size, stats.mtimeMs, facts);
+      return await openUpload(this.#pathOf(key), key, this.#sidecars, this.#pool);
     } catch (error) {
-      if (fd !== undefined) closeRead(fd);
-      if (absent.has(systemErrorCode(error) ?? '')) return undefined;
       throw describeDiskError(error);
     }
   }
@@ -149,7 +123,8 @@ export class DiskStore implements Store {
       try {
         if (fileMode !== undefined) await disk.fchmod(fd, fileMode);
         await receiveBody(upload.openBody(), fd, upload.size);
-        sidecarMtimeMs = await this.#writeSidecar(fd, key, upload);
+        sidecarMtimeMs = await this.#writeSidecar(key, upload);
+        if (sidecarMtimeMs !== undefined) await disk.futimes(fd, sidecarMtimeMs / 1000, sidecarMtimeMs / 1000);
         // fdatasync leaves out the mtime, which a sidecar is bound to.
         if (isDurable) await (sidecarMtimeMs === undefined ? disk.fdatasync(fd) : disk.fsync(fd));
       } finally {
@@ -162,34 +137,12 @@ export class DiskStore implements Store {
     }
   }
 
-  /** Writes what the path does not say, if anything, and sets the file's mtime to the one (ms) that binds it. */
-  async #writeSidecar(fd: number, key: UploadKey, upload: IncomingUpload): Promise<number | undefined> {
-    const { contentType, expiresAt, uploader } = upload;
+  /** Writes what the path does not say, if anything; resolves to the mtime (ms) that binds it to the file. */
+  async #writeSidecar(key: UploadKey, { size, contentType, expiresAt, uploader }: IncomingUpload) {
     const known = factsOfKey(key);
     if (contentType === known.contentType && expiresAt === undefined && uploader === known.uploader) return undefined;
-    const facts = { contentType, expiresAt, uploader };
-    const mtimeSeconds = await this.#sidecars.write(key, upload.size, Math.floor(Date.now() / 1000), facts);
-    await disk.futimes(fd, mtimeSeconds, mtimeSeconds);
-    return mtimeSeconds * 1000;
-  }
-
-  #storedUpload(fd: number, size: number, mtimeMs: number, facts: SidecarFacts): StoredUpload {
-    return {
-      ...facts,
-      size,
-      modifiedAt: mtimeMs,
-      etag: `"${Math.floor(mtimeMs / 1000).toString(16)}-${size.toString(16)}"`,
-      writeTo: async (sink, range = { first: 0, last: size - 1 }) => {
-        try {
-          await sendFile(fd, sink, range, this.#pool);
-        } catch (error) {
-          throw describeDiskError(error);
-        } finally {
-          closeRead(fd);
-        }
-      },
-      close: () => closeRead(fd),
-    };
+    const nowSeconds = Math.floor(Date.now() / 1000);
+    return 1000 * (await this.#sidecars.write(key, size, nowSeconds, { contentType, expiresAt, uploader }));
   }
 
   async #removeEmptyFolders(folder: string): Promise<void> {
