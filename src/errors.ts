@@ -18,6 +18,7 @@ export type ErrorCode =
   | 'STORE_UNUSABLE'
   | 'TOKEN_MISSING'
   | 'TOKEN_REFUSED'
+  | 'UPLOADS_LIMITED'
   | 'UPLOAD_EXPIRED';
 
 /** A refusal or failure; `message` is one line for the operator's log and never holds a token or a secret. */

@@ -12,6 +12,9 @@ export interface Config {
   /** Decoded path segments of the base URL, e.g. `['upload']`. */
   readonly baseSegments: readonly string[];
   readonly maxFileSize: number | undefined;
+  readonly maxUploads: number;
+  readonly minFreeSpace: number;
+  readonly trustProxy: readonly string[];
   readonly isDurable: boolean;
   /** `undefined`: 0644 and 0755 less the umask. */
   readonly fileMode: number | undefined;

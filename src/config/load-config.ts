@@ -109,7 +109,7 @@ export function loadConfig(file: string): { config: Config; warnings: string[] }
   ) {
     throw new ConfigError(problems.map(({ text }) => `${file}: ${text}`));
   }
-  const { secret, secrets: more = [], maxFileSize, logLevel } = settings;
+  const { secret, secrets: more = [], maxFileSize, minFreeSpace, logLevel } = settings;
   const secrets = [...(secret === undefined ? [] : [secret]), ...more, ...fromFile];
   const config: Config = Object.freeze({
     listen,
@@ -118,6 +118,9 @@ export function loadConfig(file: string): { config: Config; warnings: string[] }
     storeDir,
     baseSegments: base,
     maxFileSize: maxFileSize === undefined ? undefined : parseSize(maxFileSize),
+    maxUploads: settings.maxUploads,
+    minFreeSpace: minFreeSpace === undefined ? 0 : parseSize(minFreeSpace),
+    trustProxy: settings.trustProxy,
     isDurable: settings.durability === 'sync',
     fileMode: octal(settings.fileMode),
     dirMode: octal(settings.dirMode),

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import type { JSONSchemaType } from 'ajv';
 import { parseDuration, parseSize } from '../units.js';
 
@@ -13,6 +14,9 @@ export interface Settings {
   storeDir: string;
   uploadSubDir: string;
   maxFileSize?: string;
+  maxUploads: number;
+  minFreeSpace?: string;
+  trustProxy: string[];
   strictContentType: boolean;
   durability: 'sync' | 'none';
   fileMode?: string;
@@ -27,9 +31,18 @@ export interface Settings {
 /** What Node's timers can wait. */
 const maxTimerMs = 2 ** 31 - 1;
 
+function isNetwork(text: string): boolean {
+  const [address = '', bits, ...rest] = text.split('/');
+  const maxBits = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1;
+  return (
+    rest.length === 0 && maxBits > 0 && (bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= maxBits))
+  );
+}
+
 /** What a string in the file must be, by the name under which the schema asks for it. */
 export const formats = {
   timeout: (text: string) => parseDuration(text) > 0 && parseDuration(text) <= maxTimerMs,
+  network: isNetwork,
   mode: (text: string) => /^0?[0-7]{3}$/.test(text),
   size: (text: string) => parseSize(text) > 0,
 };
@@ -41,6 +54,7 @@ const text = { type: 'string', minLength: 1 } as const;
 const size = { type: 'string', format: 'size', description: 'a size such as "50MB" or "2GiB"' } as const;
 const timeout = { type: 'string', format: 'timeout', description: 'a time such as "60s", at most "24d"' } as const;
 const mode = { type: 'string', format: 'mode', description: 'an octal mode as text, such as "0640"' } as const;
+const proxy = { type: 'string', format: 'network', description: 'an address or network such as "10.0.0.0/8"' } as const;
 const secret = { ...text, description: 'the secret that the XMPP server signs with, not empty' } as const;
 
 /** The settings as a JSON Schema; each description is what a wrong value is told to be. */
@@ -59,6 +73,9 @@ export const settingsSchema: JSONSchemaType<Settings> = {
     storeDir: { ...text, description: 'the folder for the uploads' },
     uploadSubDir: { type: 'string', default: '/', description: 'the path of the base URL, such as "upload/"' },
     maxFileSize: { ...size, nullable: true },
+    maxUploads: { type: 'integer', minimum: 1, default: 2000, description: 'how many uploads may run at once' },
+    minFreeSpace: { ...size, nullable: true },
+    trustProxy: { type: 'array', items: proxy, default: [], description: 'a list of addresses or networks' },
     strictContentType: { ...flag, default: false },
     durability: { type: 'string', enum: ['sync', 'none'], default: 'sync', description: '"sync" or "none"' },
     fileMode: { ...mode, nullable: true },

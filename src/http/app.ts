@@ -14,6 +14,7 @@ import { allowedMethods, commonHeaders } from './headers.js';
 import { putUpload } from './put-upload.js';
 import { logExchange } from './request-log.js';
 import type { HandlerContext } from './settings.js';
+import { UploadLimit } from './upload-limit.js';
 
 /** Longer than the 60 s for which nginx keeps its connections, so that it is never the one to find a closed one. */
 const keepAliveMs = 75_000;
@@ -45,12 +46,14 @@ async function dispatch(request: FastifyRequest, reply: FastifyReply, context: H
 export type App = FastifyInstance;
 
 /** The upload server, ready to listen; everything that it works with is given to it. */
-export function buildApp(context: HandlerContext): App {
-  const { settings, logger } = context;
+export function buildApp(dependencies: Omit<HandlerContext, 'uploadLimit'>): App {
+  const { settings, logger } = dependencies;
+  const context = { ...dependencies, uploadLimit: new UploadLimit(settings.maxUploads) };
   const headers = commonHeaders(settings.cors);
   const connections = new Connections();
   const app = Fastify({
     rewriteUrl: () => '/',
+    trustProxy: [...settings.trustProxy],
     return503OnClosing: false,
     keepAliveTimeout: keepAliveMs,
     connectionTimeout: settings.stallTimeoutMs,

@@ -24,6 +24,7 @@ const statusOf: Readonly<Record<ErrorCode, number>> = {
   STORE_UNUSABLE: 500,
   TOKEN_MISSING: 403,
   TOKEN_REFUSED: 403,
+  UPLOADS_LIMITED: 503,
   UPLOAD_EXPIRED: 410,
 };
 

@@ -19,7 +19,7 @@ function announcedSize(headers: IncomingHttpHeaders): number {
 export async function putUpload(
   request: FastifyRequest,
   reply: FastifyReply,
-  { store, settings, now }: HandlerContext,
+  { store, settings, uploadLimit, now }: HandlerContext,
 ): Promise<FastifyReply> {
   const { exchange, headers } = request;
   const key = parseUploadKey(exchange.path, settings.baseSegments);
@@ -30,7 +30,7 @@ export async function putUpload(
   if (settings.maxFileSize !== undefined && announced.size > settings.maxFileSize) {
     throw new FilerError('SIZE_REFUSED', `${announced.size} bytes are more than maxFileSize, ${settings.maxFileSize}`);
   }
-  await store.put(key, {
+  const upload = {
     size: announced.size,
     contentType: servableType(grant.contentType),
     expiresAt: grant.expiresAt,
@@ -40,7 +40,8 @@ export async function putUpload(
       // Once the body is there, only the store is waited for: that is no stall of the client's.
       return request.raw.once('end', () => request.raw.socket.setTimeout(0));
     },
-  });
+  };
+  await uploadLimit.run(() => store.put(key, upload));
   exchange.bytes = announced.size;
   return reply.code(201).send();
 }

@@ -15,6 +15,7 @@ export function logExchange(logger: FilerLogger, request: FastifyRequest, reply:
     const isAborted = !reply.raw.writableFinished;
     const line = {
       reqId: request.id,
+      client: request.ip,
       method: request.method,
       path,
       ...(reply.raw.headersSent ? { status } : {}),

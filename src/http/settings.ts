@@ -1,6 +1,7 @@
 import type { BaseLogger } from 'pino';
 import type { Store } from '../storage/store.js';
 import type { TokenSettings } from '../token/token.js';
+import type { UploadLimit } from './upload-limit.js';
 
 /** What of the configuration the HTTP side needs. */
 export interface HttpSettings extends TokenSettings {
@@ -10,6 +11,10 @@ export interface HttpSettings extends TokenSettings {
   readonly maxFileSize?: number | undefined;
   /** Metronome's delete_secret; without it DELETE is refused. */
   readonly deleteSecret?: string | undefined;
+  /** Uploads that may run at once. */
+  readonly maxUploads: number;
+  /** Addresses and networks of proxies whose X-Forwarded-For is believed. */
+  readonly trustProxy: readonly string[];
   /** Whether answers carry CORS headers. */
   readonly cors: boolean;
   /** How long a connection may move no byte in either direction. */
@@ -23,6 +28,7 @@ export type FilerLogger = Pick<BaseLogger, 'info' | 'warn' | 'error'>;
 export interface HandlerContext {
   readonly store: Store;
   readonly settings: HttpSettings;
+  readonly uploadLimit: UploadLimit;
   readonly logger: FilerLogger;
   /** ms since the epoch. */
   readonly now: () => number;

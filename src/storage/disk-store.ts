@@ -26,6 +26,8 @@ export interface DiskStoreOptions {
   readonly storeDir: string;
   /** Whether an upload must survive a power failure before `put` resolves. */
   readonly isDurable: boolean;
+  /** Bytes that must stay free on the filesystem. */
+  readonly minFreeSpace?: number;
   /** Mode of an upload whatever the umask, 0644 less the umask if not set. */
   readonly fileMode?: number | undefined;
   /** Mode of the folders above it whatever the umask, 0755 less the umask if not set. */
@@ -108,12 +110,14 @@ export class DiskStore implements Store {
     throw new FilerError('KEY_TAKEN', 'the upload exists');
   }
 
-  /** Refuses what cannot fit before its bytes are sent; a small one is rather tried than asked for. */
+  /** Refuses what cannot fit before its bytes are sent; a small one is rather tried unless some space must stay free. */
   async #requireSpace(size: number): Promise<void> {
-    if (size < spaceCheckBytes) return;
-    const { bavail, bsize } = await disk.statfs(this.#options.storeDir);
-    if (bavail * bsize >= size) return;
-    throw new FilerError('STORE_FULL', `${size} bytes are more than the ${bavail * bsize} that are free`);
+    const { storeDir, minFreeSpace = 0 } = this.#options;
+    if (size < spaceCheckBytes && minFreeSpace === 0) return;
+    const { bavail, bsize } = await disk.statfs(storeDir);
+    if (bavail * bsize >= size + minFreeSpace) return;
+    const reserve = minFreeSpace === 0 ? '' : ` of which ${minFreeSpace} must stay so (minFreeSpace)`;
+    throw new FilerError('STORE_FULL', `${size} bytes do not fit: ${bavail * bsize} are free${reserve}`);
   }
 
   async #fillAndPublish(fd: number, file: string, key: UploadKey, upload: IncomingUpload): Promise<void> {

@@ -4,6 +4,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, it } from 'node:test';
 import { send } from '../support/http-client.js';
+import { connectTo } from '../support/raw-socket.js';
 import { type ServerOverrides, startServer } from '../support/server.js';
 import { bearer, deleteToken, v1Token, v2Token } from '../support/tokens.js';
 import { filesIn } from '../support/tree.js';
@@ -166,6 +167,20 @@ describe('a PUT is refused', () => {
     await send(url + good, { method: 'PUT', body });
     assert.equal((await send(url + good, { method: 'PUT', body: Buffer.from('other') })).status, 409);
     assert.equal((await send(url)).body.toString(), 'hello');
+  });
+
+  it('while as many uploads run as may (503), and taken when one is over', async (t) => {
+    const { origin } = await startServer(t, { maxUploads: 1 });
+    const connection = await connectTo(t, origin);
+    const head = `PUT /upload/s/other?v=${v1Token('s/other', 5)} HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n`;
+    connection.socket.write(`${head}Expect: 100-continue\r\n\r\n`);
+    await connection.waitFor(/100 Continue/);
+    const url = `${origin}/upload/s/f.jpg${good}`;
+    const { status, headers } = await send(url, { method: 'PUT', body });
+    assert.deepEqual([status, headers['retry-after']], [503, '5']);
+    connection.socket.write('hello');
+    await connection.waitFor(/201 Created/);
+    assert.equal((await send(url, { method: 'PUT', body })).status, 201);
   });
 
   it('where a file stands in the way (409)', async (t) => {

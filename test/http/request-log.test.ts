@@ -22,6 +22,18 @@ describe('the log', () => {
     for (const { durationMs } of logLines) assert.equal(typeof durationMs, 'number');
   });
 
+  it('names the client as X-Forwarded-For says only where the proxy is trusted', async (t) => {
+    const clientOf = async (trustProxy: string[]) => {
+      const { origin, logLines } = await startServer(t, { trustProxy });
+      await send(`${origin}/upload/s/f`, { headers: { 'x-forwarded-for': '192.0.2.1, 198.51.100.7' } });
+      return logLines[0]?.['client'];
+    };
+    assert.equal(await clientOf([]), '127.0.0.1');
+    assert.equal(await clientOf(['10.0.0.0/8']), '127.0.0.1');
+    assert.equal(await clientOf(['127.0.0.0/8']), '198.51.100.7');
+    assert.equal(await clientOf(['127.0.0.1', '198.51.100.7']), '192.0.2.1');
+  });
+
   it('names the uploader where the token or the path does', async (t) => {
     const { origin, logLines } = await startServer(t);
     const exp = Date.now() / 1000 + 60;

@@ -198,6 +198,16 @@ describe('an upload in progress', () => {
   });
 });
 
+describe('minFreeSpace', () => {
+  it('refuses also the smallest upload before its body is asked for', async (t) => {
+    const { store, contents } = await open(t, { minFreeSpace: 2 ** 50 });
+    const openBody = () => assert.fail('the body was asked for');
+    const put = store.put(key('slot/f'), incoming(Buffer.from('x'), { openBody }));
+    await assert.rejects(put, { code: 'STORE_FULL', message: /minFreeSpace/ });
+    assert.deepEqual(await contents(), []);
+  });
+});
+
 describe('left-overs of processes', () => {
   async function leave(storeDir: string, name: string, ageMs: number): Promise<void> {
     const folder = path.join(storeDir, '.prosody-filer/temporary', name);

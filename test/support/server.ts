@@ -30,6 +30,8 @@ export async function startServer(t: TestContext, overrides: ServerOverrides = {
     settings: {
       secrets: [secret],
       strictContentType: false,
+      maxUploads: 2000,
+      trustProxy: [],
       baseSegments: ['upload'],
       cors: true,
       stallTimeoutMs: 60_000,

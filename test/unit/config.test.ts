@@ -90,6 +90,17 @@ describe('listenPort', () => {
   });
 });
 
+describe('trustProxy', () => {
+  it('is a list of addresses and networks', async (t) => {
+    const { config } = await load(t, `${minimal}trustProxy = ["127.0.0.1", "::1", "10.0.0.0/8", "fd00::/8"]`);
+    assert.deepEqual(config.trustProxy, ['127.0.0.1', '::1', '10.0.0.0/8', 'fd00::/8']);
+    for (const wrong of ['localhost', '10.0.0.0/33', '10.0.0.0/8/8', '10.0.0/8', '::1/x', '']) {
+      const [problem] = await problemsOf(t, `${minimal}trustProxy = ["127.0.0.1", "${wrong}"]`);
+      assert.match(problem ?? '', /^trustProxy\[1\]: expected an address or network such as "10.0.0.0\/8", got/);
+    }
+  });
+});
+
 describe('secrets', () => {
   it('may be several, also from a file', async (t) => {
     const file = path.join(await tempDir(t), 'secret');
