@@ -26,8 +26,11 @@ function tryToConnect(path: string): Promise<string | undefined> {
   });
 }
 
-/** Removes the socket that a killed server left behind; never one that is in use, nor anything that is no socket. */
-async function removeStaleSocket(path: string): Promise<void> {
+/**
+ * Removes the socket that a killed server left behind; never one that is in use, nor anything that is no socket.
+ * Throws a ListenError.
+ */
+export async function removeStaleSocket(path: string): Promise<void> {
   const stats = await lstat(path).catch(() => undefined);
   if (stats === undefined) return;
   if (!stats.isSocket())
@@ -60,7 +63,6 @@ function describeAddress(app: App): string {
 export async function listen(app: App, address: ListenAddress): Promise<string> {
   try {
     if ('path' in address) {
-      await removeStaleSocket(address.path);
       await app.listen({ path: address.path });
       await chmod(address.path, address.mode);
     } else {

@@ -8,7 +8,9 @@ import { FilerError } from '../errors.js';
 import { buildApp } from '../http/app.js';
 import { createLogger } from '../log.js';
 import { openStore } from '../storage/open-store.js';
-import { listen } from './listen.js';
+import type { Store } from '../storage/store.js';
+import { listen, removeStaleSocket } from './listen.js';
+import { closeWithSupervisor, isWorker, superviseWorkers } from './workers.js';
 
 /** What `serve` is started with. */
 export interface ServeOptions {
@@ -34,6 +36,24 @@ async function openConfiguredStore(config: Config, configFile: string) {
   }
 }
 
+/** Serves uploads in this process, with its share of what the configuration limits. */
+async function serveHere(config: Config, store: Store, logger: Logger): Promise<void> {
+  const maxUploads = Math.max(1, Math.floor(config.maxUploads / config.workers));
+  const app = buildApp({ store, settings: { ...config, maxUploads }, logger, now: Date.now });
+  const address = await listen(app, config.listen);
+  if (isWorker) {
+    closeWithSupervisor(config.shutdownTimeoutMs, logger, () => app.close());
+    return;
+  }
+  logger.info({ address, storeDir: config.storeDir, basePath: `/${config.baseSegments.join('/')}` }, 'listening');
+  closeWithGrace({ delay: config.shutdownTimeoutMs, logger }, async ({ signal, err }) => {
+    if (err !== undefined) logger.fatal({ err }, 'unexpected error, stopping');
+    else logger.info(`${signal}: finishing what is running`);
+    await app.close();
+    logger.info('stopped');
+  });
+}
+
 /** Serves uploads until a signal ends it. Throws a ConfigError or a ListenError when it cannot start. */
 export async function serve({ configFile, createConfig, isTerminal }: ServeOptions): Promise<void> {
   const isCreated = createConfig && !existsSync(configFile);
@@ -41,19 +61,11 @@ export async function serve({ configFile, createConfig, isTerminal }: ServeOptio
   const { config, warnings } = loadConfig(configFile);
   const prefersPretty = config.logFormat === 'auto' ? isTerminal : config.logFormat === 'pretty';
   const logger = await createLogger(config.logLevel, prefersPretty ? 'pretty' : 'json');
-  if (isCreated) logCreation(logger, configFile);
-  for (const warning of warnings) logger.warn(warning);
-
   const { store, warnings: storeWarnings } = await openConfiguredStore(config, configFile);
-  for (const warning of storeWarnings) logger.warn(warning);
-  const app = buildApp({ store, settings: config, logger, now: Date.now });
-  const address = await listen(app, config.listen);
-  logger.info({ address, storeDir: config.storeDir, basePath: `/${config.baseSegments.join('/')}` }, 'listening');
+  if (isCreated) logCreation(logger, configFile);
+  if (!isWorker) for (const warning of [...warnings, ...storeWarnings]) logger.warn(warning);
 
-  closeWithGrace({ delay: config.shutdownTimeoutMs, logger }, async ({ signal, err }) => {
-    if (err !== undefined) logger.fatal({ err }, 'unexpected error, stopping');
-    else logger.info(`${signal}: finishing what is running`);
-    await app.close();
-    logger.info('stopped');
-  });
+  if (!isWorker && 'path' in config.listen) await removeStaleSocket(config.listen.path);
+  if (config.workers === 1 || isWorker) return serveHere(config, store, logger);
+  superviseWorkers(config.workers, config.shutdownTimeoutMs, logger);
 }

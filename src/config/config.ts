@@ -13,6 +13,8 @@ export interface Config {
   readonly baseSegments: readonly string[];
   readonly maxFileSize: number | undefined;
   readonly maxUploads: number;
+  /** Processes that serve. */
+  readonly workers: number;
   readonly minFreeSpace: number;
   readonly trustProxy: readonly string[];
   readonly isDurable: boolean;

@@ -119,6 +119,7 @@ export function loadConfig(file: string): { config: Config; warnings: string[] }
     baseSegments: base,
     maxFileSize: maxFileSize === undefined ? undefined : parseSize(maxFileSize),
     maxUploads: settings.maxUploads,
+    workers: settings.workers,
     minFreeSpace: minFreeSpace === undefined ? 0 : parseSize(minFreeSpace),
     trustProxy: settings.trustProxy,
     isDurable: settings.durability === 'sync',

@@ -15,6 +15,7 @@ export interface Settings {
   uploadSubDir: string;
   maxFileSize?: string;
   maxUploads: number;
+  workers: number;
   minFreeSpace?: string;
   trustProxy: string[];
   strictContentType: boolean;
@@ -74,6 +75,7 @@ export const settingsSchema: JSONSchemaType<Settings> = {
     uploadSubDir: { type: 'string', default: '/', description: 'the path of the base URL, such as "upload/"' },
     maxFileSize: { ...size, nullable: true },
     maxUploads: { type: 'integer', minimum: 1, default: 2000, description: 'how many uploads may run at once' },
+    workers: { type: 'integer', minimum: 1, maximum: 64, default: 1, description: 'a number of processes, 1 to 64' },
     minFreeSpace: { ...size, nullable: true },
     trustProxy: { type: 'array', items: proxy, default: [], description: 'a list of addresses or networks' },
     strictContentType: { ...flag, default: false },

@@ -2,6 +2,7 @@
  * All URLs go through one route: the path is parsed by upload/upload-key.ts from the raw target, since a router decodes
  * "%2F", keeps ".." and answers "%zz" by itself. Bodies are never parsed: a PUT's goes from the socket into the store.
  */
+import { randomUUID } from 'node:crypto';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { FilerError } from '../errors.js';
 import { answerClientErrors } from './client-error.js';
@@ -53,6 +54,7 @@ export function buildApp(dependencies: Omit<HandlerContext, 'uploadLimit'>): App
   const connections = new Connections();
   const app = Fastify({
     rewriteUrl: () => '/',
+    genReqId: () => randomUUID(),
     trustProxy: [...settings.trustProxy],
     return503OnClosing: false,
     keepAliveTimeout: keepAliveMs,

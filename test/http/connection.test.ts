@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, it } from 'node:test';
+import { eventually } from '../support/eventually.js';
 import { send } from '../support/http-client.js';
 import { connectTo } from '../support/raw-socket.js';
 import { startServer } from '../support/server.js';
@@ -10,10 +11,6 @@ import { filesIn } from '../support/tree.js';
 
 function putHead(size: number, extra = '', token = v1Token('s/f', size)): string {
   return `PUT /upload/s/f?v=${token} HTTP/1.1\r\nHost: x\r\nContent-Length: ${size}\r\n${extra}\r\n`;
-}
-
-async function eventually(claim: () => Promise<boolean>): Promise<void> {
-  while (!(await claim())) await new Promise((resolve) => setTimeout(resolve, 5));
 }
 
 describe('Expect: 100-continue', () => {

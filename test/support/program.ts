@@ -18,6 +18,7 @@ export interface Program {
   /** `origin` and `/upload/`: where uploads lie unless the test sets another uploadSubDir. */
   readonly uploadUrl: string;
   readonly secret: string;
+  readonly pid: number | undefined;
   readonly storeDir: string;
   /** The JSON lines logged so far. */
   logLines(): LogLine[];
@@ -57,6 +58,7 @@ export async function startProgram(t: Pick<TestContext, 'after'>, settings: Sett
     origin,
     uploadUrl: `${origin}/upload/`,
     secret: String(used.secret),
+    pid: program.pid,
     storeDir: String(used.storeDir),
     logLines: () => toLogLines(program.lines),
     output: () => program.lines.join('\n'),

@@ -45,6 +45,11 @@ export class RunningProcess {
     this.#end = this.#watchEnd();
   }
 
+  /** The process's id, `undefined` if it could not be started. */
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
   /** Resolves to the first line, past or future, that matches; rejects at the end or the time limit. */
   waitForLine(matches: (line: string) => boolean, timeoutMs = 30_000): Promise<string> {
     return new Promise((resolve, reject) => {

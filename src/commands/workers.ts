@@ -1,0 +1,77 @@
+/*
+ * Several processes that serve one address (node:cluster). The first one supervises: it alone takes signals, and tells
+ * the workers over their channel to close, since a service manager or a terminal signals all of them at once and a second
+ * signal means "at once". A worker that dies is replaced, but for one that never came to listen: then all end.
+ */
+import cluster, { type Worker } from 'node:cluster';
+import { once } from 'node:events';
+import closeWithGrace from 'close-with-grace';
+import type { Logger } from 'pino';
+
+const closeMessage = 'close';
+/** More than a worker takes to close, so that each says itself why it is late. */
+const supervisorMarginMs = 2000;
+const restartDelayMs = 1000;
+
+/** Whether this process is a worker of another one. */
+export const isWorker = cluster.isWorker;
+
+/** What the cluster says of a worker's listening socket. */
+interface ListeningAddress {
+  readonly address: string;
+  readonly port: number;
+  readonly addressType: 4 | 6 | -1 | 'udp4' | 'udp6';
+}
+
+function describeAddress({ address, port, addressType }: ListeningAddress): string {
+  if (addressType === -1) return `unix:${address}`;
+  return addressType === 6 ? `http://[${address}]:${port}` : `http://${address}:${port}`;
+}
+
+async function closeWorker(worker: Worker): Promise<void> {
+  if (worker.isDead()) return;
+  const exit = once(worker, 'exit');
+  if (worker.isConnected()) worker.send(closeMessage);
+  await exit;
+}
+
+/** Starts workers that run this same command, and keeps them running until a signal ends them all. */
+export function superviseWorkers(count: number, shutdownTimeoutMs: number, logger: Logger): void {
+  const listening = new Set<number>();
+  let isClosing = false;
+
+  cluster.on('listening', (worker: Worker, address: ListeningAddress) => {
+    listening.add(worker.id);
+    if (listening.size === count) logger.info({ address: describeAddress(address), workers: count }, 'listening');
+    if (listening.size > count) logger.info({ pid: worker.process.pid }, 'a new worker is listening');
+  });
+  cluster.on('exit', (worker: Worker, code: number | null, signal: string | null) => {
+    if (isClosing) return;
+    if (!listening.has(worker.id)) {
+      for (const other of Object.values(cluster.workers ?? {})) other?.kill('SIGKILL');
+      process.exit(code ?? 1);
+    }
+    logger.error({ pid: worker.process.pid, code, signal }, 'a worker ended unexpectedly and is replaced');
+    setTimeout(() => !isClosing && cluster.fork(), restartDelayMs);
+  });
+  closeWithGrace({ delay: shutdownTimeoutMs + supervisorMarginMs, logger }, async ({ signal, err }) => {
+    isClosing = true;
+    if (err !== undefined) logger.fatal({ err }, 'unexpected error, stopping');
+    else logger.info(`${signal}: finishing what is running`);
+    await Promise.all(Object.values(cluster.workers ?? {}).flatMap((worker) => (worker ? [closeWorker(worker)] : [])));
+    logger.info('stopped');
+  });
+  for (let index = 0; index < count; index += 1) cluster.fork();
+}
+
+/** Has a worker close when the supervisor says so or is gone; signals are the supervisor's. */
+export function closeWithSupervisor(shutdownTimeoutMs: number, logger: Logger, close: () => Promise<void>): void {
+  const signals = ['SIGTERM', 'SIGINT'] as const;
+  for (const signal of signals) process.on(signal, () => undefined);
+  const closing = closeWithGrace({ delay: shutdownTimeoutMs, logger, skip: [...signals] }, async ({ err }) => {
+    if (err !== undefined) logger.fatal({ err }, 'unexpected error in a worker, stopping it');
+    await close();
+  });
+  process.once('message', () => closing.close());
+  process.once('disconnect', () => closing.close());
+}

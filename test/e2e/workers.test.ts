@@ -1,0 +1,133 @@
+import assert from 'node:assert/strict';
+import { readFile, stat, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { describe, it } from 'node:test';
+import { mainFile, run } from '../support/command.js';
+import { eventually } from '../support/eventually.js';
+import { send } from '../support/http-client.js';
+import { type Program, startProgram } from '../support/program.js';
+import { connectTo } from '../support/raw-socket.js';
+import { tempDir } from '../support/temp-dir.js';
+import { v1Token } from '../support/tokens.js';
+import { filesIn } from '../support/tree.js';
+
+async function workersOf({ pid }: Program): Promise<number[]> {
+  return (await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8')).trim().split(' ').map(Number);
+}
+
+function newWorkers(program: Program): number {
+  return program.logLines().filter(({ msg }) => msg === 'a new worker is listening').length;
+}
+
+function putTarget({ secret }: Program, name: string, size: number): string {
+  return `/upload/s/${name}?v=${v1Token(`s/${name}`, size, secret)}`;
+}
+
+describe('several workers', () => {
+  it('serve one address, and store exactly one of racing uploads', async (t) => {
+    const program = await startProgram(t, { workers: 2 });
+    assert.equal((await workersOf(program)).length, 2);
+    const bodies = Array.from({ length: 30 }, (_, index) => Buffer.from(String(index).padStart(200_000)));
+    const url = program.origin + putTarget(program, 'f', 200_000);
+    const answers = await Promise.all(bodies.map((body) => send(url, { method: 'PUT', body })));
+    const winners = bodies.filter((_, index) => answers[index]?.status === 201);
+    assert.equal(winners.length, 1);
+    assert.equal(answers.filter(({ status }) => status === 409).length, 29);
+    for (let count = 0; count < 4; count += 1)
+      assert.deepEqual((await send(`${program.uploadUrl}s/f`)).body, winners[0]);
+    assert.deepEqual(await filesIn(program.storeDir), ['s/f']);
+  });
+
+  it('let a running upload finish when all are signalled at once, and end with 0', async (t) => {
+    const program = await startProgram(t, { workers: 2 });
+    const connections = await Promise.all([1, 2, 3, 4].map(() => connectTo(t, program.origin)));
+    for (const [index, { socket }] of connections.entries()) {
+      const target = putTarget(program, String(index), 10);
+      socket.write(`PUT ${target} HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n01234`);
+    }
+    await eventually(async () => (await filesIn(program.storeDir)).length === 4);
+    const stopped = program.stop();
+    await program.waitForLog(({ msg }) => msg === 'SIGTERM: finishing what is running');
+    for (const { socket } of connections) socket.write('56789');
+    for (const connection of connections) await connection.waitFor(/^HTTP\/1\.1 201 Created/);
+    assert.deepEqual(await stopped, { code: 0, signal: null });
+    assert.deepEqual(await filesIn(program.storeDir), ['s/0', 's/1', 's/2', 's/3']);
+  });
+
+  it('share the limit of running uploads', async (t) => {
+    const program = await startProgram(t, { workers: 2, maxUploads: 4, shutdownTimeout: '1s' });
+    const connections = await Promise.all(Array.from({ length: 20 }, () => connectTo(t, program.origin)));
+    const firstLines = await Promise.all(
+      connections.map(async (connection, index) => {
+        const target = putTarget(program, String(index), 10);
+        connection.socket.write(
+          `PUT ${target} HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n`,
+        );
+        return (await connection.waitFor(/\r\n/)).split('\r\n')[0];
+      }),
+    );
+    assert.equal(firstLines.filter((line) => line === 'HTTP/1.1 100 Continue').length, 4);
+    assert.equal(firstLines.filter((line) => line === 'HTTP/1.1 503 Service Unavailable').length, 16);
+  });
+
+  it('are replaced when they die, and leave nothing of what they received', async (t) => {
+    const program = await startProgram(t, { workers: 2 });
+    const before = await workersOf(program);
+    const connection = await connectTo(t, program.origin);
+    const target = putTarget(program, 'f', 200_000);
+    connection.socket.write(`PUT ${target} HTTP/1.1\r\nHost: x\r\nContent-Length: 200000\r\n\r\n`);
+    connection.socket.write(Buffer.alloc(100_000));
+    await eventually(async () => (await filesIn(program.storeDir)).length === 1);
+    // One after the other: with none left, port 0 would become another port.
+    let replaced = 0;
+    for (const worker of before) {
+      process.kill(worker, 'SIGKILL');
+      await program.waitForLog(
+        ({ msg, pid }) => msg === 'a worker ended unexpectedly and is replaced' && pid === worker,
+      );
+      replaced += 1;
+      await eventually(async () => newWorkers(program) === replaced);
+    }
+    const body = Buffer.alloc(200_000, 'x');
+    const retry = () => send(program.origin + target, { method: 'PUT', body });
+    await eventually(() =>
+      retry().then(
+        ({ status }) => status === 201,
+        () => false,
+      ),
+    );
+    await eventually(async () => (await filesIn(program.storeDir)).join() === 's/f');
+  });
+
+  it('close when their supervisor is killed', async (t) => {
+    const program = await startProgram(t, { workers: 2 });
+    const workers = await workersOf(program);
+    process.kill(program.pid ?? 0, 'SIGKILL');
+    for (const pid of workers)
+      await eventually(() =>
+        stat(`/proc/${pid}`).then(
+          () => false,
+          () => true,
+        ),
+      );
+  });
+
+  it('end with 1 and say why if they cannot listen', async (t) => {
+    const { origin, storeDir } = await startProgram(t);
+    const file = path.join(await tempDir(t), 'config.toml');
+    const port = new URL(origin).port;
+    await writeFile(file, `listenPort = "127.0.0.1:${port}"\nsecret = "s"\nstoreDir = "${storeDir}"\nworkers = 2\n`);
+    const { code, stderr } = await run(process.execPath, [mainFile, '--config', file]);
+    assert.equal(code, 1);
+    assert.match(stderr, /^prosody-filer: listenPort: cannot listen on 127\.0\.0\.1 port \d+: another program listens/);
+  });
+
+  it('listen on one Unix socket', async (t) => {
+    const socketPath = path.join(await tempDir(t), 'filer.sock');
+    const settings = { workers: 2, unixSocket: true, listenPort: socketPath };
+    const program = await startProgram(t, settings);
+    assert.equal(program.origin, `unix:${socketPath}`);
+    assert.equal((await stat(socketPath)).mode & 0o777, 0o660);
+    assert.equal((await program.stop()).code, 0);
+  });
+});
