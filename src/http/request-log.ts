@@ -6,25 +6,25 @@ function levelOf(request: FastifyRequest, status: number): 'info' | 'warn' | 'er
   return status >= 400 && request.method !== 'GET' && request.method !== 'HEAD' ? 'warn' : 'info';
 }
 
+function logLine(logger: FilerLogger, request: FastifyRequest, { raw }: FastifyReply): void {
+  const { path, bytes, startedAt, uploader, reason } = request.exchange;
+  const line = {
+    reqId: request.id,
+    client: request.ip,
+    method: request.method,
+    path,
+    ...(raw.headersSent ? { status: raw.statusCode } : {}),
+    bytes,
+    durationMs: Math.round((performance.now() - startedAt) * 10) / 10,
+    ...(uploader === undefined ? {} : { uploader }),
+    ...(reason === undefined ? {} : { reason }),
+    ...(raw.writableFinished ? {} : { aborted: true }),
+  };
+  logger[levelOf(request, raw.statusCode)](line, 'request');
+}
+
 /** Logs one line when the exchange is over, however it ends: never the query nor a header, where tokens stand. */
 export function logExchange(logger: FilerLogger, request: FastifyRequest, reply: FastifyReply): void {
-  const { exchange } = request;
-  reply.raw.once('close', () => {
-    const { path, bytes, startedAt, uploader, reason } = exchange;
-    const status = reply.raw.statusCode;
-    const isAborted = !reply.raw.writableFinished;
-    const line = {
-      reqId: request.id,
-      client: request.ip,
-      method: request.method,
-      path,
-      ...(reply.raw.headersSent ? { status } : {}),
-      bytes,
-      durationMs: Math.round((performance.now() - startedAt) * 10) / 10,
-      ...(uploader === undefined ? {} : { uploader }),
-      ...(reason === undefined ? {} : { reason }),
-      ...(isAborted ? { aborted: true } : {}),
-    };
-    logger[levelOf(request, status)](line, 'request');
-  });
+  // The handler hears of a broken connection in the same turn, and is to say first what it means.
+  reply.raw.once('close', () => setImmediate(() => logLine(logger, request, reply)));
 }

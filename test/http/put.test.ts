@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, it } from 'node:test';
+import { eventually } from '../support/eventually.js';
 import { send } from '../support/http-client.js';
 import { connectTo } from '../support/raw-socket.js';
 import { type ServerOverrides, startServer } from '../support/server.js';
@@ -157,7 +158,8 @@ describe('a PUT is refused', () => {
       assert.equal(answer.headers.allow, status === 405 ? 'OPTIONS, HEAD, GET, PUT' : undefined);
       assert.match(answer.body.toString(), new RegExp(`^${status} [A-Za-z ]+\\n$`));
       assert.deepEqual(await filesIn(storeDir), []);
-      assert.match(String(logLines.at(-1)?.['reason']), reason);
+      await eventually(async () => logLines.length === 1);
+      assert.match(String(logLines[0]?.['reason']), reason);
     });
   }
 
