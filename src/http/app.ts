@@ -69,7 +69,7 @@ export function buildApp(dependencies: Omit<HandlerContext, 'uploadLimit'>): App
   app.addHook('onRequest', (request, reply, done) => {
     const { raw } = request;
     connections.takeTurn(raw, reply.raw, () => {
-      request.exchange = beginExchange(raw, request.originalUrl);
+      request.exchange = beginExchange(request);
       // Fastify refuses a Content-Type that it cannot parse before any parser is asked.
       raw.headers['content-type'] = 'application/octet-stream';
       raw.socket.setTimeout(settings.stallTimeoutMs);

@@ -1,7 +1,9 @@
-import type { IncomingMessage } from 'node:http';
+import type { FastifyRequest } from 'fastify';
 
 /** What one request and its answer are about, from the raw head on to the log line. */
 export interface Exchange {
+  /** The client's address, as far as trusted proxies tell; `undefined` on a Unix socket. */
+  readonly client: string | undefined;
   /** Percent-encoded path, without query. */
   readonly path: string;
   readonly query: URLSearchParams;
@@ -23,13 +25,15 @@ declare module 'fastify' {
 }
 
 /** Reads the raw head of a request; its target may be in origin or absolute form (RFC 9112 §3.2). */
-export function beginExchange(request: IncomingMessage, target: string): Exchange {
-  const originForm = target.replace(/^https?:\/\/[^/?]*/i, '');
+export function beginExchange({ raw, ip, originalUrl }: FastifyRequest): Exchange {
+  const originForm = originalUrl.replace(/^https?:\/\/[^/?]*/i, '');
   const [path = '', ...query] = originForm.split('?');
   return {
+    // Read now: a closed connection has no address any more.
+    client: ip,
     path,
     query: new URLSearchParams(query.join('?')),
-    contentType: request.headers['content-type'] ?? '',
+    contentType: raw.headers['content-type'] ?? '',
     startedAt: performance.now(),
     bytes: 0,
   };

@@ -7,10 +7,10 @@ function levelOf(request: FastifyRequest, status: number): 'info' | 'warn' | 'er
 }
 
 function logLine(logger: FilerLogger, request: FastifyRequest, { raw }: FastifyReply): void {
-  const { path, bytes, startedAt, uploader, reason } = request.exchange;
+  const { client, path, bytes, startedAt, uploader, reason } = request.exchange;
   const line = {
     reqId: request.id,
-    client: request.ip,
+    client,
     method: request.method,
     path,
     ...(raw.headersSent ? { status: raw.statusCode } : {}),
