@@ -20,6 +20,10 @@ import { UploadLimit } from './upload-limit.js';
 /** Longer than the 60 s for which nginx keeps its connections, so that it is never the one to find a closed one. */
 const keepAliveMs = 75_000;
 
+/** How long the head of a request may take to arrive, and how often that is looked at. */
+const maxHeadMs = 60_000;
+const headCheckMs = 5000;
+
 async function dispatch(request: FastifyRequest, reply: FastifyReply, context: HandlerContext): Promise<FastifyReply> {
   const { expect, host } = request.headers;
   if (host === undefined && request.raw.httpVersion === '1.1') {
@@ -60,7 +64,11 @@ export function buildApp(dependencies: Omit<HandlerContext, 'uploadLimit'>): App
     keepAliveTimeout: keepAliveMs,
     connectionTimeout: settings.stallTimeoutMs,
     // dispatch() does it, with the headers that every answer carries.
-    http: { requireHostHeader: false },
+    http: {
+      requireHostHeader: false,
+      headersTimeout: Math.min(maxHeadMs, settings.stallTimeoutMs),
+      connectionsCheckingInterval: headCheckMs,
+    },
     clientErrorHandler: answerClientErrors(headers, connections, logger),
   });
   connections.watch(app.server);

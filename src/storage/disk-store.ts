@@ -6,13 +6,13 @@
  * The link publishes an upload: it is atomic and, unlike a rename, never replaces. Whatever fails before leaves nothing
  * visible. Below storeDir no symbolic link is followed, neither for reading nor for writing.
  */
-import { rmdir } from 'node:fs/promises';
 import path from 'node:path';
 import { FilerError, systemErrorCode } from '../errors.js';
 import type { UploadKey } from '../upload/upload-key.js';
 import { BufferPool } from './buffer-pool.js';
 import { disk } from './disk-calls.js';
 import { describeDiskError } from './disk-errors.js';
+import { removeEmptyFolders } from './folders.js';
 import { factsOfKey, openUpload } from './open-upload.js';
 import { publish } from './publish.js';
 import { receiveBody } from './receive-body.js';
@@ -92,7 +92,7 @@ export class DiskStore implements Store {
       throw describeDiskError(error);
     }
     await this.#sidecars.remove(key, upload.size, upload.modifiedAt);
-    await this.#removeEmptyFolders(path.dirname(this.#pathOf(key)));
+    await removeEmptyFolders(this.#options.storeDir, path.dirname(this.#pathOf(key)));
     return true;
   }
 
@@ -147,15 +147,5 @@ export class DiskStore implements Store {
     if (contentType === known.contentType && expiresAt === undefined && uploader === known.uploader) return undefined;
     const nowSeconds = Math.floor(Date.now() / 1000);
     return 1000 * (await this.#sidecars.write(key, size, nowSeconds, { contentType, expiresAt, uploader }));
-  }
-
-  async #removeEmptyFolders(folder: string): Promise<void> {
-    if (folder === this.#options.storeDir) return;
-    try {
-      await rmdir(folder);
-      await this.#removeEmptyFolders(path.dirname(folder));
-    } catch {
-      // Other uploads lie in it, or somebody removed it just now.
-    }
   }
 }

@@ -1,4 +1,4 @@
-import { chmod, lstat, mkdir, open } from 'node:fs/promises';
+import { chmod, lstat, mkdir, open, rmdir } from 'node:fs/promises';
 import path from 'node:path';
 import { FilerError, systemErrorCode } from '../errors.js';
 
@@ -32,6 +32,18 @@ export async function ensureFolders(root: string, segments: readonly string[], m
     parent = folder;
   }
   return changed;
+}
+
+/** Removes a folder of an upload that is gone, and those above it below the root, as far as they are empty. */
+export async function removeEmptyFolders(root: string, folder: string): Promise<void> {
+  if (folder === root) return;
+  try {
+    await rmdir(folder);
+  } catch (error) {
+    // Other uploads lie in it; but one that was never made may have parents that were.
+    if (systemErrorCode(error) !== 'ENOENT') return;
+  }
+  await removeEmptyFolders(root, path.dirname(folder));
 }
 
 /** Makes the entries of folders survive a power failure (fsync of the folders themselves). */

@@ -2,7 +2,7 @@ import path from 'node:path';
 import { systemErrorCode } from '../errors.js';
 import type { UploadKey } from '../upload/upload-key.js';
 import { disk } from './disk-calls.js';
-import { ensureFolders, syncFolders } from './folders.js';
+import { ensureFolders, removeEmptyFolders, syncFolders } from './folders.js';
 
 const tries = 3;
 
@@ -21,13 +21,15 @@ export async function publish(
   const folders = key.split('/').slice(0, -1);
   const changed = new Set([path.dirname(target)]);
   for (let attempt = 1; ; attempt += 1) {
-    for (const folder of await ensureFolders(storeDir, folders, dirMode)) changed.add(folder);
     try {
+      for (const folder of await ensureFolders(storeDir, folders, dirMode)) changed.add(folder);
       await disk.link(file, target);
       break;
     } catch (error) {
-      // A deletion may have taken the emptied folder away in between.
-      if (systemErrorCode(error) !== 'ENOENT' || attempt === tries) throw error;
+      // A deletion, or a publication that failed, may have taken the empty folder away in between.
+      if (systemErrorCode(error) === 'ENOENT' && attempt < tries) continue;
+      await removeEmptyFolders(storeDir, path.dirname(target));
+      throw error;
     }
   }
   if (!isDurable) return;
@@ -35,6 +37,7 @@ export async function publish(
     await syncFolders(changed);
   } catch (error) {
     await disk.unlink(target);
+    await removeEmptyFolders(storeDir, path.dirname(target));
     throw error;
   }
 }

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { writeFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { mainFile } from './command.js';
@@ -18,8 +18,12 @@ export interface Program {
   /** `origin` and `/upload/`: where uploads lie unless the test sets another uploadSubDir. */
   readonly uploadUrl: string;
   readonly secret: string;
-  readonly pid: number | undefined;
+  readonly pid: number;
   readonly storeDir: string;
+  /** How many descriptors it has open. */
+  openFiles(): Promise<number>;
+  /** The most memory it has had so far, and what it has now, in MiB. */
+  memory(): Promise<{ readonly peak: number; readonly now: number }>;
   /** The JSON lines logged so far. */
   logLines(): LogLine[];
   /** Everything printed so far, JSON or not. */
@@ -30,8 +34,36 @@ export interface Program {
   stop(signal?: NodeJS.Signals): Promise<ExitStatus>;
 }
 
-/** Starts dist/main.js on a free port; rejects with what it printed if it ends before it listens. */
-export async function startProgram(t: Pick<TestContext, 'after'>, settings: Settings = {}): Promise<Program> {
+/** The process that runs dist/main.js with this configuration, and not the command that it was started by. */
+async function findPid(configFile: string): Promise<number> {
+  // The supervisor of several workers is older than they are.
+  const pids = (await readdir('/proc'))
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .sort((a, b) => a - b);
+  for (const pid of pids) {
+    const commandLine = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+    const [program, ...args] = commandLine.split('\0');
+    if (program === process.execPath && args.includes(configFile)) return pid;
+  }
+  throw new Error(`no process has ${configFile}`);
+}
+
+async function memoryOf(pid: number) {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8');
+  const mebibytes = (field: string) => Number(new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1]) / 1024;
+  return { peak: mebibytes('VmHWM'), now: mebibytes('VmRSS') };
+}
+
+/**
+ * Starts dist/main.js on a free port, by itself or as the last arguments of a command such as `prlimit` or `strace`;
+ * rejects with what it printed if it ends before it listens.
+ */
+export async function startProgram(
+  t: Pick<TestContext, 'after'>,
+  settings: Settings = {},
+  command: readonly string[] = [],
+): Promise<Program> {
   let running: RunningProcess | undefined;
   t.after(() => running?.stop()); // hooks run in this order: first the program, then its folders
   const secret = randomBytes(24).toString('base64url');
@@ -46,7 +78,8 @@ export async function startProgram(t: Pick<TestContext, 'after'>, settings: Sett
   const configFile = join(await tempDir(t), 'config.toml');
   await writeFile(configFile, toToml(used));
 
-  const program = new RunningProcess(process.execPath, [mainFile, '--config', configFile]);
+  const [executable = '', ...args] = [...command, process.execPath, mainFile, '--config', configFile];
+  const program = new RunningProcess(executable, args);
   running = program;
   const waitForLog: Program['waitForLog'] = async (predicate, timeoutMs) => {
     const matches = (line: string): boolean => toLogLines([line]).some(predicate);
@@ -54,11 +87,14 @@ export async function startProgram(t: Pick<TestContext, 'after'>, settings: Sett
   };
   const { address } = await waitForLog((line) => line['msg'] === 'listening');
   const origin = String(address);
+  const pid = await findPid(configFile);
   return {
     origin,
     uploadUrl: `${origin}/upload/`,
     secret: String(used.secret),
-    pid: program.pid,
+    pid,
+    openFiles: async () => (await readdir(`/proc/${pid}/fd`)).length,
+    memory: () => memoryOf(pid),
     storeDir: String(used.storeDir),
     logLines: () => toLogLines(program.lines),
     output: () => program.lines.join('\n'),

@@ -1,0 +1,86 @@
+import assert from 'node:assert/strict';
+import { readdir, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import { run } from '../support/command.js';
+import { eventually } from '../support/eventually.js';
+import { startProgram } from '../support/program.js';
+import { tempDir } from '../support/temp-dir.js';
+import { filesIn } from '../support/tree.js';
+import { beginPut, get, put } from '../support/uploading.js';
+
+async function startOnTmpfs(t: TestContext, options: string) {
+  let mountPoint = '';
+  let stop = async () => {};
+  t.after(() => stop()); // hooks run in this order: the program, the mount, its folder
+  t.after(() => run('umount', ['--lazy', mountPoint]));
+  mountPoint = await tempDir(t);
+  const { code, stderr } = await run('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', mountPoint]);
+  assert.equal(code, 0, stderr);
+  const program = await startProgram(t, { storeDir: path.join(mountPoint, 'upload') });
+  stop = async () => {
+    await program.stop();
+  };
+  return program;
+}
+
+describe('a filesystem that becomes full', { skip: process.getuid?.() !== 0 && 'needs root' }, () => {
+  it('in the middle of an upload that did fit is 507, leaves nothing, and others go on', async (t) => {
+    const program = await startOnTmpfs(t, 'size=8m');
+    const size = 5_000_000;
+    const late = await beginPut(t, program, 's/late', size, Buffer.alloc(1_000_000));
+    const small = await beginPut(t, program, 's/small', 10, '01234');
+    await eventually(async () => (await filesIn(program.storeDir)).length === 2);
+    assert.equal((await put(program, 's/early', Buffer.alloc(size, 'e'))).status, 201);
+
+    late.socket.write(Buffer.alloc(size - 1_000_000));
+    await late.waitFor(/^HTTP\/1\.1 507 [\s\S]*507 Insufficient Storage\n$/);
+    const { reason } = await program.waitForLog(({ status }) => status === 507);
+    assert.match(String(reason), /no space is left on the device/);
+    small.socket.write('56789');
+    await small.waitFor(/^HTTP\/1\.1 201 /);
+    assert.deepEqual(await filesIn(program.storeDir), ['s/early', 's/small']);
+    assert.ok((await get(program, 's/early')).body.equals(Buffer.alloc(size, 'e')));
+    assert.equal((await get(program, 's/late')).status, 404);
+
+    await rm(path.join(program.storeDir, 's/early'));
+    assert.equal((await put(program, 's/late', Buffer.alloc(size))).status, 201);
+  });
+
+  /** Uploads until no inode is left for the next one; that one's slot is the last. */
+  async function useUpInodes(t: TestContext) {
+    const program = await startOnTmpfs(t, 'size=8m,nr_inodes=40');
+    const slots: string[] = [];
+    let status = 201;
+    while (status === 201) {
+      assert.ok(slots.length < 40, 'more uploads than inodes');
+      slots.push(`slot${slots.length}`);
+      // Every second one needs a sidecar, since its type is not its extension's.
+      const type = slots.length % 2 === 0 ? 'image/webp' : 'image/jpeg';
+      const answer = await put(program, `${slots.at(-1)}/a/b/f.jpg`, Buffer.from('hello'), { 'content-type': type });
+      status = answer.status;
+    }
+    assert.equal(status, 507);
+    const failed = slots.pop() ?? '';
+    return { program, slots, failed };
+  }
+
+  it('of inodes is 507, leaves no file, and works again when some are free', async (t) => {
+    const { program, slots, failed } = await useUpInodes(t);
+    const names = await filesIn(program.storeDir);
+    assert.deepEqual(
+      names.filter((name) => !name.includes('/sidecars/')),
+      slots.map((slot) => `${slot}/a/b/f.jpg`),
+    );
+    assert.equal(names.length, slots.length + Math.floor(slots.length / 2), 'a sidecar for every second one');
+    assert.equal((await get(program, 'slot0/a/b/f.jpg')).body.toString(), 'hello');
+
+    await rm(path.join(program.storeDir, 'slot0'), { recursive: true });
+    assert.equal((await put(program, `${failed}/a/b/f.jpg`, Buffer.from('hello'))).status, 201);
+  });
+
+  it('of inodes leaves no empty folder of the upload that failed', async (t) => {
+    const { program, failed } = await useUpInodes(t);
+    assert.ok(!(await readdir(program.storeDir)).includes(failed), `${failed} stays behind`);
+  });
+});

@@ -1,0 +1,148 @@
+import assert from 'node:assert/strict';
+import { chmod, chown, mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { describe, it } from 'node:test';
+import { eventually } from '../support/eventually.js';
+import { startProgram } from '../support/program.js';
+import { connectTo, type RawConnection } from '../support/raw-socket.js';
+import { tempDir } from '../support/temp-dir.js';
+import { filesIn } from '../support/tree.js';
+import { beginPut, get, put, putHead } from '../support/uploading.js';
+
+const needsRoot = { skip: process.getuid?.() !== 0 && 'needs root' };
+
+/** Another user that may read everything, such as this checkout, but write only what is its own. */
+const nobody = 65534;
+const asNobody = [
+  ...['setpriv', `--reuid=${nobody}`, `--regid=${nobody}`, '--clear-groups'],
+  ...['--inh-caps=+dac_read_search', '--ambient-caps=+dac_read_search'],
+];
+
+async function isTemporaryEmpty(storeDir: string): Promise<boolean> {
+  return !(await filesIn(storeDir)).some((name) => name.includes('temporary'));
+}
+
+describe('too many open files', () => {
+  it('are 503 for what cannot be opened, leave nothing, and pass', async (t) => {
+    const program = await startProgram(t, {}, ['prlimit', '--nofile=64:64']);
+    const body = Buffer.from('hello');
+    assert.equal((await put(program, 's/first', body)).status, 201);
+    const connections: RawConnection[] = [];
+    const open = () => connections.filter(({ socket }) => !socket.readableEnded && !socket.destroyed);
+    while (open().length === connections.length) {
+      assert.ok(connections.length < 64, 'as many connections as files may be open');
+      connections.push(await connectTo(t, program.origin));
+      const latest = connections.at(-1)?.socket;
+      latest?.write('OPTIONS / HTTP/1.1\r\nHost: x\r\n\r\n');
+      await eventually(() => latest?.bytesRead !== 0 || latest.readableEnded || latest.destroyed);
+    }
+    const [first, second] = open();
+    first?.socket.write(`${putHead(program, 's/f', 5)}hello`);
+    assert.match((await first?.waitFor(/HTTP\/1\.1 503 [\s\S]*503 Service/)) ?? '', /\r\nretry-after: \d+\r\n/);
+    second?.socket.write('GET /upload/s/first HTTP/1.1\r\nHost: x\r\n\r\n');
+    await second?.waitFor(/HTTP\/1\.1 503 [\s\S]*503 Service/);
+    await program.waitForLog(({ level, reason }) => level === 'error' && /too many files.*limit/.test(String(reason)));
+    assert.deepEqual(await filesIn(program.storeDir), ['s/first']);
+
+    for (const { socket } of connections) socket.destroy();
+    await eventually(async () => (await program.openFiles()) < 32);
+    assert.equal((await put(program, 's/f', body)).status, 201);
+    assert.equal((await get(program, 's/first')).body.toString(), 'hello');
+  });
+});
+
+describe('storeDir', () => {
+  it(
+    'that is made read-only is 500 with the reason in the log, and works again when it is not',
+    needsRoot,
+    async (t) => {
+      const storeDir = await tempDir(t);
+      await chown(storeDir, nobody, nobody);
+      const program = await startProgram(t, { storeDir }, asNobody);
+      const body = Buffer.from('hello');
+      assert.equal((await put(program, 's/first', body)).status, 201);
+      await chmod(storeDir, 0o555);
+      assert.equal((await put(program, 't/f', body)).status, 500);
+      const { reason } = await program.waitForLog(({ status }) => status === 500);
+      assert.match(String(reason), /EACCES: permission denied, mkdir '.*\/t'/);
+      assert.deepEqual(await filesIn(storeDir), ['s/first']);
+      assert.equal((await get(program, 's/first')).body.toString(), 'hello');
+      await chmod(storeDir, 0o755);
+      assert.equal((await put(program, 't/f', body)).status, 201);
+    },
+  );
+
+  it('that is removed is 500 with the reason in the log, and works again when it is back', async (t) => {
+    const storeDir = path.join(await tempDir(t), 'upload');
+    const program = await startProgram(t, { storeDir });
+    const body = Buffer.from('hello');
+    assert.equal((await put(program, 's/first', body)).status, 201);
+    await rename(storeDir, `${storeDir}-away`);
+    assert.equal((await put(program, 't/f', body)).status, 500);
+    const { reason } = await program.waitForLog(({ status }) => status === 500);
+    assert.match(String(reason), /ENOENT: no such file or directory, mkdir '.*\/upload\/\.prosody-filer'/);
+    assert.equal((await get(program, 's/first')).status, 404);
+    await rename(`${storeDir}-away`, storeDir);
+    assert.equal((await get(program, 's/first')).body.toString(), 'hello');
+    assert.equal((await put(program, 't/f', body)).status, 201);
+    await rm(storeDir, { recursive: true });
+    await mkdir(storeDir);
+    assert.equal((await put(program, 't/f', body)).status, 201);
+    assert.deepEqual(await filesIn(storeDir), ['t/f']);
+  });
+});
+
+describe('a path', () => {
+  const longest = 'n'.repeat(255);
+  for (const [what, key, status, reason] of [
+    ['with a name over 255 bytes', `s/${longest}n`, 400, /over 255 bytes/],
+    ['longer than the system takes', `${`${longest}/`.repeat(17)}f`, 400, /longer than the filesystem takes/],
+    ['below a file', 'file/f', 409, /a file stands where this path needs a folder/],
+    ['that is a folder', 'folder', 409, /exists/],
+  ] as const) {
+    it(`${what} is ${status} with the reason in the log, and the server goes on`, async (t) => {
+      const program = await startProgram(t);
+      await writeFile(path.join(program.storeDir, 'file'), 'precious');
+      await mkdir(path.join(program.storeDir, 'folder'));
+      assert.equal((await put(program, key, Buffer.from('hello'))).status, status);
+      await program.waitForLog((line) => line['status'] === status && reason.test(String(line['reason'])));
+      assert.deepEqual(await filesIn(program.storeDir), ['file']);
+      assert.equal((await get(program, key)).status, key.includes(`${longest}n`) ? 400 : 404);
+      assert.equal((await put(program, `s/${longest}`, Buffer.from('hello'))).status, 201);
+    });
+  }
+});
+
+describe('SIGTERM', () => {
+  it('a second time ends at once and leaves nothing visible', async (t) => {
+    const program = await startProgram(t, { shutdownTimeout: '20s' });
+    await beginPut(t, program, 's/f', 200_000, Buffer.alloc(100_000));
+    await eventually(async () => !(await isTemporaryEmpty(program.storeDir)));
+    const startedAt = performance.now();
+    const stopped = program.stop();
+    await program.waitForLog(({ msg }) => msg === 'SIGTERM: finishing what is running');
+    program.stop();
+    assert.deepEqual(await stopped, { code: 1, signal: null });
+    assert.ok(performance.now() - startedAt < 5000);
+    const { storeDir, secret } = program;
+    await startProgram(t, { storeDir, secret });
+    assert.deepEqual(await filesIn(storeDir), []);
+  });
+
+  it('ends after shutdownTimeout although an upload trickles, and leaves nothing visible', async (t) => {
+    const program = await startProgram(t, { shutdownTimeout: '1s' });
+    const { socket } = await beginPut(t, program, 's/f', 200_000, Buffer.alloc(100_000));
+    const trickle = setInterval(() => socket.write('x'), 50);
+    t.after(() => clearInterval(trickle));
+    await eventually(async () => !(await isTemporaryEmpty(program.storeDir)));
+    const startedAt = performance.now();
+    assert.deepEqual(await program.stop(), { code: 1, signal: null });
+    const took = performance.now() - startedAt;
+    assert.ok(took >= 990 && took < 5000, `ended after ${took} ms`);
+    const { storeDir, secret } = program;
+    const next = await startProgram(t, { storeDir, secret });
+    assert.deepEqual(await filesIn(storeDir), []);
+    assert.equal((await get(next, 's/f')).status, 404);
+    assert.equal((await put(next, 's/f', Buffer.alloc(200_000))).status, 201);
+  });
+});
