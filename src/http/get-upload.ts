@@ -39,7 +39,9 @@ async function send(
     await upload.writeTo(reply.raw, range);
     exchange.bytes = range === undefined ? upload.size : range.last - range.first + 1;
   } catch (error) {
-    exchange.reason = error instanceof Error ? error.message : String(error);
+    const isBroken = error instanceof FilerError && error.code === 'BODY_INCOMPLETE';
+    // Why a connection broke the log line says by itself, which may be written before this.
+    if (!isBroken) exchange.reason = error instanceof Error ? error.message : String(error);
     reply.raw.destroy();
   }
 }

@@ -7,7 +7,8 @@ function levelOf(request: FastifyRequest, status: number): 'info' | 'warn' | 'er
 }
 
 function logLine(logger: FilerLogger, request: FastifyRequest, { raw }: FastifyReply): void {
-  const { client, path, bytes, startedAt, uploader, reason } = request.exchange;
+  const { client, path, bytes, startedAt, uploader } = request.exchange;
+  const reason = request.exchange.reason ?? (raw.writableFinished ? undefined : 'the client went away or stalled');
   const line = {
     reqId: request.id,
     client,

@@ -6,7 +6,6 @@ export const disk = {
   close: promisify(fs.close),
   fchmod: promisify(fs.fchmod),
   fdatasync: promisify(fs.fdatasync),
-  fstat: promisify(fs.fstat),
   fsync: promisify(fs.fsync),
   futimes: promisify(fs.futimes),
   link: promisify(fs.link),

@@ -1,4 +1,4 @@
-import { constants, readlinkSync } from 'node:fs';
+import { closeSync, constants, fstatSync, readlinkSync } from 'node:fs';
 import { systemErrorCode } from '../errors.js';
 import { typeOfName } from '../upload/content-type.js';
 import { type UploadKey, uploaderOfKey } from '../upload/upload-key.js';
@@ -17,9 +17,13 @@ export function factsOfKey(key: UploadKey): SidecarFacts {
   return { contentType: typeOfName(key), uploader: uploaderOfKey(key) };
 }
 
-/** Closes what was only read: nobody need wait for that, and nothing is lost if it fails. */
+/** Closes what was only read; at once, since handing that to the thread pool costs a third of a small download. */
 function closeRead(fd: number): void {
-  disk.close(fd).catch(() => undefined);
+  try {
+    closeSync(fd);
+  } catch {
+    // Nothing is lost: the descriptor is gone all the same.
+  }
 }
 
 /** Opens what must be a plain file at this very path; `undefined` for anything else and for nothing. */
@@ -32,7 +36,7 @@ async function openPlainFile(file: string) {
     throw error;
   }
   try {
-    const stats = await disk.fstat(fd);
+    const stats = fstatSync(fd);
     // The descriptor's own path tells whether a folder on the way was a symbolic link.
     if (stats.isFile() && readlinkSync(`/proc/self/fd/${fd}`) === file) return { fd, stats };
     closeRead(fd);

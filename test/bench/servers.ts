@@ -1,0 +1,117 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
+import path from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { mainFile } from '../support/command.js';
+import { findProgram, freePort } from '../support/peers.js';
+import { RunningProcess } from '../support/running-process.js';
+import { processesOf } from './processes.js';
+import { type Dialect, fileName, type Peer } from './requests.js';
+import { nginxConfig, prosodyConfig } from './server-configs.js';
+
+/** A running server. */
+export interface Server {
+  readonly name: string;
+  readonly peer: Peer;
+  /** Its processes. */
+  readonly pids: readonly string[];
+  /** Where it keeps the upload of a slot. */
+  fileOf(slot: string): string;
+  stop(): Promise<unknown>;
+}
+
+/** How to start a server. */
+interface Recipe {
+  readonly name: string;
+  readonly dialect: Dialect;
+  readonly configName: string;
+  config(folder: string, port: number): string;
+  command(configFile: string): string[];
+  fileOf(folder: string, slot: string): string;
+}
+
+const secret = 'a secret of the benchmark';
+/** Enough for 1,000 uploads at once, each with a connection and a file. */
+const openFiles = 8192;
+const readyMs = 20_000;
+
+function filer(name: string, settings: Readonly<Record<string, string>>): Recipe {
+  return {
+    name,
+    dialect: 'filer',
+    configName: 'config.toml',
+    config: (folder, port) => {
+      const all = { listenPort: `127.0.0.1:${port}`, secret, storeDir: `${folder}/store`, uploadSubDir: 'upload/' };
+      return Object.entries({ ...all, ...settings })
+        .map(([key, value]) => `${key} = ${JSON.stringify(value)}\n`)
+        .join('');
+    },
+    command: (configFile) => [process.execPath, mainFile, '--config', configFile],
+    fileOf: (folder, slot) => path.join(folder, 'store', slot, fileName),
+  };
+}
+
+const recipes: readonly Recipe[] = [
+  {
+    name: 'nginx',
+    dialect: 'nginx',
+    configName: 'nginx.conf',
+    config: nginxConfig,
+    command: (configFile) => [findProgram('nginx') ?? 'nginx', '-c', configFile, '-e', 'stderr'],
+    fileOf: (folder, slot) => path.join(folder, 'upload', slot, fileName),
+  },
+  filer('filer', { durability: 'none', logLevel: 'warn' }),
+  filer('filer, defaults', {}),
+  {
+    name: 'Prosody',
+    dialect: 'prosody',
+    configName: 'prosody.cfg.lua',
+    config: (folder, port) => prosodyConfig(folder, port, secret),
+    command: (configFile) => [findProgram('prosody') ?? 'prosody', '-F', '--config', configFile],
+    fileOf: (folder, slot) => path.join(folder, 'data', 'upload', 'http_file_share', `${slot}.bin`),
+  },
+];
+
+function accepts(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1', () => {
+      socket.destroy();
+      resolve(true);
+    }).on('error', () => resolve(false));
+  });
+}
+
+async function start(recipe: Recipe, folder: string): Promise<Server> {
+  const port = await freePort();
+  const configFile = path.join(folder, recipe.configName);
+  await mkdir(folder);
+  await writeFile(configFile, recipe.config(folder, port));
+  // To a file: a pipe would keep this process busy while it measures.
+  const redirect = ['-c', `ulimit -n ${openFiles}; exec "$@" >"$0" 2>&1`, path.join(folder, 'log')];
+  const running = new RunningProcess('sh', [...redirect, ...recipe.command(configFile)]);
+  const stop = () => running.stop();
+  const deadline = Date.now() + readyMs;
+  while (!(await accepts(port))) {
+    if (Date.now() > deadline) {
+      await stop();
+      throw new Error(`${recipe.name} does not listen: ${await readFile(path.join(folder, 'log'), 'utf8')}`);
+    }
+    await wait(50);
+  }
+  const peer = { dialect: recipe.dialect, port, secret };
+  const pids = processesOf(configFile);
+  return { name: recipe.name, peer, pids, fileOf: (slot) => recipe.fileOf(folder, slot), stop };
+}
+
+/** Starts all servers, each with a folder of its own below this one; nginx comes first. */
+export async function startServers(folder: string): Promise<Server[]> {
+  const servers: Server[] = [];
+  try {
+    for (const recipe of recipes)
+      servers.push(await start(recipe, path.join(folder, recipe.name.replace(/\W+/g, '-'))));
+    return servers;
+  } catch (error) {
+    await Promise.all(servers.map((server) => server.stop()));
+    throw error;
+  }
+}
