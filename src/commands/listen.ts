@@ -1,5 +1,5 @@
 import { chmod, lstat, unlink } from 'node:fs/promises';
-import { connect } from 'node:net';
+import { connect, isIPv6 } from 'node:net';
 import type { ListenAddress } from '../config/config.js';
 import { systemErrorCode } from '../errors.js';
 import type { App } from '../http/app.js';
@@ -52,11 +52,15 @@ async function listenOnTcp(app: App, host: string, port: number): Promise<void> 
   }
 }
 
+/** The origin of an IP address and port, such as `http://[::1]:5050`. */
+export function describeTcpAddress(address: string, port: number): string {
+  return `http://${isIPv6(address) ? `[${address}]` : address}:${port}`;
+}
+
 function describeAddress(app: App): string {
   const address = app.server.address();
   if (address === null || typeof address === 'string') return `unix:${address}`;
-  const host = address.family === 'IPv6' ? `[${address.address}]` : address.address;
-  return `http://${host}:${address.port}`;
+  return describeTcpAddress(address.address, address.port);
 }
 
 /** Listens, and resolves to the address that was really taken, such as `http://127.0.0.1:5050`. Throws a ListenError. */
@@ -69,7 +73,6 @@ export async function listen(app: App, address: ListenAddress): Promise<string> 
       await listenOnTcp(app, address.host, address.port);
     }
   } catch (error) {
-    if (error instanceof ListenError) throw error;
     const place = 'path' in address ? address.path : `${address.host} port ${address.port}`;
     const cause = causes[systemErrorCode(error) ?? ''] ?? (error instanceof Error ? error.message : String(error));
     throw new ListenError(`listenPort: cannot listen on ${place}: ${cause}`, { cause: error });

@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs';
-import closeWithGrace from 'close-with-grace';
 import type { Logger } from 'pino';
 import { type Config, ConfigError } from '../config/config.js';
 import { defaultBaseUrl, issuerSnippets, writeDefaultConfig } from '../config/default-config.js';
@@ -9,6 +8,7 @@ import { buildApp } from '../http/app.js';
 import { createLogger } from '../log.js';
 import { openStore } from '../storage/open-store.js';
 import type { Store } from '../storage/store.js';
+import { closeOnSignal } from './close-on-signal.js';
 import { listen, removeStaleSocket } from './listen.js';
 import { closeWithSupervisor, isWorker, superviseWorkers } from './workers.js';
 
@@ -46,12 +46,7 @@ async function serveHere(config: Config, store: Store, logger: Logger): Promise<
     return;
   }
   logger.info({ address, storeDir: config.storeDir, basePath: `/${config.baseSegments.join('/')}` }, 'listening');
-  closeWithGrace({ delay: config.shutdownTimeoutMs, logger }, async ({ signal, err }) => {
-    if (err !== undefined) logger.fatal({ err }, 'unexpected error, stopping');
-    else logger.info(`${signal}: finishing what is running`);
-    await app.close();
-    logger.info('stopped');
-  });
+  closeOnSignal(config.shutdownTimeoutMs, logger, () => app.close());
 }
 
 /** Serves uploads until a signal ends it. Throws a ConfigError or a ListenError when it cannot start. */

@@ -7,6 +7,8 @@ import cluster, { type Worker } from 'node:cluster';
 import { once } from 'node:events';
 import closeWithGrace from 'close-with-grace';
 import type { Logger } from 'pino';
+import { closeOnSignal } from './close-on-signal.js';
+import { describeTcpAddress } from './listen.js';
 
 const closeMessage = 'close';
 /** More than a worker takes to close, so that each says itself why it is late. */
@@ -25,7 +27,7 @@ interface ListeningAddress {
 
 function describeAddress({ address, port, addressType }: ListeningAddress): string {
   if (addressType === -1) return `unix:${address}`;
-  return addressType === 6 ? `http://[${address}]:${port}` : `http://${address}:${port}`;
+  return describeTcpAddress(address, port);
 }
 
 async function closeWorker(worker: Worker): Promise<void> {
@@ -54,12 +56,9 @@ export function superviseWorkers(count: number, shutdownTimeoutMs: number, logge
     logger.error({ pid: worker.process.pid, code, signal }, 'a worker ended unexpectedly and is replaced');
     setTimeout(() => !isClosing && cluster.fork(), restartDelayMs);
   });
-  closeWithGrace({ delay: shutdownTimeoutMs + supervisorMarginMs, logger }, async ({ signal, err }) => {
+  closeOnSignal(shutdownTimeoutMs + supervisorMarginMs, logger, () => {
     isClosing = true;
-    if (err !== undefined) logger.fatal({ err }, 'unexpected error, stopping');
-    else logger.info(`${signal}: finishing what is running`);
-    await Promise.all(Object.values(cluster.workers ?? {}).flatMap((worker) => (worker ? [closeWorker(worker)] : [])));
-    logger.info('stopped');
+    return Promise.all(Object.values(cluster.workers ?? {}).flatMap((worker) => (worker ? [closeWorker(worker)] : [])));
   });
   for (let index = 0; index < count; index += 1) cluster.fork();
 }

@@ -8,8 +8,8 @@ import { send } from '../support/http-client.js';
 import { type Program, startProgram } from '../support/program.js';
 import { connectTo } from '../support/raw-socket.js';
 import { tempDir } from '../support/temp-dir.js';
-import { v1Token } from '../support/tokens.js';
 import { filesIn } from '../support/tree.js';
+import { putTarget } from '../support/uploading.js';
 
 async function workersOf({ pid }: Program): Promise<number[]> {
   return (await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8')).trim().split(' ').map(Number);
@@ -19,16 +19,12 @@ function newWorkers(program: Program): number {
   return program.logLines().filter(({ msg }) => msg === 'a new worker is listening').length;
 }
 
-function putTarget({ secret }: Program, name: string, size: number): string {
-  return `/upload/s/${name}?v=${v1Token(`s/${name}`, size, secret)}`;
-}
-
 describe('several workers', () => {
   it('serve one address, and store exactly one of racing uploads', async (t) => {
     const program = await startProgram(t, { workers: 2 });
     assert.equal((await workersOf(program)).length, 2);
     const bodies = Array.from({ length: 30 }, (_, index) => Buffer.from(String(index).padStart(200_000)));
-    const url = program.origin + putTarget(program, 'f', 200_000);
+    const url = program.origin + putTarget(program, 's/f', 200_000);
     const answers = await Promise.all(bodies.map((body) => send(url, { method: 'PUT', body })));
     const winners = bodies.filter((_, index) => answers[index]?.status === 201);
     assert.equal(winners.length, 1);
@@ -42,7 +38,7 @@ describe('several workers', () => {
     const program = await startProgram(t, { workers: 2 });
     const connections = await Promise.all([1, 2, 3, 4].map(() => connectTo(t, program.origin)));
     for (const [index, { socket }] of connections.entries()) {
-      const target = putTarget(program, String(index), 10);
+      const target = putTarget(program, `s/${index}`, 10);
       socket.write(`PUT ${target} HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n01234`);
     }
     await eventually(async () => (await filesIn(program.storeDir)).length === 4);
@@ -59,7 +55,7 @@ describe('several workers', () => {
     const connections = await Promise.all(Array.from({ length: 20 }, () => connectTo(t, program.origin)));
     const firstLines = await Promise.all(
       connections.map(async (connection, index) => {
-        const target = putTarget(program, String(index), 10);
+        const target = putTarget(program, `s/${index}`, 10);
         connection.socket.write(
           `PUT ${target} HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n`,
         );
@@ -74,7 +70,7 @@ describe('several workers', () => {
     const program = await startProgram(t, { workers: 2 });
     const before = await workersOf(program);
     const connection = await connectTo(t, program.origin);
-    const target = putTarget(program, 'f', 200_000);
+    const target = putTarget(program, 's/f', 200_000);
     connection.socket.write(`PUT ${target} HTTP/1.1\r\nHost: x\r\nContent-Length: 200000\r\n\r\n`);
     connection.socket.write(Buffer.alloc(100_000));
     await eventually(async () => (await filesIn(program.storeDir)).length === 1);
