@@ -11,7 +11,7 @@ import { deleteUpload } from './delete-upload.js';
 import { handleError } from './error-handler.js';
 import { beginExchange } from './exchange.js';
 import { getUpload } from './get-upload.js';
-import { allowedMethods, commonHeaders } from './headers.js';
+import { allowedMethods, commonHeaders, uncachedHeaders } from './headers.js';
 import { putUpload } from './put-upload.js';
 import { logExchange } from './request-log.js';
 import type { HandlerContext } from './settings.js';
@@ -51,15 +51,18 @@ async function dispatch(request: FastifyRequest, reply: FastifyReply, context: H
 export type App = FastifyInstance;
 
 /** The upload server, ready to listen; everything that it works with is given to it. */
-export function buildApp(dependencies: Omit<HandlerContext, 'uploadLimit'>): App {
+export function buildApp(dependencies: Omit<HandlerContext, 'commonRawHeaders' | 'uploadLimit'>): App {
   const { settings, logger } = dependencies;
-  const context = { ...dependencies, uploadLimit: new UploadLimit(settings.maxUploads) };
-  const headers = commonHeaders(settings.cors);
+  const common = commonHeaders(settings.cors);
+  const headers = { ...common, ...uncachedHeaders };
+  const commonRawHeaders = Object.entries(common).flat();
+  const context = { ...dependencies, commonRawHeaders, uploadLimit: new UploadLimit(settings.maxUploads) };
   const connections = new Connections();
   const app = Fastify({
     rewriteUrl: () => '/',
     genReqId: () => randomUUID(),
-    trustProxy: [...settings.trustProxy],
+    // An empty list would be evaluated anew for every request.
+    trustProxy: settings.trustProxy.length > 0 && [...settings.trustProxy],
     return503OnClosing: false,
     keepAliveTimeout: keepAliveMs,
     connectionTimeout: settings.stallTimeoutMs,
@@ -81,10 +84,13 @@ export function buildApp(dependencies: Omit<HandlerContext, 'uploadLimit'>): App
       // Fastify refuses a Content-Type that it cannot parse before any parser is asked.
       raw.headers['content-type'] = 'application/octet-stream';
       raw.socket.setTimeout(settings.stallTimeoutMs);
-      reply.headers(headers);
       logExchange(logger, request, reply);
       done();
     });
+  });
+  app.addHook('onSend', (_request, reply, _payload, done) => {
+    reply.headers(headers);
+    done();
   });
   app.addHook('preClose', (done) => {
     connections.close();

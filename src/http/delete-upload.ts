@@ -14,7 +14,7 @@ export async function deleteUpload(
   if (deleteSecret === undefined)
     throw new FilerError('METHOD_UNKNOWN', 'DELETE needs deleteSecret in the configuration');
   const key = parseUploadKey(request.exchange.path, baseSegments);
-  verifyDeleteToken(request.exchange.query, key, secrets, deleteSecret);
+  verifyDeleteToken(new URLSearchParams(request.exchange.query), key, secrets, deleteSecret);
   await store.delete(key);
   return reply.code(204).send();
 }

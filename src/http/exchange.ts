@@ -6,7 +6,8 @@ export interface Exchange {
   readonly client: string | undefined;
   /** Percent-encoded path, without query. */
   readonly path: string;
-  readonly query: URLSearchParams;
+  /** As it was sent, without the question mark. */
+  readonly query: string;
   /** The Content-Type that the client sent, `''` where it sent none. */
   readonly contentType: string;
   /** ms on the monotonic clock. */
@@ -26,13 +27,13 @@ declare module 'fastify' {
 
 /** Reads the raw head of a request; its target may be in origin or absolute form (RFC 9112 §3.2). */
 export function beginExchange({ raw, ip, originalUrl }: FastifyRequest): Exchange {
-  const originForm = originalUrl.replace(/^https?:\/\/[^/?]*/i, '');
-  const [path = '', ...query] = originForm.split('?');
+  const originForm = originalUrl.startsWith('/') ? originalUrl : originalUrl.replace(/^https?:\/\/[^/?]*/i, '');
+  const queryAt = originForm.indexOf('?');
   return {
     // Read now: a closed connection has no address any more.
     client: ip,
-    path,
-    query: new URLSearchParams(query.join('?')),
+    path: queryAt === -1 ? originForm : originForm.slice(0, queryAt),
+    query: queryAt === -1 ? '' : originForm.slice(queryAt + 1),
     contentType: raw.headers['content-type'] ?? '',
     startedAt: performance.now(),
     bytes: 0,

@@ -23,7 +23,7 @@ export async function putUpload(
 ): Promise<FastifyReply> {
   const { exchange, headers } = request;
   const key = parseUploadKey(exchange.path, settings.baseSegments);
-  const source = { query: exchange.query, authorization: headers.authorization };
+  const source = { query: new URLSearchParams(exchange.query), authorization: headers.authorization };
   const announced = { key, size: announcedSize(headers), contentType: exchange.contentType };
   const grant = await verifyToken(source, announced, settings, settings.baseSegments, now());
   exchange.uploader = grant.uploader;

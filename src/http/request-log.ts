@@ -7,6 +7,8 @@ function levelOf(request: FastifyRequest, status: number): 'info' | 'warn' | 'er
 }
 
 function logLine(logger: FilerLogger, request: FastifyRequest, { raw }: FastifyReply): void {
+  const level = levelOf(request, raw.statusCode);
+  if (!logger.isLevelEnabled(level)) return;
   const { client, path, bytes, startedAt, uploader } = request.exchange;
   const reason = request.exchange.reason ?? (raw.writableFinished ? undefined : 'the client went away or stalled');
   const line = {
@@ -14,14 +16,14 @@ function logLine(logger: FilerLogger, request: FastifyRequest, { raw }: FastifyR
     client,
     method: request.method,
     path,
-    ...(raw.headersSent ? { status: raw.statusCode } : {}),
+    status: raw.headersSent ? raw.statusCode : undefined,
     bytes,
     durationMs: Math.round((performance.now() - startedAt) * 10) / 10,
-    ...(uploader === undefined ? {} : { uploader }),
-    ...(reason === undefined ? {} : { reason }),
-    ...(raw.writableFinished ? {} : { aborted: true }),
+    uploader,
+    reason,
+    aborted: raw.writableFinished ? undefined : true,
   };
-  logger[levelOf(request, raw.statusCode)](line, 'request');
+  logger[level](line, 'request');
 }
 
 /** Logs one line when the exchange is over, however it ends: never the query nor a header, where tokens stand. */

@@ -1,6 +1,7 @@
-import type { BaseLogger } from 'pino';
+import type { BaseLogger, Logger } from 'pino';
 import type { Store } from '../storage/store.js';
 import type { TokenSettings } from '../token/token.js';
+import type { RawHeaders } from './headers.js';
 import type { UploadLimit } from './upload-limit.js';
 
 /** What of the configuration the HTTP side needs. */
@@ -22,13 +23,15 @@ export interface HttpSettings extends TokenSettings {
 }
 
 /** The part of a pino logger that is used here. */
-export type FilerLogger = Pick<BaseLogger, 'info' | 'warn' | 'error'>;
+export type FilerLogger = Pick<BaseLogger, 'info' | 'warn' | 'error'> & Pick<Logger, 'isLevelEnabled'>;
 
 /** What every handler works with. */
 export interface HandlerContext {
   readonly store: Store;
   readonly settings: HttpSettings;
   readonly uploadLimit: UploadLimit;
+  /** The headers that every answer carries. */
+  readonly commonRawHeaders: RawHeaders;
   readonly logger: FilerLogger;
   /** ms since the epoch. */
   readonly now: () => number;

@@ -37,7 +37,7 @@ export async function startServer(t: TestContext, overrides: ServerOverrides = {
       stallTimeoutMs: 60_000,
       ...settings,
     },
-    logger: { info: log, warn: log, error: log },
+    logger: { info: log, warn: log, error: log, isLevelEnabled: () => true },
     now,
   });
   const origin = await app.listen({ host: '127.0.0.1', port: 0 });
