@@ -1,3 +1,5 @@
+import { constants } from 'node:os';
+
 /** Why something was refused or failed; http/error-handler.ts turns each into a status. */
 export type ErrorCode =
   | 'AUTHORIZATION_MALFORMED'
@@ -32,8 +34,15 @@ export class FilerError extends Error {
   }
 }
 
+/** What a thrown value says, on one line. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
 /** The system's error code of a failed call, such as `ENOENT`, or `undefined` for any other value. */
 export function systemErrorCode(error: unknown): string | undefined {
   if (!(error instanceof Error) || !('code' in error)) return undefined;
+  // libuv has no name for it: the code would be "Unknown system error -122".
+  if ('errno' in error && error.errno === -constants.errno.EDQUOT) return 'EDQUOT';
   return typeof error.code === 'string' ? error.code : undefined;
 }

@@ -1,7 +1,7 @@
 import { chmod, lstat, unlink } from 'node:fs/promises';
 import { connect, isIPv6 } from 'node:net';
 import type { ListenAddress } from '../config/config.js';
-import { systemErrorCode } from '../errors.js';
+import { messageOf, systemErrorCode } from '../errors.js';
 import type { App } from '../http/app.js';
 
 /** The server cannot listen where listenPort says; the message says why and what to do. */
@@ -74,7 +74,7 @@ export async function listen(app: App, address: ListenAddress): Promise<string> 
     }
   } catch (error) {
     const place = 'path' in address ? address.path : `${address.host} port ${address.port}`;
-    const cause = causes[systemErrorCode(error) ?? ''] ?? (error instanceof Error ? error.message : String(error));
+    const cause = causes[systemErrorCode(error) ?? ''] ?? messageOf(error);
     throw new ListenError(`listenPort: cannot listen on ${place}: ${cause}`, { cause: error });
   }
   return describeAddress(app);

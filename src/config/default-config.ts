@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
+import { messageOf } from '../errors.js';
 import { ConfigError } from './config.js';
 
 /** Lines for the XMPP servers' configuration that let their users upload to the base URL. */
@@ -47,7 +48,7 @@ ${comment(ejabberd)}
   try {
     writeFileSync(file, text, { flag: 'wx', mode: 0o600 });
   } catch (error) {
-    const found = error instanceof Error ? error.message : String(error);
+    const found = messageOf(error);
     throw new ConfigError([`${file}: expected to write a configuration there, ${found}`], { cause: error });
   }
 }

@@ -72,6 +72,12 @@ function storeDirBeside(storeDir: string, files: readonly string[]): string {
   );
 }
 
+/** On TCP a client whose connection has closed has no address either. */
+function proxies({ trustProxy, unixSocket }: Settings): readonly string[] {
+  if (unixSocket || !trustProxy.includes('unix')) return trustProxy;
+  throw new SettingProblem('trustProxy: expected "unix" only together with unixSocket = true');
+}
+
 function octal(mode: string | undefined): number | undefined {
   return mode === undefined ? undefined : Number.parseInt(mode, 8);
 }
@@ -100,8 +106,10 @@ export function loadConfig(file: string): { config: Config; warnings: string[] }
   const base = make(['uploadSubDir'], () => baseSegments(settings));
   const filesWithSecrets = [file, ...(settings.secretFile === undefined ? [] : [settings.secretFile])];
   const storeDir = make(['storeDir', 'secretFile'], () => storeDirBeside(settings.storeDir, filesWithSecrets));
+  const trustProxy = make(['trustProxy', 'unixSocket'], () => proxies(settings));
   if (
     problems.length > 0 ||
+    trustProxy === undefined ||
     storeDir === undefined ||
     listen === undefined ||
     fromFile === undefined ||
@@ -121,7 +129,7 @@ export function loadConfig(file: string): { config: Config; warnings: string[] }
     maxUploads: settings.maxUploads,
     workers: settings.workers,
     minFreeSpace: minFreeSpace === undefined ? 0 : parseSize(minFreeSpace),
-    trustProxy: settings.trustProxy,
+    trustProxy,
     isDurable: settings.durability === 'sync',
     fileMode: octal(settings.fileMode),
     dirMode: octal(settings.dirMode),

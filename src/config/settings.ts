@@ -32,7 +32,8 @@ export interface Settings {
 /** What Node's timers can wait. */
 const maxTimerMs = 2 ** 31 - 1;
 
-function isNetwork(text: string): boolean {
+function isProxy(text: string): boolean {
+  if (text === 'unix') return true;
   const [address = '', bits, ...rest] = text.split('/');
   const maxBits = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1;
   return (
@@ -43,7 +44,7 @@ function isNetwork(text: string): boolean {
 /** What a string in the file must be, by the name under which the schema asks for it. */
 export const formats = {
   timeout: (text: string) => parseDuration(text) > 0 && parseDuration(text) <= maxTimerMs,
-  network: isNetwork,
+  proxy: isProxy,
   mode: (text: string) => /^0?[0-7]{3}$/.test(text),
   size: (text: string) => parseSize(text) > 0,
 };
@@ -55,7 +56,11 @@ const text = { type: 'string', minLength: 1 } as const;
 const size = { type: 'string', format: 'size', description: 'a size such as "50MB" or "2GiB"' } as const;
 const timeout = { type: 'string', format: 'timeout', description: 'a time such as "60s", at most "24d"' } as const;
 const mode = { type: 'string', format: 'mode', description: 'an octal mode as text, such as "0640"' } as const;
-const proxy = { type: 'string', format: 'network', description: 'an address or network such as "10.0.0.0/8"' } as const;
+const proxy = {
+  type: 'string',
+  format: 'proxy',
+  description: 'an address, a network such as "10.0.0.0/8", or "unix"',
+} as const;
 const secret = { ...text, description: 'the secret that the XMPP server signs with, not empty' } as const;
 
 /** The settings as a JSON Schema; each description is what a wrong value is told to be. */

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import toml from '@iarna/toml';
-import { systemErrorCode } from '../errors.js';
+import { messageOf, systemErrorCode } from '../errors.js';
 import { ConfigError } from './config.js';
 
 interface TomlError extends Error {
@@ -18,7 +18,7 @@ function readText(file: string): string {
     return readFileSync(file, 'utf8').replace(/^\uFEFF/, '');
   } catch (error) {
     const isMissing = systemErrorCode(error) === 'ENOENT';
-    const found = isMissing ? 'there is no such file' : error instanceof Error ? error.message : String(error);
+    const found = isMissing ? 'there is no such file' : messageOf(error);
     throw new ConfigError([`${file}: expected a configuration file, ${found}`], { cause: error });
   }
 }

@@ -15,6 +15,7 @@ import { allowedMethods, commonHeaders, uncachedHeaders } from './headers.js';
 import { putUpload } from './put-upload.js';
 import { logExchange } from './request-log.js';
 import type { HandlerContext } from './settings.js';
+import { trustedProxies } from './trusted-proxies.js';
 import { UploadLimit } from './upload-limit.js';
 
 /** Longer than the 60 s for which nginx keeps its connections, so that it is never the one to find a closed one. */
@@ -61,8 +62,7 @@ export function buildApp(dependencies: Omit<HandlerContext, 'commonRawHeaders' |
   const app = Fastify({
     rewriteUrl: () => '/',
     genReqId: () => randomUUID(),
-    // An empty list would be evaluated anew for every request.
-    trustProxy: settings.trustProxy.length > 0 && [...settings.trustProxy],
+    trustProxy: trustedProxies(settings.trustProxy),
     return503OnClosing: false,
     keepAliveTimeout: keepAliveMs,
     connectionTimeout: settings.stallTimeoutMs,

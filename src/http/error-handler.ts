@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { type ErrorCode, FilerError } from '../errors.js';
+import { type ErrorCode, FilerError, messageOf } from '../errors.js';
 import { closeAfterAnswer } from './gentle-close.js';
 import { allowedMethods } from './headers.js';
 import type { FilerLogger } from './settings.js';
@@ -47,7 +47,7 @@ export function handleError(
   logger: FilerLogger,
 ): FastifyReply {
   const status = error instanceof FilerError ? statusOf[error.code] : unexpectedStatus(error);
-  request.exchange.reason = error instanceof Error ? error.message : String(error);
+  request.exchange.reason = messageOf(error);
   if (status === 500 && !(error instanceof FilerError)) logger.error({ err: error }, 'unexpected error');
   closeAfterAnswer(request.raw, reply);
   return reply

@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { FilerError } from '../errors.js';
+import { FilerError, messageOf } from '../errors.js';
 import type { ByteRange, StoredUpload } from '../storage/store.js';
 import { isExpired } from '../upload/expiry.js';
 import { parseUploadKey, type UploadKey } from '../upload/upload-key.js';
@@ -44,7 +44,7 @@ async function send(
   } catch (error) {
     const isBroken = error instanceof FilerError && error.code === 'BODY_INCOMPLETE';
     // Why a connection broke the log line says by itself, which may be written before this.
-    if (!isBroken) exchange.reason = error instanceof Error ? error.message : String(error);
+    if (!isBroken) exchange.reason = messageOf(error);
     reply.raw.destroy();
   }
 }

@@ -14,7 +14,7 @@ export interface HttpSettings extends TokenSettings {
   readonly deleteSecret?: string | undefined;
   /** Uploads that may run at once. */
   readonly maxUploads: number;
-  /** Addresses and networks of proxies whose X-Forwarded-For is believed. */
+  /** Addresses and networks of proxies whose X-Forwarded-For is believed, `unix` for the one on a Unix socket. */
   readonly trustProxy: readonly string[];
   /** Whether answers carry CORS headers. */
   readonly cors: boolean;

@@ -1,4 +1,4 @@
-import { type ErrorCode, FilerError, systemErrorCode } from '../errors.js';
+import { type ErrorCode, FilerError, messageOf, systemErrorCode } from '../errors.js';
 
 const meanings: Readonly<Record<string, readonly [ErrorCode, string]>> = {
   EDQUOT: ['STORE_FULL', 'the quota of the filesystem is used up'],
@@ -19,6 +19,6 @@ const meanings: Readonly<Record<string, readonly [ErrorCode, string]>> = {
 export function describeDiskError(error: unknown): FilerError {
   if (error instanceof FilerError) return error;
   const [code, meaning] = meanings[systemErrorCode(error) ?? ''] ?? ['STORE_FAILED', 'the disk failed'];
-  const detail = error instanceof Error ? error.message : String(error);
+  const detail = messageOf(error);
   return new FilerError(code, `${meaning} (${detail})`, { cause: error });
 }

@@ -34,6 +34,7 @@ export interface DiskStoreOptions {
   readonly dirMode?: number | undefined;
 }
 
+const smallBytes = 64 * 1024;
 const spaceCheckBytes = 1024 * 1024;
 
 /** A store on a filesystem with hard links. */
@@ -59,7 +60,8 @@ export class DiskStore implements Store {
 
   async put(key: UploadKey, upload: IncomingUpload): Promise<void> {
     try {
-      await this.#requireFree(key);
+      // A small body is on its way already: then linking it finds out at no cost.
+      if (upload.size > smallBytes) await this.#requireFree(key);
       await this.#requireSpace(upload.size);
       const temporary = await this.#temporary.create();
       try {

@@ -1,15 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { link, mkdir, realpath, stat, unlink } from 'node:fs/promises';
 import path from 'node:path';
-import { FilerError, systemErrorCode } from '../errors.js';
+import { FilerError, messageOf, systemErrorCode } from '../errors.js';
 import { reservedFolder } from '../upload/upload-key.js';
 import { disk } from './disk-calls.js';
 import { DiskStore, type DiskStoreOptions } from './disk-store.js';
 import type { Store } from './store.js';
-
-function describe(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}
 
 function unusable(expected: string, found: string, cause?: unknown): FilerError {
   return new FilerError('STORE_UNUSABLE', `storeDir: expected ${expected}, ${found}`, { cause });
@@ -25,7 +21,7 @@ async function requireHardLinks(folder: string): Promise<void> {
     await link(file, linked);
     await unlink(linked);
   } catch (error) {
-    throw unusable('a filesystem with hard links', `linking a file in ${folder} failed: ${describe(error)}`, error);
+    throw unusable('a filesystem with hard links', `linking a file in ${folder} failed: ${messageOf(error)}`, error);
   } finally {
     await unlink(file);
   }
@@ -42,7 +38,7 @@ async function prepareFolder(storeDir: string, dirMode = 0o755): Promise<string>
   } catch (error) {
     if (error instanceof FilerError) throw error;
     const isFile = systemErrorCode(error) === 'EEXIST' && !(await stat(storeDir)).isDirectory();
-    const found = isFile ? `${storeDir} is a file` : describe(error);
+    const found = isFile ? `${storeDir} is a file` : messageOf(error);
     throw unusable('a folder that this user may write to', found, error);
   }
 }

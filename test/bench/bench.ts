@@ -19,27 +19,28 @@ const usage = `Usage: npm run bench -- [options]
   --rounds N      rounds, of which the medians are shown (5)
   --seconds S     length of each measurement; twice that for 100 MiB, and wrk takes whole seconds (1)
   --only NAME     only workloads with NAME in their names, such as "PUT" or "10 KiB"; may be repeated
+  --folder DIR    where the uploads lie, best on a fresh filesystem (.cache/bench; on-fresh-disk.sh)
   --json FILE     where to write everything (.cache/bench/result.json)
 `;
 const options = {
   rounds: { type: 'string', default: '5' },
   seconds: { type: 'string', default: '1' },
   only: { type: 'string', multiple: true, default: [] as string[] },
+  folder: { type: 'string', default: path.join(projectFolder, '.cache/bench') },
   json: { type: 'string', default: path.join(projectFolder, '.cache/bench/result.json') },
   help: { type: 'boolean', short: 'h', default: false },
 } as const;
 const run = promisify(execFile);
 
 /** A fresh folder, in a block group of its own where ext4 is told so: it avoids inodes that a run before has freed. */
-async function makeRunFolder(): Promise<string> {
-  const parent = path.join(projectFolder, '.cache/bench');
+async function makeRunFolder(parent: string): Promise<string> {
   await mkdir(parent, { recursive: true });
   await run('chattr', ['+T', parent]).catch(() => undefined);
   return mkdtemp(path.join(parent, 'run-'));
 }
 
 async function main(): Promise<void> {
-  const { rounds, seconds, only, json, help } = parseArgs({ options }).values;
+  const { rounds, seconds, only, folder: parent, json, help } = parseArgs({ options }).values;
   const chosen = workloads.filter(({ name }) => only.length === 0 || only.some((part) => name.includes(part)));
   const extent = { rounds: Number(rounds), seconds: Number(seconds) };
   if (help || chosen.length === 0 || !(extent.rounds >= 1) || !(extent.seconds > 0)) {
@@ -51,7 +52,7 @@ async function main(): Promise<void> {
   if (missing !== undefined) throw new Error(missing);
   if (!hasWrk()) process.stderr.write('without wrk the load generator limits small downloads (install-tools.sh)\n');
 
-  const folder = await makeRunFolder();
+  const folder = await makeRunFolder(parent);
   const meter = new Meter(folder, hasWrk());
   try {
     const servers = await startServers(folder);

@@ -25,7 +25,7 @@ export interface Measurement {
 export type Seeds = ReadonlyMap<number, readonly string[]>;
 
 /** Longer for what compiles its code only when it has run for a while. */
-const warmUpSeconds = { filer: 0.75, nginx: 0.1, prosody: 0.1 } as const;
+const warmUpSeconds = { filer: 4, nginx: 0.5, prosody: 0.5 } as const;
 /** Below this size wrk costs less than Node; above it wrk is the slower one (performance.md). */
 const wrkBytes = 64 * 1024;
 

@@ -35,7 +35,11 @@ const secret = 'a secret of the benchmark';
 const openFiles = 8192;
 const readyMs = 20_000;
 
-function filer(name: string, settings: Readonly<Record<string, string>>): Recipe {
+function filer(
+  name: string,
+  settings: Readonly<Record<string, string | number>>,
+  environment: readonly string[] = [],
+): Recipe {
   return {
     name,
     dialect: 'filer',
@@ -46,10 +50,15 @@ function filer(name: string, settings: Readonly<Record<string, string>>): Recipe
         .map(([key, value]) => `${key} = ${JSON.stringify(value)}\n`)
         .join('');
     },
-    command: (configFile) => [process.execPath, mainFile, '--config', configFile],
+    command: (configFile) => ['env', ...environment, process.execPath, mainFile, '--config', configFile],
     fileOf: (folder, slot) => path.join(folder, 'store', slot, fileName),
   };
 }
+
+/** As fast and as careless as nginx. */
+const asNginx = { durability: 'none', logLevel: 'warn' };
+/** Without waiting for the disk, more threads than cores only get in each other's way. */
+const fewThreads = ['UV_THREADPOOL_SIZE=2'];
 
 const recipes: readonly Recipe[] = [
   {
@@ -60,7 +69,8 @@ const recipes: readonly Recipe[] = [
     command: (configFile) => [findProgram('nginx') ?? 'nginx', '-c', configFile, '-e', 'stderr'],
     fileOf: (folder, slot) => path.join(folder, 'upload', slot, fileName),
   },
-  filer('filer', { durability: 'none', logLevel: 'warn' }),
+  filer('filer', asNginx, fewThreads),
+  filer('filer, 2 workers', { ...asNginx, workers: 2 }, fewThreads),
   filer('filer, defaults', {}),
   {
     name: 'Prosody',

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { run } from '../support/command.js';
 import { eventually } from '../support/eventually.js';
+import { missingPeer } from '../support/peers.js';
 import { startProgram } from '../support/program.js';
 import { tempDir } from '../support/temp-dir.js';
 import { filesIn } from '../support/tree.js';
@@ -23,6 +24,50 @@ async function startOnTmpfs(t: TestContext, options: string) {
   };
   return program;
 }
+
+/** A btrfs of 256 MiB whose subvolume `limited` takes no more than this. */
+async function mountLimitedBtrfs(t: TestContext, limit: string): Promise<string> {
+  const folder = await tempDir(t);
+  const mountPoint = path.join(folder, 'mount');
+  const limited = path.join(mountPoint, 'limited');
+  const commands = [
+    ['mkdir', mountPoint],
+    ['truncate', '--size=256M', `${folder}/disk`],
+    ['mkfs.btrfs', '--quiet', `${folder}/disk`],
+    ['mount', '-o', 'loop', `${folder}/disk`, mountPoint],
+    ['btrfs', 'quota', 'enable', mountPoint],
+    ['btrfs', 'subvolume', 'create', limited],
+    ['btrfs', 'qgroup', 'limit', limit, limited],
+  ];
+  for (const [command = '', ...args] of commands) {
+    const { code, stderr } = await run(command, args);
+    assert.equal(code, 0, stderr);
+  }
+  return limited;
+}
+
+describe('a filesystem with a quota', {
+  skip: missingPeer('btrfs') ?? (process.getuid?.() !== 0 && 'needs root'),
+}, () => {
+  it('is 507 in the middle of an upload, leaves nothing, and others go on', async (t) => {
+    let stop = async () => {};
+    let limited = '';
+    t.after(() => stop()); // hooks run in this order: the program, the mount, its folder
+    t.after(() => run('umount', ['--lazy', path.dirname(limited)]));
+    limited = await mountLimitedBtrfs(t, '8M');
+    const program = await startProgram(t, { storeDir: path.join(limited, 'upload') });
+    stop = async () => {
+      await program.stop();
+    };
+    const { status } = await put(program, 's/large', Buffer.alloc(20_000_000));
+    assert.equal(status, 507);
+    const { reason } = await program.waitForLog((line) => line['status'] === 507);
+    assert.match(String(reason), /the quota of the filesystem is used up/);
+    assert.deepEqual(await filesIn(program.storeDir), []);
+    assert.equal((await put(program, 's/small', Buffer.from('hello'))).status, 201);
+    assert.equal((await get(program, 's/small')).body.toString(), 'hello');
+  });
+});
 
 describe('a filesystem that becomes full', { skip: process.getuid?.() !== 0 && 'needs root' }, () => {
   it('in the middle of an upload that did fit is 507, leaves nothing, and others go on', async (t) => {

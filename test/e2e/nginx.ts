@@ -7,7 +7,7 @@ import { RunningProcess } from '../support/running-process.js';
 import { tempDir } from '../support/temp-dir.js';
 
 /** Starts an nginx of its own with these locations in its one server; resolves to its origin once it listens. */
-export async function startNginx(t: Pick<TestContext, 'after'>, locations: string): Promise<string> {
+export async function startNginx(t: Pick<TestContext, 'after'>, locations: string, besideServer = ''): Promise<string> {
   let running: RunningProcess | undefined;
   t.after(() => running?.stop()); // hooks run in this order: first the server, then its folder
   const folder = await tempDir(t);
@@ -26,6 +26,7 @@ events {}
 http {
 access_log off;
 ${temporary.join('\n')}
+${besideServer}
 server {
 listen 127.0.0.1:${port};
 ${locations}

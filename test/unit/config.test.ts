@@ -94,9 +94,15 @@ describe('trustProxy', () => {
   it('is a list of addresses and networks', async (t) => {
     const { config } = await load(t, `${minimal}trustProxy = ["127.0.0.1", "::1", "10.0.0.0/8", "fd00::/8"]`);
     assert.deepEqual(config.trustProxy, ['127.0.0.1', '::1', '10.0.0.0/8', 'fd00::/8']);
+    assert.deepEqual(await problemsOf(t, `${minimal}trustProxy = ["unix"]`), [
+      'trustProxy: expected "unix" only together with unixSocket = true',
+    ]);
     for (const wrong of ['localhost', '10.0.0.0/33', '10.0.0.0/8/8', '10.0.0/8', '::1/x', '']) {
       const [problem] = await problemsOf(t, `${minimal}trustProxy = ["127.0.0.1", "${wrong}"]`);
-      assert.match(problem ?? '', /^trustProxy\[1\]: expected an address or network such as "10.0.0.0\/8", got/);
+      assert.match(
+        problem ?? '',
+        /^trustProxy\[1\]: expected an address, a network such as "10.0.0.0\/8", or "unix", got/,
+      );
     }
   });
 });

@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict';
+import path from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import { setTimeout as wait } from 'node:timers/promises';
+import { send } from '../support/http-client.js';
+import { missingPeer } from '../support/peers.js';
+import { startProgram } from '../support/program.js';
+import { connectTo } from '../support/raw-socket.js';
+import { tempDir } from '../support/temp-dir.js';
+import { putTarget } from '../support/uploading.js';
+import { startNginx } from './nginx.js';
+
+/** nginx's default for how long it keeps an idle connection to a server behind it. */
+const nginxKeepAliveMs = 60_000;
+
+/** nginx with connections to the server that it uses again and again. */
+function keepAliveProxy(t: TestContext, origin: string): Promise<string> {
+  const upstream = `upstream filer { server ${new URL(origin).host}; keepalive 4; }`;
+  const location = `location /upload/ {
+    proxy_pass http://filer;
+    proxy_http_version 1.1;
+    proxy_set_header Connection "";
+    proxy_request_buffering off;
+  }`;
+  return startNginx(t, location, upstream);
+}
+
+describe('behind nginx', { skip: missingPeer('nginx') }, () => {
+  it('is never a 502, whatever is refused on connections that nginx keeps', async (t) => {
+    const program = await startProgram(t);
+    const origin = await keepAliveProxy(t, program.origin);
+    const statuses = new Map<number, number>();
+    const body = Buffer.alloc(200_000);
+    for (let round = 0; round < 100; round += 1) {
+      const target = putTarget(program, `s${round}/f`, body.length);
+      const answers = await Promise.all([
+        send(`${origin}${target}`, { method: 'PUT', body }),
+        send(`${origin}/upload/s${round}/refused?v=0`, { method: 'PUT', body }),
+        send(`${origin}/upload/none`),
+        send(`${origin}${target}`, { method: 'PUT', body: body.subarray(1) }),
+      ]);
+      for (const { status } of answers) statuses.set(status, (statuses.get(status) ?? 0) + 1);
+    }
+    assert.deepEqual(Object.fromEntries(statuses), { 201: 100, 403: 200, 404: 100 });
+  });
+
+  it('keeps an idle connection for longer than nginx does', async (t) => {
+    const program = await startProgram(t);
+    const connection = await connectTo(t, program.origin);
+    connection.socket.write('GET /upload/ HTTP/1.1\r\nHost: x\r\n\r\n');
+    await connection.waitFor(/^HTTP\/1\.1 404 [\s\S]*404 Not Found\n$/);
+    await wait(nginxKeepAliveMs + 1000);
+    assert.equal(connection.socket.readyState, 'open');
+  });
+
+  it('over a Unix socket names the client that nginx saw, where that is trusted', async (t) => {
+    for (const [trustProxy, client] of [
+      [['unix'], '127.0.0.1'],
+      [[], undefined],
+    ] as const) {
+      const socket = path.join(await tempDir(t), 'filer.sock');
+      const program = await startProgram(t, { listenPort: socket, unixSocket: true, trustProxy });
+      const origin = await startNginx(
+        t,
+        `location /upload/ { proxy_pass http://unix:${socket}; proxy_set_header X-Forwarded-For $remote_addr; }`,
+      );
+      assert.equal((await send(`${origin}/upload/none`)).status, 404);
+      assert.equal((await program.waitForLog(({ status }) => status === 404))['client'], client);
+    }
+  });
+});
