@@ -1,29 +1,10 @@
 #!/usr/bin/env node
 import { createRequire } from 'node:module';
-import { parseArgs } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
+import { Command, CommanderError } from 'commander';
 import { ListenError } from './commands/listen.js';
 import { serve } from './commands/serve.js';
 import { ConfigError } from './config/config.js';
-
-const usage = `Usage: prosody-filer [--config FILE]
-
-Receives and serves the files that XMPP users upload (XEP-0363).
-
-  --config FILE     the configuration, ./config.toml if not given
-  --create-config   if there is no configuration, write one with a random secret
-  --version         print the version
-  --help            print this
-
-Exit codes: 0 stopped by a signal, 1 failed while running, 2 wrong usage or configuration.
-`;
-
-const options = {
-  config: { type: 'string', default: './config.toml' },
-  'create-config': { type: 'boolean', default: false },
-  version: { type: 'boolean', default: false },
-  help: { type: 'boolean', short: 'h', default: false },
-} as const;
 
 const configurationExitCode = 2;
 
@@ -32,40 +13,54 @@ function withTwoDashes(args: readonly string[]): string[] {
   return args.map((arg) => (/^-(config|create-config|version|help)(=|$)/.test(arg) ? `-${arg}` : arg));
 }
 
-function fail(message: string, exitCode: number): never {
-  process.stderr.write(message.replace(/^/gm, 'prosody-filer: ').concat('\n'));
+/** A line or several for the operator, each with who says it. */
+function toMessage(text: string): string {
+  return text.replace(/^/gm, 'prosody-filer: ').concat('\n');
+}
+
+function fail(text: string, exitCode: number): never {
+  process.stderr.write(toMessage(text));
   process.exit(exitCode);
 }
 
-function parseArguments() {
-  try {
-    return parseArgs({ args: withTwoDashes(process.argv.slice(2)), options }).values;
-  } catch (error) {
-    return fail(`${error instanceof Error ? error.message : error}\nSee prosody-filer --help`, configurationExitCode);
-  }
+function packageVersion(): string {
+  return (createRequire(import.meta.url)('../package.json') as { version: string }).version;
+}
+
+function addCommand(program: Command, name: string, description: string, isDefault = false): Command {
+  return program
+    .command(name, { isDefault })
+    .description(description)
+    .option('--config <file>', 'the configuration', './config.toml');
+}
+
+function commandLine(): Command {
+  const program = new Command('prosody-filer')
+    .description('Receives and serves the files that XMPP users upload (XEP-0363).')
+    .version(`prosody-filer ${packageVersion()}`, '--version', 'print the version')
+    .helpOption('-h, --help', 'print this')
+    .addHelpText('after', '\nExit codes: 0 done, 1 failed while running, 2 wrong usage or configuration.\n')
+    .configureOutput({ outputError: (text, write) => write(toMessage(text.trimEnd().replace(/^error: /, ''))) })
+    .showHelpAfterError('prosody-filer: See prosody-filer --help')
+    .exitOverride();
+
+  addCommand(program, 'serve', 'serve uploads until a signal ends it; what happens without a command', true)
+    .option('--create-config', 'if there is no configuration, write one with a random secret', false)
+    .action(({ config, createConfig }: { config: string; createConfig: boolean }) =>
+      serve({ configFile: config, createConfig, isTerminal: process.stdout.isTTY === true }),
+    );
+
+  return program;
 }
 
 async function main(): Promise<void> {
   // Received bodies are garbage by the tens of MiB: marking it bit by bit costs more than at once, since little is alive.
   if (!process.execArgv.includes('--incremental-marking')) setFlagsFromString('--no-incremental-marking');
-  const values = parseArguments();
-  if (values.help) {
-    process.stdout.write(usage);
-    return;
-  }
-  if (values.version) {
-    const { version } = createRequire(import.meta.url)('../package.json') as { version: string };
-    process.stdout.write(`prosody-filer ${version}\n`);
-    return;
-  }
-  await serve({
-    configFile: values.config,
-    createConfig: values['create-config'],
-    isTerminal: process.stdout.isTTY === true,
-  });
+  await commandLine().parseAsync(withTwoDashes(process.argv.slice(2)), { from: 'user' });
 }
 
 main().catch((error: unknown) => {
+  if (error instanceof CommanderError) process.exit(error.exitCode === 0 ? 0 : configurationExitCode);
   if (error instanceof ConfigError) fail(error.message, configurationExitCode);
   if (error instanceof ListenError) fail(error.message, 1);
   throw error;

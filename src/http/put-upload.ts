@@ -30,13 +30,15 @@ export async function putUpload(
   if (settings.maxFileSize !== undefined && announced.size > settings.maxFileSize) {
     throw new FilerError('SIZE_REFUSED', `${announced.size} bytes are more than maxFileSize, ${settings.maxFileSize}`);
   }
+  const isHeldBack = headers.expect !== undefined && request.raw.httpVersion === '1.1';
   const upload = {
     size: announced.size,
     contentType: servableType(grant.contentType),
     expiresAt: grant.expiresAt,
     uploader: grant.uploader,
+    isHeldBack,
     openBody: () => {
-      if (headers.expect !== undefined && request.raw.httpVersion === '1.1') reply.raw.writeContinue();
+      if (isHeldBack) reply.raw.writeContinue();
       // Once the body is there, only the store is waited for: that is no stall of the client's.
       return request.raw.once('end', () => request.raw.socket.setTimeout(0));
     },

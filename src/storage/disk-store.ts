@@ -60,8 +60,8 @@ export class DiskStore implements Store {
 
   async put(key: UploadKey, upload: IncomingUpload): Promise<void> {
     try {
-      // A small body is on its way already: then linking it finds out at no cost.
-      if (upload.size > smallBytes) await this.#requireFree(key);
+      // A small body that is on its way already is rather taken: linking it finds out at no cost.
+      if (upload.size > smallBytes || upload.isHeldBack === true) await this.#requireFree(key);
       await this.#requireSpace(upload.size);
       const temporary = await this.#temporary.create();
       try {

@@ -1,7 +1,7 @@
 /*
  * The hot loop of a PUT: one write in flight, and whatever arrives meanwhile goes into the next one.
- * Writes begin when 64 KiB are waiting, the body is complete, or after a second, so that the file of a slow upload never
- * looks abandoned; above 1 MiB waiting, the body is paused.
+ * Writes begin when 64 KiB are waiting, the body is complete, or after 250 ms, so that a slow upload holds little memory
+ * and its file never looks abandoned; above 1 MiB waiting, the body is paused.
  * Not stream.pipeline to a WriteStream, which writes each chunk by itself at half the rate.
  */
 import { writev } from 'node:fs';
@@ -9,7 +9,7 @@ import type { Readable } from 'node:stream';
 import { FilerError } from '../errors.js';
 
 const gatherBytes = 64 * 1024;
-const gatherMs = 1000;
+const gatherMs = 250;
 const pauseBytes = 1024 * 1024;
 
 /** The buffers without their first `count` bytes. */

@@ -15,7 +15,9 @@ export interface UploadFacts {
 
 /** An upload that is on its way into the store. */
 export interface IncomingUpload extends UploadFacts {
-  /** Called once, when the store is ready to take the bytes: only then need the client send them. */
+  /** Whether the client sends the bytes only when they are asked for (RFC 9110 §10.1.1). */
+  readonly isHeldBack?: boolean;
+  /** Called once, when the store is ready to take the bytes. */
   openBody(): Readable;
 }
 
