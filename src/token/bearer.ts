@@ -3,10 +3,13 @@
  * claims slot, filename, filesize (bytes), filetype, sub (bare JID), iat, exp and expires (s since the epoch).
  * The PUT's path is exactly slot "/" filename.
  */
-import { errors, type JWTPayload, jwtVerify } from 'jose';
+import { errors, type JWTPayload, jwtVerify, SignJWT } from 'jose';
 import { FilerError } from '../errors.js';
 import { unknownType } from '../upload/content-type.js';
-import type { AnnouncedUpload, Grant, TokenSettings } from './token.js';
+import type { AnnouncedUpload, Grant, Slot, TokenSettings } from './token.js';
+
+/** How long Prosody 0.12's tokens are valid. */
+const validSeconds = 300;
 
 const credentials = /^Bearer +([\w-]+\.[\w-]+\.[\w-]*) *$/i;
 
@@ -29,6 +32,44 @@ async function verifiedClaims(jwt: string, secrets: readonly string[], now: numb
     }
   }
   throw refuse('signed with another secret');
+}
+
+/** What an issuer may say of an upload in a Bearer token beside what it allows. */
+export interface BearerOptions {
+  /** When it is made, ms since the epoch. */
+  readonly now: number;
+  /** The uploader's bare JID. */
+  readonly uploader?: string | undefined;
+  /** When the file should go, ms since the epoch. */
+  readonly expiresAt?: number | undefined;
+}
+
+/**
+ * The Authorization header by which an issuer with this secret allows the upload, for 300 s from `now`.
+ * Throws `KEY_INVALID` where the key is not slot/filename.
+ */
+export async function signBearer(
+  secret: string,
+  { key, size, contentType }: Slot,
+  { now, uploader, expiresAt }: BearerOptions,
+): Promise<string> {
+  const [slot, filename, ...more] = key.split('/');
+  if (filename === undefined || more.length > 0) {
+    throw new FilerError('KEY_INVALID', `a Bearer token is for a path of the form slot/filename, not for ${key}`);
+  }
+  const iat = Math.floor(now / 1000);
+  const claims = {
+    filesize: size,
+    exp: iat + validSeconds,
+    filetype: contentType,
+    iat,
+    ...(uploader === undefined ? {} : { sub: uploader }),
+    slot,
+    expires: expiresAt === undefined ? undefined : Math.floor(expiresAt / 1000),
+    filename,
+  };
+  const jwt = await new SignJWT(claims).setProtectedHeader({ alg: 'HS256', typ: 'JWT' }).sign(Buffer.from(secret));
+  return `Bearer ${jwt}`;
 }
 
 /**

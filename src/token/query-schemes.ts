@@ -6,13 +6,15 @@
  */
 import { servableType, typeOfName, unknownType } from '../upload/content-type.js';
 import { uploaderOfKey } from '../upload/upload-key.js';
-import { isSignedByAny } from './hmac.js';
-import type { AnnouncedUpload, Grant, TokenSettings } from './token.js';
+import { hmacHex, isSignedByAny } from './hmac.js';
+import type { AnnouncedUpload, Grant, Slot, TokenSettings } from './token.js';
 
 /** One way to put a token into a PUT's query. */
 export interface QueryScheme {
-  readonly name: string;
+  readonly name: 'v1' | 'v2' | 'token';
   readonly parameter: string;
+  /** The digest by which an issuer with this secret allows the upload. */
+  sign(secret: string, slot: Slot): string;
   /** What the digest allows, or `undefined` where it does not sign this upload. */
   verify(digest: string, upload: AnnouncedUpload, settings: TokenSettings): Grant | undefined;
 }
@@ -21,9 +23,24 @@ function grant(upload: AnnouncedUpload, contentType: string): Grant {
   return { contentType, uploader: uploaderOfKey(upload.key) };
 }
 
+function untypedMessage({ key, size }: Omit<Slot, 'contentType'>): Buffer {
+  return Buffer.from(`${key} ${size}`);
+}
+
+function typedMessage({ key, size }: Omit<Slot, 'contentType'>, type: Buffer): Buffer {
+  return Buffer.concat([Buffer.from(`${key}\0${size}\0`), type]);
+}
+
+function signUntyped(secret: string, slot: Slot): string {
+  return hmacHex(secret, untypedMessage(slot));
+}
+
+function signTyped(secret: string, slot: Slot): string {
+  return hmacHex(secret, typedMessage(slot, Buffer.from(slot.contentType)));
+}
+
 function verifyUntyped(digest: string, upload: AnnouncedUpload, settings: TokenSettings): Grant | undefined {
-  const message = Buffer.from(`${upload.key} ${upload.size}`);
-  if (!isSignedByAny(settings.secrets, message, digest)) return undefined;
+  if (!isSignedByAny(settings.secrets, untypedMessage(upload), digest)) return undefined;
   const announced = servableType(upload.contentType);
   return grant(upload, announced === unknownType ? typeOfName(upload.key) : announced);
 }
@@ -36,10 +53,9 @@ function candidateTypes(upload: AnnouncedUpload): Set<string> {
 
 function verifyTyped(digest: string, upload: AnnouncedUpload, settings: TokenSettings): Grant | undefined {
   const candidates = settings.strictContentType ? [upload.contentType] : candidateTypes(upload);
-  const head = Buffer.from(`${upload.key}\0${upload.size}\0`);
   let signedType: string | undefined;
   for (const type of candidates) {
-    const message = Buffer.concat([head, Buffer.from(type, 'latin1')]);
+    const message = typedMessage(upload, Buffer.from(type, 'latin1'));
     if (isSignedByAny(settings.secrets, message, digest)) signedType = type;
   }
   return signedType === undefined ? undefined : grant(upload, signedType);
@@ -47,7 +63,7 @@ function verifyTyped(digest: string, upload: AnnouncedUpload, settings: TokenSet
 
 /** Every query scheme, the one that counts first when several stand in one URL. */
 export const querySchemes: readonly QueryScheme[] = [
-  { name: 'v2', parameter: 'v2', verify: verifyTyped },
-  { name: 'token', parameter: 'token', verify: verifyTyped },
-  { name: 'v1', parameter: 'v', verify: verifyUntyped },
+  { name: 'v2', parameter: 'v2', sign: signTyped, verify: verifyTyped },
+  { name: 'token', parameter: 'token', sign: signTyped, verify: verifyTyped },
+  { name: 'v1', parameter: 'v', sign: signUntyped, verify: verifyUntyped },
 ];

@@ -9,6 +9,15 @@ export interface AnnouncedUpload {
   readonly contentType: string;
 }
 
+/** What an issuer makes a token for. */
+export interface Slot {
+  readonly key: UploadKey;
+  /** Bytes. */
+  readonly size: number;
+  /** Signed verbatim, in UTF-8; `application/octet-stream` where the client named none. */
+  readonly contentType: string;
+}
+
 /** What a valid token says of the upload that it allows. */
 export interface Grant {
   /** The signed type, or the likeliest one where the scheme signs none; not yet safe as a header. */

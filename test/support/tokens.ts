@@ -33,3 +33,10 @@ export function bearer(claims: object, { alg = 'HS256', key = secret } = {}): st
   const signature = createHmac('sha256', key).update(signed).digest('base64url');
   return `Bearer ${signed}.${signature}`;
 }
+
+/**
+ * Made by the util.jwt of Prosody 0.12.3 with the secret: 23026 bytes of image/jpeg by romeo@example.org for
+ * `o35x3G_omPCeWzZw/très cool.jpg`, iat 1700000000, expires 1700604800.
+ */
+export const prosodysBearer =
+  'Bearer eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJmaWxlc2l6ZSI6MjMwMjYsImV4cCI6MTcwMDAwMDMwMCwiZmlsZXR5cGUiOiJpbWFnZS9qcGVnIiwiaWF0IjoxNzAwMDAwMDAwLCJzdWIiOiJyb21lb0BleGFtcGxlLm9yZyIsInNsb3QiOiJvMzV4M0dfb21QQ2VXelp3IiwiZXhwaXJlcyI6MTcwMDYwNDgwMCwiZmlsZW5hbWUiOiJ0csOocyBjb29sLmpwZyJ9.EgDmJaMQy4zBZt5w-30Z1MXceYkux3PnEOdm-Ju-bEA';

@@ -1,0 +1,32 @@
+import { type BearerOptions, signBearer } from './bearer.js';
+import { type QueryScheme, querySchemes } from './query-schemes.js';
+import type { Slot } from './token.js';
+
+/** The ways to prove to this server that an upload is allowed. */
+export type TokenScheme = QueryScheme['name'] | 'bearer';
+
+/** Every scheme that can be signed. */
+export const tokenSchemes: readonly TokenScheme[] = [...querySchemes.map(({ name }) => name), 'bearer'];
+
+/** What a PUT carries to be allowed: a query without its `?`, or headers. */
+export interface SignedPut {
+  readonly query: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/**
+ * Signs a PUT as an issuer with this secret does; only Bearer tokens hold a time, an uploader and an expiry.
+ * Throws `KEY_INVALID` where the scheme takes no such key.
+ */
+export async function signPut(
+  scheme: TokenScheme,
+  secret: string,
+  slot: Slot,
+  { now = Date.now(), ...more }: Partial<BearerOptions> = {},
+): Promise<SignedPut> {
+  const queryScheme = querySchemes.find(({ name }) => name === scheme);
+  if (queryScheme !== undefined) {
+    return { query: `${queryScheme.parameter}=${queryScheme.sign(secret, slot)}`, headers: {} };
+  }
+  return { query: '', headers: { Authorization: await signBearer(secret, slot, { now, ...more }) } };
+}
