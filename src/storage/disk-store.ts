@@ -13,11 +13,12 @@ import { BufferPool } from './buffer-pool.js';
 import { disk } from './disk-calls.js';
 import { describeDiskError } from './disk-errors.js';
 import { removeEmptyFolders } from './folders.js';
+import { listUploads } from './list-uploads.js';
 import { factsOfKey, openUpload } from './open-upload.js';
 import { publish } from './publish.js';
 import { receiveBody } from './receive-body.js';
 import { SidecarFolder } from './sidecar.js';
-import type { IncomingUpload, Store, StoredUpload } from './store.js';
+import type { IncomingUpload, ListedUpload, Store, StoredUpload } from './store.js';
 import { TemporaryFolder } from './temporary-folder.js';
 
 /** How the disk store writes. */
@@ -96,6 +97,14 @@ export class DiskStore implements Store {
     await this.#sidecars.remove(key, upload.size, upload.modifiedAt);
     await removeEmptyFolders(this.#options.storeDir, path.dirname(this.#pathOf(key)));
     return true;
+  }
+
+  async *list(): AsyncGenerator<ListedUpload> {
+    try {
+      yield* listUploads(this.#options.storeDir, this.#sidecars);
+    } catch (error) {
+      throw describeDiskError(error);
+    }
   }
 
   #pathOf(key: UploadKey): string {

@@ -7,7 +7,7 @@ import { disk } from './disk-calls.js';
 import { describeDiskError } from './disk-errors.js';
 import { sendFile } from './send-file.js';
 import type { SidecarFacts, SidecarFolder } from './sidecar.js';
-import type { StoredUpload } from './store.js';
+import type { StoredFacts, StoredUpload } from './store.js';
 
 const absent = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG', 'ENXIO']);
 const readFlags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
@@ -15,6 +15,15 @@ const readFlags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLO
 /** What the path alone says of an upload. */
 export function factsOfKey(key: UploadKey): SidecarFacts {
   return { contentType: typeOfName(key), uploader: uploaderOfKey(key) };
+}
+
+/** What path, file and sidecar say of an upload. */
+export async function readFacts(
+  key: UploadKey,
+  { size, mtimeMs }: { readonly size: number; readonly mtimeMs: number },
+  sidecars: SidecarFolder,
+): Promise<StoredFacts> {
+  return { ...((await sidecars.read(key, size, mtimeMs)) ?? factsOfKey(key)), size, modifiedAt: mtimeMs };
 }
 
 /** Closes what was only read; at once, since handing that to the thread pool costs a third of a small download. */
@@ -58,14 +67,12 @@ export async function openUpload(
   if (opened === undefined) return undefined;
   const { fd, stats } = opened;
   const { size, mtimeMs } = stats;
-  const facts = await sidecars.read(key, size, mtimeMs).catch((error: unknown) => {
+  const facts = await readFacts(key, stats, sidecars).catch((error: unknown) => {
     closeRead(fd);
     throw error;
   });
   return {
-    ...(facts ?? factsOfKey(key)),
-    size,
-    modifiedAt: mtimeMs,
+    ...facts,
     etag: `"${Math.floor(mtimeMs / 1000).toString(16)}-${size.toString(16)}"`,
     writeTo: async (sink, range = { first: 0, last: size - 1 }) => {
       try {

@@ -27,10 +27,19 @@ export interface ByteRange {
   readonly last: number;
 }
 
-/** An upload that lies in the store, held open: it must be written or closed, once. */
-export interface StoredUpload extends UploadFacts {
+/** What is known of an upload that lies in the store. */
+export interface StoredFacts extends UploadFacts {
   /** ms since the epoch. */
   readonly modifiedAt: number;
+}
+
+/** An upload as a listing of the store gives it. */
+export interface ListedUpload extends StoredFacts {
+  readonly key: UploadKey;
+}
+
+/** An upload that lies in the store, held open: it must be written or closed, once. */
+export interface StoredUpload extends StoredFacts {
   /** A strong entity tag with its quotes (RFC 9110 §8.8.3). */
   readonly etag: string;
   /**
@@ -54,4 +63,9 @@ export interface Store {
   open(key: UploadKey): Promise<StoredUpload | undefined>;
   /** Removes the upload; `false` where there was none. Throws `STORE_BUSY` or `STORE_FAILED`. */
   delete(key: UploadKey): Promise<boolean>;
+  /**
+   * Every upload, in no order and never all in memory; one that comes or goes meanwhile may be in it or not.
+   * Throws `STORE_BUSY` or `STORE_FAILED`.
+   */
+  list(): AsyncIterable<ListedUpload>;
 }

@@ -24,20 +24,21 @@ function decodeSegment(raw: string): string {
   }
 }
 
+function faultOf(segment: string): string | undefined {
+  if (segment === '') return 'an empty segment';
+  if (segment === '.' || segment === '..') return `the segment "${segment}"`;
+  if (segment.includes('/')) return 'an encoded slash';
+  if (controlCharacter.test(segment)) return 'a control character';
+  return Buffer.byteLength(segment) > maxSegmentBytes ? `a segment over ${maxSegmentBytes} bytes` : undefined;
+}
+
 function requireFileName(segment: string): void {
-  const fault =
-    segment === ''
-      ? 'an empty segment'
-      : segment === '.' || segment === '..'
-        ? `the segment "${segment}"`
-        : segment.includes('/')
-          ? 'an encoded slash'
-          : controlCharacter.test(segment)
-            ? 'a control character'
-            : Buffer.byteLength(segment) > maxSegmentBytes
-              ? `a segment over ${maxSegmentBytes} bytes`
-              : undefined;
+  const fault = faultOf(segment);
   if (fault !== undefined) throw new FilerError('KEY_INVALID', `the path holds ${fault}`);
+}
+
+function isReserved(firstSegment: string | undefined): boolean {
+  return firstSegment?.toLowerCase() === reservedFolder;
 }
 
 function refuseOutside(segments: readonly string[], baseSegments: readonly string[]): never {
@@ -64,10 +65,19 @@ export function parseUploadKey(rawPath: string, baseSegments: readonly string[])
     throw new FilerError('NOT_FOUND', 'the path names no upload');
   }
   keySegments.forEach(requireFileName);
-  if (keySegments[0]?.toLowerCase() === reservedFolder) {
+  if (isReserved(keySegments[0])) {
     throw new FilerError('NOT_FOUND', `the path is in the reserved folder ${reservedFolder}`);
   }
   return keySegments.join('/') as UploadKey;
+}
+
+/**
+ * The key of what lies under this name in the folder at `parent` (`undefined`: at the top), be it an upload or a folder
+ * of uploads; `undefined` where `parseUploadKey` takes no such path.
+ */
+export function keyBelow(parent: UploadKey | undefined, name: string): UploadKey | undefined {
+  if (faultOf(name) !== undefined || (parent === undefined && isReserved(name))) return undefined;
+  return (parent === undefined ? name : `${parent}/${name}`) as UploadKey;
 }
 
 const ejabberdKey = /^([0-9a-f]{40})\/[^/]+\/[^/]+$/;

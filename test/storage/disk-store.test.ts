@@ -8,6 +8,7 @@ import { describe, it, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { DiskStoreOptions } from '../../src/storage/disk-store.js';
 import { openStore } from '../../src/storage/open-store.js';
+import type { Store } from '../../src/storage/store.js';
 import { projectFolder, run } from '../support/command.js';
 import { describeStore, incoming, key, readBack } from '../support/store-contract.js';
 import { tempDir } from '../support/temp-dir.js';
@@ -318,5 +319,44 @@ describe('openStore', () => {
   it('leaves nothing of its probes', async (t) => {
     const { contents } = await open(t);
     assert.deepEqual(await contents(), []);
+  });
+});
+
+describe("the disk store's listing", () => {
+  const keysIn = async (store: Store) => {
+    const keys: string[] = [];
+    for await (const upload of store.list()) keys.push(upload.key);
+    return keys.sort();
+  };
+
+  it('passes over what is no upload, and follows no symbolic link', async (t) => {
+    const { store, storeDir } = await open(t);
+    const outside = await tempDir(t);
+    await writeFile(path.join(outside, 'secret'), 'x');
+    await store.put(key('slot/f.jpg'), incoming(Buffer.from('x'), { contentType: 'image/webp' }));
+    await writeFile(path.join(storeDir, 'at the top'), 'x');
+    await writeFile(path.join(storeDir, 'slot/a\tb'), 'x');
+    await writeFile(Buffer.concat([Buffer.from(path.join(storeDir, 'slot/')), Buffer.of(0xff)]), 'x');
+    await mkdir(path.join(storeDir, '.Prosody-Filer'));
+    await writeFile(path.join(storeDir, '.Prosody-Filer/f'), 'x');
+    await symlink(outside, path.join(storeDir, 'folder'));
+    await symlink(path.join(outside, 'secret'), path.join(storeDir, 'slot/linked'));
+    await symlink('.', path.join(storeDir, 'slot/circle'));
+    execFileSync('mkfifo', [path.join(storeDir, 'slot/pipe')]);
+    assert.deepEqual(await keysIn(store), ['at the top', 'slot/f.jpg']);
+  });
+
+  it('leaves nothing open when it is broken off', async (t) => {
+    const { store } = await open(t);
+    for (const name of ['a/b/c/f', 'a/b/c/g']) await store.put(key(name), incoming(Buffer.from('x')));
+    const before = await readdir('/proc/self/fd');
+    for await (const upload of store.list()) if (upload.size === 1) break;
+    assert.equal((await readdir('/proc/self/fd')).length, before.length);
+  });
+
+  it('fails where the folder itself is gone', async (t) => {
+    const { store, storeDir } = await open(t);
+    await rm(storeDir, { recursive: true });
+    await assert.rejects(keysIn(store), { code: 'STORE_FAILED', message: /ENOENT/ });
   });
 });

@@ -245,4 +245,57 @@ export function describeStore(name: string, open: (t: TestContext) => Promise<St
       assert.equal(await store.delete(key('slot/f')), false);
     });
   });
+
+  describe(`${name}: listing`, () => {
+    const listed = async (store: Store) => {
+      const uploads = [];
+      for await (const upload of store.list()) uploads.push(upload);
+      return uploads.sort((a, b) => (a.key < b.key ? -1 : 1));
+    };
+
+    it('finds nothing where nothing is', async (t) => {
+      const { store } = await open(t);
+      assert.deepEqual(await listed(store), []);
+    });
+
+    it('finds every upload, at any depth, with what is known of it', async (t) => {
+      const { store } = await open(t);
+      const ejabberds = `${'0123456789'.repeat(4)}/slot/f.png`;
+      const facts = { contentType: 'image/webp', expiresAt: 1_700_604_800_000, uploader: 'romeo@example.org' };
+      await store.put(key('slot/f.jpg'), incoming(Buffer.from('12345'), facts));
+      await store.put(key('slot/日本語 %41.txt'), incoming(Buffer.alloc(0), { contentType: 'text/plain' }));
+      await store.put(key(ejabberds), incoming(Buffer.from('1'), { contentType: 'image/png' }));
+      await store.put(key('gone/f'), incoming(Buffer.from('x'), facts));
+      await store.delete(key('gone/f'));
+      const uploads = await listed(store);
+      assert.deepEqual(
+        uploads.map(({ key, size, contentType, expiresAt, uploader }) => [key, size, contentType, expiresAt, uploader]),
+        [
+          [ejabberds, 1, 'image/png', undefined, undefined],
+          ['slot/f.jpg', 5, 'image/webp', 1_700_604_800_000, 'romeo@example.org'],
+          ['slot/日本語 %41.txt', 0, 'text/plain', undefined, undefined],
+        ],
+      );
+      for (const upload of uploads) {
+        const opened = await store.open(upload.key);
+        opened?.close();
+        assert.equal(upload.modifiedAt, opened?.modifiedAt);
+      }
+    });
+
+    it('survives uploads that come and go meanwhile', async (t) => {
+      const { store } = await open(t);
+      const keys = Array.from({ length: 50 }, (_, index) => key(`slot${index}/f`));
+      for (const name of keys) await store.put(name, incoming(Buffer.from('x')));
+      const found = new Set<string>();
+      for await (const upload of store.list()) {
+        found.add(upload.key);
+        await store.delete(key(upload.key));
+        await store.delete(keys[found.size + 10] ?? key('none/f'));
+        await store.put(key(`new${found.size}/f`), incoming(Buffer.from('x')));
+        if (found.size === 100) break;
+      }
+      assert.ok(found.size >= 25);
+    });
+  });
 }
