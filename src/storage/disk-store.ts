@@ -6,7 +6,9 @@
  * The link publishes an upload: it is atomic and, unlike a rename, never replaces. Whatever fails before leaves nothing
  * visible. Below storeDir no symbolic link is followed, neither for reading nor for writing.
  */
+import { access, constants } from 'node:fs/promises';
 import path from 'node:path';
+import { Readable } from 'node:stream';
 import { FilerError, systemErrorCode } from '../errors.js';
 import type { UploadKey } from '../upload/upload-key.js';
 import { BufferPool } from './buffer-pool.js';
@@ -37,6 +39,8 @@ export interface DiskStoreOptions {
 
 const smallBytes = 64 * 1024;
 const spaceCheckBytes = 1024 * 1024;
+/** A block, so that a full filesystem has none for it. */
+const checkBytes = 4096;
 
 /** A store on a filesystem with hard links. */
 export class DiskStore implements Store {
@@ -107,6 +111,32 @@ export class DiskStore implements Store {
     }
   }
 
+  async freeBytes(): Promise<number> {
+    try {
+      const { bavail, bsize } = await disk.statfs(this.#options.storeDir);
+      return bavail * bsize;
+    } catch (error) {
+      throw describeDiskError(error);
+    }
+  }
+
+  async check(): Promise<void> {
+    try {
+      await access(this.#options.storeDir, constants.W_OK);
+      await this.#requireSpace(checkBytes);
+      const { fd, path: file } = await this.#temporary.create();
+      try {
+        await receiveBody(Readable.from([Buffer.alloc(checkBytes)]), fd, checkBytes);
+        if (this.#options.isDurable) await disk.fdatasync(fd);
+      } finally {
+        await disk.close(fd);
+        await disk.unlink(file);
+      }
+    } catch (error) {
+      throw describeDiskError(error);
+    }
+  }
+
   #pathOf(key: UploadKey): string {
     return path.join(this.#options.storeDir, key);
   }
@@ -123,12 +153,12 @@ export class DiskStore implements Store {
 
   /** Refuses what cannot fit before its bytes are sent; a small one is rather tried unless some space must stay free. */
   async #requireSpace(size: number): Promise<void> {
-    const { storeDir, minFreeSpace = 0 } = this.#options;
+    const { minFreeSpace = 0 } = this.#options;
     if (size < spaceCheckBytes && minFreeSpace === 0) return;
-    const { bavail, bsize } = await disk.statfs(storeDir);
-    if (bavail * bsize >= size + minFreeSpace) return;
+    const free = await this.freeBytes();
+    if (free >= size + minFreeSpace) return;
     const reserve = minFreeSpace === 0 ? '' : ` of which ${minFreeSpace} must stay so (minFreeSpace)`;
-    throw new FilerError('STORE_FULL', `${size} bytes do not fit: ${bavail * bsize} are free${reserve}`);
+    throw new FilerError('STORE_FULL', `${size} bytes do not fit: ${free} are free${reserve}`);
   }
 
   async #fillAndPublish(fd: number, file: string, key: UploadKey, upload: IncomingUpload): Promise<void> {

@@ -68,4 +68,8 @@ export interface Store {
    * Throws `STORE_BUSY` or `STORE_FAILED`.
    */
   list(): AsyncIterable<ListedUpload>;
+  /** Bytes that can still be stored. Throws `STORE_BUSY` or `STORE_FAILED`. */
+  freeBytes(): Promise<number>;
+  /** Writes as an upload would and leaves nothing. Throws what `put` throws where the store takes no uploads now. */
+  check(): Promise<void>;
 }

@@ -298,4 +298,17 @@ export function describeStore(name: string, open: (t: TestContext) => Promise<St
       assert.ok(found.size >= 25);
     });
   });
+
+  describe(`${name}: checking`, () => {
+    it('finds nothing wrong, and leaves nothing', async (t) => {
+      const { store, contents } = await open(t);
+      await Promise.all([store.check(), store.check()]);
+      assert.deepEqual(await contents(), []);
+    });
+
+    it('tells the bytes that can still be stored', async (t) => {
+      const { store } = await open(t);
+      assert.ok((await store.freeBytes()) > 0);
+    });
+  });
 }
