@@ -2,8 +2,11 @@
 import { createRequire } from 'node:module';
 import { setFlagsFromString } from 'node:v8';
 import { Command, CommanderError } from 'commander';
+import { init } from './commands/init.js';
 import { ListenError } from './commands/listen.js';
+import type { Output } from './commands/output.js';
 import { serve } from './commands/serve.js';
+import { defaultBaseUrl } from './config/base-url.js';
 import { ConfigError } from './config/config.js';
 
 const configurationExitCode = 2;
@@ -22,6 +25,11 @@ function fail(text: string, exitCode: number): never {
   process.stderr.write(toMessage(text));
   process.exit(exitCode);
 }
+
+const output: Output = {
+  isTerminal: process.stdout.isTTY === true,
+  print: (text) => process.stdout.write(`${text}\n`),
+};
 
 function packageVersion(): string {
   return (createRequire(import.meta.url)('../package.json') as { version: string }).version;
@@ -47,7 +55,13 @@ function commandLine(): Command {
   addCommand(program, 'serve', 'serve uploads until a signal ends it; what happens without a command', true)
     .option('--create-config', 'if there is no configuration, write one with a random secret', false)
     .action(({ config, createConfig }: { config: string; createConfig: boolean }) =>
-      serve({ configFile: config, createConfig, isTerminal: process.stdout.isTTY === true }),
+      serve({ configFile: config, createConfig, isTerminal: output.isTerminal }),
+    );
+
+  addCommand(program, 'init', 'write a configuration with a random secret, and say what the other servers need')
+    .option('--base-url <url>', 'under which clients reach this server', defaultBaseUrl)
+    .action(({ config, baseUrl }: { config: string; baseUrl: string }) =>
+      init({ configFile: config, baseUrl }, output),
     );
 
   return program;

@@ -1,8 +1,10 @@
 import { existsSync } from 'node:fs';
 import type { Logger } from 'pino';
+import { defaultBaseUrl } from '../config/base-url.js';
 import { type Config, ConfigError } from '../config/config.js';
-import { defaultBaseUrl, issuerSnippets, writeDefaultConfig } from '../config/default-config.js';
+import { writeDefaultConfig } from '../config/default-config.js';
 import { loadConfig } from '../config/load-config.js';
+import { makeSnippets } from '../config/snippets.js';
 import { FilerError } from '../errors.js';
 import { buildApp } from '../http/app.js';
 import { createLogger } from '../log.js';
@@ -21,9 +23,12 @@ export interface ServeOptions {
 }
 
 function logCreation(logger: Logger, configFile: string): void {
-  const { prosody, ejabberd } = issuerSnippets(defaultBaseUrl, `the secret in ${configFile}`);
+  const secret = `the secret in ${configFile}`;
+  const { prosodyExternal, ejabberd } = makeSnippets({ baseUrl: defaultBaseUrl, secret, deleteSecret: secret });
   logger.info(`wrote ${configFile} with a random secret; uploads go to ./upload/`);
-  logger.info(`for Prosody, paste (the comments of ${configFile} have it with the secret filled in):\n${prosody}`);
+  logger.info(
+    `for Prosody, paste (the comments of ${configFile} have it with the secret filled in):\n${prosodyExternal}`,
+  );
   logger.info(`for ejabberd, paste:\n${ejabberd}`);
 }
 
@@ -52,7 +57,7 @@ async function serveHere(config: Config, store: Store, logger: Logger): Promise<
 /** Serves uploads until a signal ends it. Throws a ConfigError or a ListenError when it cannot start. */
 export async function serve({ configFile, createConfig, isTerminal }: ServeOptions): Promise<void> {
   const isCreated = createConfig && !existsSync(configFile);
-  if (isCreated) writeDefaultConfig(configFile);
+  if (isCreated) writeDefaultConfig(configFile, defaultBaseUrl);
   const { config, warnings } = loadConfig(configFile);
   const prefersPretty = config.logFormat === 'auto' ? isTerminal : config.logFormat === 'pretty';
   const logger = await createLogger(config.logLevel, prefersPretty ? 'pretty' : 'json');

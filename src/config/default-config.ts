@@ -2,45 +2,35 @@ import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { messageOf } from '../errors.js';
 import { ConfigError } from './config.js';
-
-/** Lines for the XMPP servers' configuration that let their users upload to the base URL. */
-export function issuerSnippets(baseUrl: string, secret: string): { prosody: string; ejabberd: string } {
-  return {
-    prosody: [
-      'Component "upload.example.org" "http_upload_external"',
-      `http_upload_external_base_url = "${baseUrl}"`,
-      `http_upload_external_secret = "${secret}"`,
-      'http_upload_external_protocol = "v2"',
-    ].join('\n'),
-    ejabberd: [
-      'modules:',
-      '  mod_http_upload:',
-      `    put_url: "${baseUrl.replace(/\/$/, '')}"`,
-      `    external_secret: "${secret}"`,
-    ].join('\n'),
-  };
-}
-
-/** Where the configuration of `writeDefaultConfig` serves. */
-export const defaultBaseUrl = 'http://127.0.0.1:5050/upload/';
+import { makeSnippets, type SnippetValues } from './snippets.js';
 
 function comment(text: string): string {
   return text.replace(/^/gm, '#   ');
 }
 
-/** Writes a configuration with a random 32-byte secret that only its owner can read. Throws a ConfigError, also if there is one. */
-export function writeDefaultConfig(file: string): void {
-  const secret = randomBytes(32).toString('hex');
-  const { prosody, ejabberd } = issuerSnippets(defaultBaseUrl, secret);
+function randomSecret(): string {
+  return randomBytes(32).toString('hex');
+}
+
+/**
+ * Writes a configuration with a random 32-byte secret that only its owner can read, for this base URL (as
+ * `parseBaseUrl` gives it); returns what the other servers must be told. Throws a ConfigError, also if there is one.
+ */
+export function writeDefaultConfig(file: string, baseUrl: string): SnippetValues {
+  const values = { baseUrl, secret: randomSecret(), deleteSecret: randomSecret() };
+  const { prosodyExternal, ejabberd } = makeSnippets(values);
   const text = `# prosody-filer: all settings stand in config.example.toml
 
 listenPort   = "127.0.0.1:5050"
-secret       = "${secret}"
+secret       = "${values.secret}"
 storeDir     = "./upload/"
-uploadSubDir = "upload/"
+uploadSubDir = "${new URL(baseUrl).pathname}"
 
-# For Prosody (put the address under which clients reach this server in place of ${defaultBaseUrl}):
-${comment(prosody)}
+# For Metronome, whose http_file_delete_secret it is:
+# deleteSecret = "${values.deleteSecret}"
+
+# For Prosody (clients must reach this server as ${baseUrl}):
+${comment(prosodyExternal)}
 #
 # For ejabberd:
 ${comment(ejabberd)}
@@ -51,4 +41,5 @@ ${comment(ejabberd)}
     const found = messageOf(error);
     throw new ConfigError([`${file}: expected to write a configuration there, ${found}`], { cause: error });
   }
+  return values;
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
+import { defaultBaseUrl, parseBaseUrl } from '../../src/config/base-url.js';
 import { ConfigError } from '../../src/config/config.js';
 import { writeDefaultConfig } from '../../src/config/default-config.js';
 import { loadConfig } from '../../src/config/load-config.js';
@@ -220,10 +221,11 @@ describe('writeDefaultConfig', () => {
   it('writes a configuration that loads, with a secret of its own each time', async (t) => {
     const folder = await tempDir(t);
     const [first = '', second = ''] = ['a.toml', 'b.toml'].map((name) => {
-      writeDefaultConfig(path.join(folder, name));
+      writeDefaultConfig(path.join(folder, name), defaultBaseUrl);
       const { config, warnings } = loadConfig(path.join(folder, name));
       assert.deepEqual(warnings, []);
       assert.deepEqual(config.listen, { host: '127.0.0.1', port: 5050 });
+      assert.deepEqual(config.baseSegments, ['upload']);
       return config.secrets.join();
     });
     assert.match(first, /^[0-9a-f]{64}$/);
@@ -233,6 +235,31 @@ describe('writeDefaultConfig', () => {
   it('never replaces one', async (t) => {
     const file = path.join(await tempDir(t), 'config.toml');
     await writeFile(file, '');
-    assert.throws(() => writeDefaultConfig(file), { name: 'ConfigError', message: /EEXIST/ });
+    assert.throws(() => writeDefaultConfig(file, defaultBaseUrl), { name: 'ConfigError', message: /EEXIST/ });
+  });
+});
+
+describe('parseBaseUrl', () => {
+  it('adds the trailing slash', () => {
+    for (const url of ['https://u.example.org', 'https://u.example.org:8443/a/b.c', 'http://[::1]:5050/upload']) {
+      assert.equal(parseBaseUrl(url), `${url}/`);
+      assert.equal(parseBaseUrl(`${url}/`), `${url}/`);
+    }
+  });
+
+  it('refuses what is no URL, and what would not stand in a configuration as it is', () => {
+    for (const url of [
+      ...['', 'uploads.example.org', 'ftp://example.org/', 'https:///upload/', 'https://example.org/a/../b/'],
+      ...[
+        'https://example.org/a//b/',
+        'https://example.org/?a=b',
+        'https://example.org/#a',
+        'https://u:p@example.org/',
+      ],
+      ...['https://example.org/a"b/', 'https://example.org/a b/', 'https://example.org/%41/', 'https://example.org:x/'],
+      ...['https://example.org/\n', 'HTTPS://EXAMPLE.ORG/'],
+    ]) {
+      assert.throws(() => parseBaseUrl(url), { name: 'ConfigError', message: /^--base-url: expected a URL/ }, url);
+    }
   });
 });

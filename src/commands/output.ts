@@ -1,0 +1,14 @@
+/** Where a command prints its result. */
+export interface Output {
+  /** Whether people read it as it comes. */
+  readonly isTerminal: boolean;
+  /** Prints a text and a line feed. */
+  print(text: string): void;
+}
+
+/** What every command with a result for scripts is asked. */
+export interface ResultOptions {
+  readonly configFile: string;
+  /** Whether to print JSON in place of text. */
+  readonly json: boolean;
+}

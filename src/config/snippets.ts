@@ -1,0 +1,43 @@
+/** What the snippets for other servers are made with. */
+export interface SnippetValues {
+  /** With its trailing slash, as `parseBaseUrl` gives it. */
+  readonly baseUrl: string;
+  readonly secret: string;
+  readonly deleteSecret: string;
+}
+
+/** Lines for the configurations of the XMPP servers and nginx, as the README has them, with these values. */
+export function makeSnippets({ baseUrl, secret, deleteSecret }: SnippetValues) {
+  return {
+    prosodyExternal: `Component "upload.example.org" "http_upload_external"
+    http_upload_external_base_url = "${baseUrl}"
+    http_upload_external_secret = "${secret}"
+    http_upload_external_protocol = "v2"
+    http_upload_external_file_size_limit = 100 * 1024 * 1024`,
+    prosodyFileShare: `Component "upload.example.org" "http_file_share"
+    http_file_share_base_url = "${baseUrl}"
+    http_file_share_secret = "${secret}"
+    http_file_share_size_limit = 100 * 1024 * 1024
+    http_file_share_expires_after = 28 * 24 * 60 * 60`,
+    ejabberd: `modules:
+  mod_http_upload:
+    put_url: "${baseUrl.replace(/\/$/, '')}"
+    external_secret: "${secret}"
+    max_size: 104857600`,
+    metronome: `Component "upload.example.org" "http_upload_external"
+    http_file_external_url = "${baseUrl}"
+    http_file_external_delete_url = "${baseUrl}"
+    http_file_secret = "${secret}"
+    http_file_delete_secret = "${deleteSecret}"`,
+    nginx: `location ${new URL(baseUrl).pathname} {
+    # No path here: nginx would decode it, and the tokens sign the path as it was sent.
+    proxy_pass http://127.0.0.1:5050;
+    proxy_http_version 1.1;
+    # Bytes pass through as they come, in neither direction by way of a temporary file.
+    proxy_request_buffering off;
+    proxy_max_temp_file_size 0;
+    # prosody-filer checks the size and answers with CORS headers, which nginx's own 413 has not.
+    client_max_body_size 0;
+}`,
+  };
+}
