@@ -1,13 +1,17 @@
 #!/usr/bin/env node
 import { createRequire } from 'node:module';
 import { setFlagsFromString } from 'node:v8';
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 import { init } from './commands/init.js';
 import { ListenError } from './commands/listen.js';
 import type { Output } from './commands/output.js';
 import { serve } from './commands/serve.js';
+import { type SignOptions, sign } from './commands/sign.js';
+import { UsageError } from './commands/usage-error.js';
 import { defaultBaseUrl } from './config/base-url.js';
 import { ConfigError } from './config/config.js';
+import { FilerError } from './errors.js';
+import { tokenSchemes } from './token/sign-token.js';
 
 const configurationExitCode = 2;
 
@@ -34,6 +38,11 @@ const output: Output = {
 function packageVersion(): string {
   return (createRequire(import.meta.url)('../package.json') as { version: string }).version;
 }
+
+/** A command's options as commander gives them. */
+type Given<Options extends { configFile: string }> = Omit<Options, 'configFile' | 'path' | 'fileOrSize'> & {
+  config: string;
+};
 
 function addCommand(program: Command, name: string, description: string, isDefault = false): Command {
   return program
@@ -64,6 +73,17 @@ function commandLine(): Command {
       init({ configFile: config, baseUrl }, output),
     );
 
+  addCommand(program, 'sign', 'print a URL that takes one PUT, and a curl command for it')
+    .argument('<path>', "the upload's path below the base URL, such as slot/photo.jpg")
+    .argument('<file|size>', 'the file to upload, or its size in bytes')
+    .option('--type <type>', "the content type (default: that of the path's extension)")
+    .addOption(new Option('--scheme <scheme>', 'the kind of token').choices(tokenSchemes).default('v2'))
+    .option('--base-url <url>', 'under which clients reach this server (default: where it listens)')
+    .option('--json', 'print JSON', false)
+    .action((path: string, fileOrSize: string, { config, ...options }: Given<SignOptions>) =>
+      sign({ configFile: config, path, fileOrSize, ...options }, output),
+    );
+
   return program;
 }
 
@@ -75,7 +95,7 @@ async function main(): Promise<void> {
 
 main().catch((error: unknown) => {
   if (error instanceof CommanderError) process.exit(error.exitCode === 0 ? 0 : configurationExitCode);
-  if (error instanceof ConfigError) fail(error.message, configurationExitCode);
-  if (error instanceof ListenError) fail(error.message, 1);
+  if (error instanceof ConfigError || error instanceof UsageError) fail(error.message, configurationExitCode);
+  if (error instanceof ListenError || error instanceof FilerError) fail(error.message, 1);
   throw error;
 });

@@ -1,11 +1,16 @@
 import assert from 'node:assert/strict';
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { describe, it } from 'node:test';
+import { describe, it, type TestContext } from 'node:test';
 import { loadConfig } from '../../src/config/load-config.js';
+import { tokenSchemes } from '../../src/token/sign-token.js';
 import { type CommandResult, mainFile, run } from '../support/command.js';
+import { send } from '../support/http-client.js';
+import { missingPeer } from '../support/peers.js';
+import { type Settings, startProgram } from '../support/program.js';
 import { readmeBlock } from '../support/readme.js';
 import { tempDir } from '../support/temp-dir.js';
+import { filesIn } from '../support/tree.js';
 
 /** Runs a command of the README in a shell, with the built program. */
 function runFromReadme(containing: string, cwd: string): Promise<CommandResult> {
@@ -18,7 +23,7 @@ function prosodyFiler(args: readonly string[], cwd?: string): Promise<CommandRes
 }
 
 describe('every command', () => {
-  for (const name of ['serve', 'init']) {
+  for (const name of ['serve', 'init', 'sign']) {
     it(`has help: ${name}`, async () => {
       const { code, stdout } = await prosodyFiler([name, '--help']);
       assert.equal(code, 0);
@@ -70,5 +75,77 @@ describe('init', () => {
     assert.deepEqual([again.code, again.stdout], [2, '']);
     assert.match(again.stderr, /config\.toml: expected to write a configuration there, EEXIST/);
     assert.equal(await readFile(path.join(folder, 'config.toml'), 'utf8'), before);
+  });
+});
+
+describe('sign', () => {
+  const curlMissing = missingPeer('curl');
+
+  async function signing(t: TestContext, settings: Settings = {}) {
+    const program = await startProgram(t, settings);
+    const folder = await tempDir(t);
+    await writeFile(
+      path.join(folder, 'config.toml'),
+      `secrets = ["${program.secret}", "old"]\nstoreDir = "${program.storeDir}"\nuploadSubDir = "upload/"\n`,
+    );
+    return { program, folder };
+  }
+
+  it('is run as in the README, and curl uploads what it prints', { skip: curlMissing }, async (t) => {
+    const { program, folder } = await signing(t);
+    await writeFile(path.join(folder, 'photo.jpg'), 'not really');
+    const { code, stdout, stderr } = await runFromReadme('prosody-filer sign', folder);
+    assert.deepEqual([code, stderr], [0, '']);
+    const [url = '', curl = ''] = stdout.split('\n');
+    assert.match(url, /^https:\/\/uploads\.example\.org\/upload\/test\/photo\.jpg\?v2=[0-9a-f]{64}$/);
+    const here = curl.replace('https://uploads.example.org', program.origin);
+    assert.equal((await run('bash', ['-c', here], folder)).code, 0);
+    const got = await send(`${program.uploadUrl}test/photo.jpg`);
+    assert.deepEqual([got.status, got.headers['content-type'], String(got.body)], [200, 'image/jpeg', 'not really']);
+  });
+
+  for (const scheme of tokenSchemes) {
+    it(`makes a ${scheme} token that the server takes, whatever the names`, { skip: curlMissing }, async (t) => {
+      const { program, folder } = await signing(t, { strictContentType: true });
+      const file = `it's [1-3] {a,b} "$HOME" né.txt`;
+      await writeFile(path.join(folder, file), 'hello');
+      const options = ['--scheme', scheme, '--type', 'text/x-é; a="b"', '--base-url', program.uploadUrl, '--json'];
+      const { stdout } = await prosodyFiler(['sign', `slot/${file}`, file, ...options], folder);
+      const { url, headers, size, curl } = JSON.parse(stdout);
+      assert.equal(size, 5);
+      assert.ok(
+        url.startsWith(`${program.uploadUrl}slot/it's%20%5B1-3%5D%20%7Ba%2Cb%7D%20%22%24HOME%22%20n%C3%A9.txt`),
+      );
+      assert.equal(/^Bearer /.test(headers['Authorization']), scheme === 'bearer');
+      assert.equal((await run('bash', ['-c', curl], folder)).code, 0);
+      assert.equal((await run('bash', ['-c', curl], folder)).code, 22); // the slot is taken
+      assert.equal(String((await send(url)).body), 'hello');
+      assert.deepEqual(await filesIn(program.storeDir).then((files) => files.at(-1)), `slot/${file}`);
+    });
+  }
+
+  it('takes a size in place of a file, and knows where the server listens', async (t) => {
+    const { folder } = await signing(t);
+    const { code, stdout } = await prosodyFiler(['sign', 'slot/f.png', '23026', '--scheme', 'v1'], folder);
+    assert.equal(code, 0);
+    assert.match(stdout, /^http:\/\/127\.0\.0\.1:5050\/upload\/slot\/f\.png\?v=[0-9a-f]{64}\ncurl .*'f\.png'/);
+  });
+
+  it('ends with 2 for what no server takes', async (t) => {
+    const { folder } = await signing(t);
+    const wrong: [RegExp, ...string[]][] = [
+      [/^prosody-filer: path: expected .*, got 'slot\/\.\.': the path holds the segment "\.\."\n$/, 'slot/..', '5'],
+      [/^prosody-filer: path: .* reserved folder/, '.prosody-filer/x', '5'],
+      [/^prosody-filer: path: expected .*, got 'a\/b\/f': a Bearer token is for/, 'a/b/f', '5', '--scheme', 'bearer'],
+      [/^prosody-filer: file: expected .*, got 'none': ENOENT/, 's/f', 'none'],
+      [/^prosody-filer: file: expected .*, got '\.', which is no plain file/, 's/f', '.'],
+      [/argument 'v3' is invalid\. Allowed choices are v2, token, v1, bearer\./, 's/f', '5', '--scheme', 'v3'],
+      [/missing required argument 'file\|size'/, 's/f'],
+    ];
+    for (const [message, ...args] of wrong) {
+      const { code, stdout, stderr } = await prosodyFiler(['sign', ...args], folder);
+      assert.deepEqual([code, stdout], [2, '']);
+      assert.match(stderr, message);
+    }
   });
 });
