@@ -4,7 +4,7 @@ import type { ListenAddress } from '../config/config.js';
 import { messageOf, systemErrorCode } from '../errors.js';
 import type { App } from '../http/app.js';
 
-/** The server cannot listen where listenPort says; the message says why and what to do. */
+/** A server cannot listen where the configuration says; the message says why and what to do. */
 export class ListenError extends Error {}
 
 const causes: Readonly<Record<string, string>> = {
@@ -63,8 +63,15 @@ function describeAddress(app: App): string {
   return describeTcpAddress(address.address, address.port);
 }
 
-/** Listens, and resolves to the address that was really taken, such as `http://127.0.0.1:5050`. Throws a ListenError. */
-export async function listen(app: App, address: ListenAddress): Promise<string> {
+/**
+ * Listens where the setting of this key says, and resolves to the address that was really taken, such as
+ * `http://127.0.0.1:5050`. Throws a ListenError.
+ */
+export async function listen(
+  app: App,
+  address: ListenAddress,
+  key: 'listenPort' | 'metricsListen' = 'listenPort',
+): Promise<string> {
   try {
     if ('path' in address) {
       await app.listen({ path: address.path });
@@ -75,7 +82,7 @@ export async function listen(app: App, address: ListenAddress): Promise<string> 
   } catch (error) {
     const place = 'path' in address ? address.path : `${address.host} port ${address.port}`;
     const cause = causes[systemErrorCode(error) ?? ''] ?? messageOf(error);
-    throw new ListenError(`listenPort: cannot listen on ${place}: ${cause}`, { cause: error });
+    throw new ListenError(`${key}: cannot listen on ${place}: ${cause}`, { cause: error });
   }
   return describeAddress(app);
 }

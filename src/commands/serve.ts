@@ -8,11 +8,13 @@ import { makeSnippets } from '../config/snippets.js';
 import { FilerError } from '../errors.js';
 import { buildApp } from '../http/app.js';
 import { createLogger } from '../log.js';
+import { Metrics } from '../metrics.js';
 import { openStore } from '../storage/open-store.js';
 import type { Store } from '../storage/store.js';
 import { closeOnSignal } from './close-on-signal.js';
 import { listen, removeStaleSocket } from './listen.js';
-import { closeWithSupervisor, isWorker, superviseWorkers } from './workers.js';
+import { serveMetrics } from './serve-metrics.js';
+import { closeWithSupervisor, isWorker, readMetricsOfWorkers, superviseWorkers, tellSupervisor } from './workers.js';
 
 /** What `serve` is started with. */
 export interface ServeOptions {
@@ -44,14 +46,25 @@ async function openConfiguredStore(config: Config, configFile: string) {
 /** Serves uploads in this process, with its share of what the configuration limits. */
 async function serveHere(config: Config, store: Store, logger: Logger): Promise<void> {
   const maxUploads = Math.max(1, Math.floor(config.maxUploads / config.workers));
-  const app = buildApp({ store, settings: { ...config, maxUploads }, logger, now: Date.now });
+  const { metricsListen } = config;
+  const metrics = metricsListen === undefined ? undefined : new Metrics();
+  metrics?.watchFreeSpace(() => store.freeBytes());
+  const app = buildApp({ store, settings: { ...config, maxUploads }, logger, now: Date.now, metrics });
   const address = await listen(app, config.listen);
   if (isWorker) {
+    if (metrics !== undefined) tellSupervisor(metrics);
     closeWithSupervisor(config.shutdownTimeoutMs, logger, () => app.close());
     return;
   }
+  const metricsApp =
+    metricsListen === undefined || metrics === undefined
+      ? undefined
+      : await serveMetrics(metricsListen, { store, readMetrics: () => metrics.registry.metrics() }, logger);
   logger.info({ address, storeDir: config.storeDir, basePath: `/${config.baseSegments.join('/')}` }, 'listening');
-  closeOnSignal(config.shutdownTimeoutMs, logger, () => app.close());
+  closeOnSignal(config.shutdownTimeoutMs, logger, async () => {
+    await app.close();
+    await metricsApp?.close();
+  });
 }
 
 /** Serves uploads until a signal ends it. Throws a ConfigError or a ListenError when it cannot start. */
@@ -67,5 +80,10 @@ export async function serve({ configFile, createConfig, isTerminal }: ServeOptio
 
   if (!isWorker && 'path' in config.listen) await removeStaleSocket(config.listen.path);
   if (config.workers === 1 || isWorker) return serveHere(config, store, logger);
-  superviseWorkers(config.workers, config.shutdownTimeoutMs, logger);
+  const { metricsListen, workers, shutdownTimeoutMs } = config;
+  const metricsApp =
+    metricsListen === undefined
+      ? undefined
+      : await serveMetrics(metricsListen, { store, readMetrics: readMetricsOfWorkers() }, logger);
+  superviseWorkers(workers, shutdownTimeoutMs, logger, async () => metricsApp?.close());
 }

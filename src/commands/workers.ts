@@ -7,6 +7,8 @@ import cluster, { type Worker } from 'node:cluster';
 import { once } from 'node:events';
 import closeWithGrace from 'close-with-grace';
 import type { Logger } from 'pino';
+import { AggregatorRegistry } from 'prom-client';
+import type { Metrics } from '../metrics.js';
 import { closeOnSignal } from './close-on-signal.js';
 import { describeTcpAddress } from './listen.js';
 
@@ -37,8 +39,26 @@ async function closeWorker(worker: Worker): Promise<void> {
   await exit;
 }
 
-/** Starts workers that run this same command, and keeps them running until a signal ends them all. */
-export function superviseWorkers(count: number, shutdownTimeoutMs: number, logger: Logger): void {
+/** Has the supervisor read this worker's metrics. */
+export function tellSupervisor({ registry }: Metrics): void {
+  AggregatorRegistry.setRegistries(registry);
+  // Making one is what has a worker answer.
+  new AggregatorRegistry();
+}
+
+/** Reads the metrics of all workers as one: sums, but for what is the same for all. */
+export function readMetricsOfWorkers(): () => Promise<string> {
+  const registry = new AggregatorRegistry();
+  return () => registry.clusterMetrics();
+}
+
+/** Starts workers that run this same command, and keeps them running until a signal ends them all; closes the rest then. */
+export function superviseWorkers(
+  count: number,
+  shutdownTimeoutMs: number,
+  logger: Logger,
+  closeRest: () => Promise<void>,
+): void {
   const listening = new Set<number>();
   let isClosing = false;
 
@@ -56,9 +76,10 @@ export function superviseWorkers(count: number, shutdownTimeoutMs: number, logge
     logger.error({ pid: worker.process.pid, code, signal }, 'a worker ended unexpectedly and is replaced');
     setTimeout(() => !isClosing && cluster.fork(), restartDelayMs);
   });
-  closeOnSignal(shutdownTimeoutMs + supervisorMarginMs, logger, () => {
+  closeOnSignal(shutdownTimeoutMs + supervisorMarginMs, logger, async () => {
     isClosing = true;
-    return Promise.all(Object.values(cluster.workers ?? {}).flatMap((worker) => (worker ? [closeWorker(worker)] : [])));
+    await Promise.all(Object.values(cluster.workers ?? {}).flatMap((worker) => (worker ? [closeWorker(worker)] : [])));
+    await closeRest();
   });
   for (let index = 0; index < count; index += 1) cluster.fork();
 }
@@ -71,6 +92,7 @@ export function closeWithSupervisor(shutdownTimeoutMs: number, logger: Logger, c
     if (err !== undefined) logger.fatal({ err }, 'unexpected error in a worker, stopping it');
     await close();
   });
-  process.once('message', () => closing.close());
+  // The metrics are asked for over the same channel.
+  process.on('message', (message) => message === closeMessage && closing.close());
   process.once('disconnect', () => closing.close());
 }

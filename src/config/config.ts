@@ -1,11 +1,17 @@
+/** Where a TCP server listens. */
+export interface TcpAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
 /** Where the server listens: a TCP address, or a Unix socket with its mode. */
-export type ListenAddress =
-  | { readonly host: string; readonly port: number }
-  | { readonly path: string; readonly mode: number };
+export type ListenAddress = TcpAddress | { readonly path: string; readonly mode: number };
 
 /** The checked configuration: bytes, ms, absolute paths. */
 export interface Config {
   readonly listen: ListenAddress;
+  /** Where metrics and health are told; `undefined`: nowhere. */
+  readonly metricsListen: TcpAddress | undefined;
   readonly secrets: readonly string[];
   readonly deleteSecret: string | undefined;
   readonly storeDir: string;

@@ -4,8 +4,8 @@ import path from 'node:path';
 import { systemErrorCode } from '../errors.js';
 import { parseDuration, parseSize } from '../units.js';
 import { checkSettings } from './check-settings.js';
-import { type Config, ConfigError, type ListenAddress, type LogLevel } from './config.js';
-import { parseTcpAddress } from './listen-address.js';
+import { type Config, ConfigError, type ListenAddress, type LogLevel, type TcpAddress } from './config.js';
+import { isSameAddress, parseTcpAddress } from './listen-address.js';
 import type { Settings } from './settings.js';
 import { readToml } from './toml-file.js';
 
@@ -23,6 +23,16 @@ function listenAddress({ listenPort, unixSocket, unixSocketMode }: Settings): Li
   if (address !== undefined) return address;
   const hint = listenPort.includes('/') ? ' (a socket path needs unixSocket = true)' : '';
   throw new SettingProblem(`listenPort: expected an address such as "127.0.0.1:5050", got '${listenPort}'${hint}`);
+}
+
+function metricsAddress({ metricsListen }: Settings, listen: ListenAddress | undefined): TcpAddress | undefined {
+  if (metricsListen === undefined) return undefined;
+  const address = parseTcpAddress(metricsListen);
+  if (address === undefined) {
+    throw new SettingProblem(`metricsListen: expected an address such as "127.0.0.1:9550", got '${metricsListen}'`);
+  }
+  if (listen === undefined || 'path' in listen || !isSameAddress(address, listen)) return address;
+  throw new SettingProblem(`metricsListen: expected another address than that of listenPort, got '${metricsListen}'`);
 }
 
 function secretsFromFile(file: string | undefined): string[] {
@@ -102,6 +112,7 @@ export function loadConfig(file: string): { config: Config; warnings: string[] }
   }
 
   const listen = make(['listenPort', 'unixSocket', 'unixSocketMode'], () => listenAddress(settings));
+  const metricsListen = make(['metricsListen'], () => metricsAddress(settings, listen));
   const fromFile = make(['secretFile'], () => secretsFromFile(settings.secretFile));
   const base = make(['uploadSubDir'], () => baseSegments(settings));
   const filesWithSecrets = [file, ...(settings.secretFile === undefined ? [] : [settings.secretFile])];
@@ -121,6 +132,7 @@ export function loadConfig(file: string): { config: Config; warnings: string[] }
   const secrets = [...(secret === undefined ? [] : [secret]), ...more, ...fromFile];
   const config: Config = Object.freeze({
     listen,
+    metricsListen,
     secrets,
     deleteSecret: settings.deleteSecret,
     storeDir,

@@ -7,6 +7,7 @@ export interface Settings {
   listenPort: string;
   unixSocket: boolean;
   unixSocketMode: string;
+  metricsListen?: string;
   secret?: string;
   secrets?: string[];
   secretFile?: string;
@@ -72,6 +73,7 @@ export const settingsSchema: JSONSchemaType<Settings> = {
     listenPort: { ...text, default: '127.0.0.1:5050', description: 'an address such as "127.0.0.1:5050"' },
     unixSocket: { ...flag, default: false },
     unixSocketMode: { ...mode, default: '0660' },
+    metricsListen: { ...text, nullable: true, description: 'an address such as "127.0.0.1:9550"' },
     secret: { ...secret, nullable: true },
     secrets: { type: 'array', items: secret, minItems: 1, nullable: true, description: 'a list of secrets, not empty' },
     secretFile: { ...text, nullable: true, description: 'the path of a file that holds the secret' },

@@ -12,6 +12,7 @@ import { handleError } from './error-handler.js';
 import { beginExchange } from './exchange.js';
 import { getUpload } from './get-upload.js';
 import { allowedMethods, commonHeaders, uncachedHeaders } from './headers.js';
+import { measureExchange } from './measure-exchange.js';
 import { putUpload } from './put-upload.js';
 import { logExchange } from './request-log.js';
 import type { HandlerContext } from './settings.js';
@@ -53,11 +54,12 @@ export type App = FastifyInstance;
 
 /** The upload server, ready to listen; everything that it works with is given to it. */
 export function buildApp(dependencies: Omit<HandlerContext, 'commonRawHeaders' | 'uploadLimit'>): App {
-  const { settings, logger } = dependencies;
+  const { settings, logger, metrics } = dependencies;
   const common = commonHeaders(settings.cors);
   const headers = { ...common, ...uncachedHeaders };
   const commonRawHeaders = Object.entries(common).flat();
   const context = { ...dependencies, commonRawHeaders, uploadLimit: new UploadLimit(settings.maxUploads) };
+  metrics?.watchUploads(() => context.uploadLimit.running);
   const connections = new Connections();
   const app = Fastify({
     rewriteUrl: () => '/',
@@ -85,6 +87,7 @@ export function buildApp(dependencies: Omit<HandlerContext, 'commonRawHeaders' |
       raw.headers['content-type'] = 'application/octet-stream';
       raw.socket.setTimeout(settings.stallTimeoutMs);
       logExchange(logger, request, reply);
+      if (metrics !== undefined) measureExchange(metrics, request, reply);
       done();
     });
   });

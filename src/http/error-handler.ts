@@ -48,6 +48,7 @@ export function handleError(
 ): FastifyReply {
   const status = error instanceof FilerError ? statusOf[error.code] : unexpectedStatus(error);
   request.exchange.reason = messageOf(error);
+  if (error instanceof FilerError) request.exchange.refusal = error.code;
   if (status === 500 && !(error instanceof FilerError)) logger.error({ err: error }, 'unexpected error');
   closeAfterAnswer(request.raw, reply);
   return reply

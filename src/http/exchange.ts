@@ -1,4 +1,5 @@
-import type { FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { ErrorCode } from '../errors.js';
 
 /** What one request and its answer are about, from the raw head on to the log line. */
 export interface Exchange {
@@ -17,6 +18,8 @@ export interface Exchange {
   uploader?: string | undefined;
   /** Why the request was refused or broke off, for the log. */
   reason?: string;
+  /** The same for the metrics, where it was refused. */
+  refusal?: ErrorCode;
 }
 
 declare module 'fastify' {
@@ -38,4 +41,10 @@ export function beginExchange({ raw, ip, originalUrl }: FastifyRequest): Exchang
     startedAt: performance.now(),
     bytes: 0,
   };
+}
+
+/** Calls back when the exchange is over, however it ends, and nothing changes of it any more. */
+export function afterExchange({ raw }: FastifyReply, callback: () => void): void {
+  // The handler hears of a broken connection in the same turn, and is to say first what it means.
+  raw.once('close', () => setImmediate(callback));
 }

@@ -1,4 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { afterExchange } from './exchange.js';
 import type { FilerLogger } from './settings.js';
 
 function levelOf(request: FastifyRequest, status: number): 'info' | 'warn' | 'error' {
@@ -28,6 +29,5 @@ function logLine(logger: FilerLogger, request: FastifyRequest, { raw }: FastifyR
 
 /** Logs one line when the exchange is over, however it ends: never the query nor a header, where tokens stand. */
 export function logExchange(logger: FilerLogger, request: FastifyRequest, reply: FastifyReply): void {
-  // The handler hears of a broken connection in the same turn, and is to say first what it means.
-  reply.raw.once('close', () => setImmediate(() => logLine(logger, request, reply)));
+  afterExchange(reply, () => logLine(logger, request, reply));
 }

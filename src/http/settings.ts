@@ -1,4 +1,5 @@
 import type { BaseLogger, Logger } from 'pino';
+import type { Metrics } from '../metrics.js';
 import type { Store } from '../storage/store.js';
 import type { TokenSettings } from '../token/token.js';
 import type { RawHeaders } from './headers.js';
@@ -33,6 +34,8 @@ export interface HandlerContext {
   /** The headers that every answer carries. */
   readonly commonRawHeaders: RawHeaders;
   readonly logger: FilerLogger;
+  /** Where requests are counted, if they are. */
+  readonly metrics?: Metrics | undefined;
   /** ms since the epoch. */
   readonly now: () => number;
 }

@@ -9,6 +9,11 @@ export class UploadLimit {
     this.#max = max;
   }
 
+  /** How many are running. */
+  get running(): number {
+    return this.#running;
+  }
+
   /** Runs an upload. Throws `UPLOADS_LIMITED` if as many as may are running. */
   async run<T>(upload: () => Promise<T>): Promise<T> {
     if (this.#running >= this.#max) {

@@ -3,6 +3,7 @@ import { chmod, chown, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, it } from 'node:test';
 import { eventually } from '../support/eventually.js';
+import { asNobody, nobody } from '../support/nobody.js';
 import { startProgram } from '../support/program.js';
 import { connectTo, type RawConnection } from '../support/raw-socket.js';
 import { tempDir } from '../support/temp-dir.js';
@@ -10,13 +11,6 @@ import { filesIn } from '../support/tree.js';
 import { beginPut, get, put, putHead } from '../support/uploading.js';
 
 const needsRoot = { skip: process.getuid?.() !== 0 && 'needs root' };
-
-/** Another user that may read everything, such as this checkout, but write only what is its own. */
-const nobody = 65534;
-const asNobody = [
-  ...['setpriv', `--reuid=${nobody}`, `--regid=${nobody}`, '--clear-groups'],
-  ...['--inh-caps=+dac_read_search', '--ambient-caps=+dac_read_search'],
-];
 
 async function isTemporaryEmpty(storeDir: string): Promise<boolean> {
   return !(await filesIn(storeDir)).some((name) => name.includes('temporary'));

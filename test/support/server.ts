@@ -1,7 +1,9 @@
 import type { TestContext } from 'node:test';
 import { buildApp } from '../../src/http/app.js';
 import type { HttpSettings } from '../../src/http/settings.js';
+import type { Metrics } from '../../src/metrics.js';
 import { openStore } from '../../src/storage/open-store.js';
+import type { Store } from '../../src/storage/store.js';
 import { tempDir } from './temp-dir.js';
 import { secret } from './tokens.js';
 
@@ -9,19 +11,21 @@ import { secret } from './tokens.js';
 export interface ServerOverrides extends Partial<HttpSettings> {
   readonly storeDir?: string;
   readonly now?: () => number;
+  readonly metrics?: Metrics;
 }
 
 /** A server on a real socket, with the disk store. */
 export interface TestServer {
   readonly origin: string;
   readonly storeDir: string;
+  readonly store: Store;
   /** One object per log line, in order. */
   readonly logLines: Record<string, unknown>[];
 }
 
 /** Starts the app in this process on a free port with a new storeDir and `mysecret`; the test's end stops it. */
 export async function startServer(t: TestContext, overrides: ServerOverrides = {}): Promise<TestServer> {
-  const { storeDir = await tempDir(t), now = Date.now, ...settings } = overrides;
+  const { storeDir = await tempDir(t), now = Date.now, metrics, ...settings } = overrides;
   const logLines: Record<string, unknown>[] = [];
   const log = (line: unknown) => logLines.push(line as Record<string, unknown>);
   const { store } = await openStore({ storeDir, isDurable: false, stallTimeoutMs: 60_000 });
@@ -39,11 +43,12 @@ export async function startServer(t: TestContext, overrides: ServerOverrides = {
     },
     logger: { info: log, warn: log, error: log, isLevelEnabled: () => true },
     now,
+    metrics,
   });
   const origin = await app.listen({ host: '127.0.0.1', port: 0 });
   t.after(() => {
     app.server.closeAllConnections();
     return app.close();
   });
-  return { origin, storeDir, logLines };
+  return { origin, storeDir, store, logLines };
 }

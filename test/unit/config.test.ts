@@ -91,6 +91,36 @@ describe('listenPort', () => {
   });
 });
 
+describe('metricsListen', () => {
+  it('is nowhere unless it is set', async (t) => {
+    assert.equal((await load(t, minimal)).config.metricsListen, undefined);
+    const { config } = await load(t, `${minimal}metricsListen = "127.0.0.1:9550"`);
+    assert.deepEqual(config.metricsListen, { host: '127.0.0.1', port: 9550 });
+  });
+
+  it('refuses what is no address', async (t) => {
+    assert.deepEqual(await problemsOf(t, `${minimal}metricsListen = "9550"`), [
+      `metricsListen: expected an address such as "127.0.0.1:9550", got '9550'`,
+    ]);
+  });
+
+  for (const [uploads, metrics] of [
+    ['127.0.0.1:5050', 'localhost:5050'],
+    [':5050', '127.0.0.1:5050'],
+    ['10.0.0.1:5050', '0.0.0.0:5050'],
+  ]) {
+    it(`refuses ${metrics} where listenPort is ${uploads}`, async (t) => {
+      assert.deepEqual(await problemsOf(t, `${minimal}listenPort = "${uploads}"\nmetricsListen = "${metrics}"`), [
+        `metricsListen: expected another address than that of listenPort, got '${metrics}'`,
+      ]);
+    });
+  }
+
+  it('may be a port of listenPort on another address', async (t) => {
+    await load(t, `${minimal}listenPort = "10.0.0.1:5050"\nmetricsListen = "127.0.0.1:5050"`);
+  });
+});
+
 describe('trustProxy', () => {
   it('is a list of addresses and networks', async (t) => {
     const { config } = await load(t, `${minimal}trustProxy = ["127.0.0.1", "::1", "10.0.0.0/8", "fd00::/8"]`);

@@ -1,0 +1,60 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import Fastify from 'fastify';
+import { Registry } from 'prom-client';
+import { FilerError, messageOf } from '../errors.js';
+import type { Store } from '../storage/store.js';
+import type { App } from './app.js';
+
+/** A disk that hangs fails no call: it just does not answer. */
+const maxCheckMs = 5000;
+
+/** What /healthz says. */
+type Health =
+  | { readonly status: 'ok'; readonly freeBytes: number }
+  | { readonly status: 'failing'; readonly reason: string };
+
+async function refuseAfter(delayMs: number): Promise<never> {
+  await sleep(delayMs, undefined, { ref: false });
+  throw new FilerError('STORE_BUSY', `the store has not answered for ${delayMs / 1000} s`);
+}
+
+function healthCheck(store: Store): () => Promise<Health> {
+  let running: Promise<void> | undefined;
+  return async () => {
+    // One at a time, since each that hangs holds a thread that uploads need.
+    running ??= store.check().finally(() => {
+      running = undefined;
+    });
+    try {
+      await Promise.race([running, refuseAfter(maxCheckMs)]);
+      return { status: 'ok', freeBytes: await store.freeBytes() };
+    } catch (error) {
+      return { status: 'failing', reason: messageOf(error) };
+    }
+  };
+}
+
+/** What the metrics listener tells, and of what. */
+export interface MetricsSource {
+  readonly store: Store;
+  /** All metrics in Prometheus's text format. */
+  readMetrics(): Promise<string>;
+}
+
+/** The listener for operators: GET /metrics, and GET /healthz, which is 503 with the reason where uploads cannot be stored. */
+export function buildMetricsApp({ store, readMetrics }: MetricsSource): App {
+  const app = Fastify({ forceCloseConnections: true });
+  const checkHealth = healthCheck(store);
+  app.addHook('onSend', (_request, reply, _payload, done) => {
+    reply.header('cache-control', 'no-store');
+    done();
+  });
+  app.get('/metrics', async (_request, reply) =>
+    reply.type(Registry.PROMETHEUS_CONTENT_TYPE).send(await readMetrics()),
+  );
+  app.get('/healthz', async (_request, reply) => {
+    const health = await checkHealth();
+    return reply.code(health.status === 'ok' ? 200 : 503).send(health);
+  });
+  return app;
+}

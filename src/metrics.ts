@@ -1,0 +1,81 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+
+/** Seconds: from a small file on a fast disk to a large one over a slow line. */
+const durationBuckets = [0.005, 0.025, 0.1, 0.5, 2, 10, 60, 300];
+
+/** What this process measures, in a registry of its own; the README explains each name. */
+export class Metrics {
+  readonly registry = new Registry();
+  readonly #registers = [this.registry];
+
+  /** `status` is `aborted` where the connection broke first. */
+  readonly requests = new Counter({
+    name: 'prosody_filer_requests_total',
+    help: 'Requests that are over, by method and by the status of the answer',
+    labelNames: ['method', 'status'],
+    registers: this.#registers,
+  });
+
+  /** `reason` is an ErrorCode. */
+  readonly refusals = new Counter({
+    name: 'prosody_filer_refusals_total',
+    help: 'Answers that refuse or report a failure, by method and reason',
+    labelNames: ['method', 'reason'],
+    registers: this.#registers,
+  });
+
+  readonly receivedBytes = new Counter({
+    name: 'prosody_filer_received_bytes_total',
+    help: 'Bytes of the uploads that were stored',
+    registers: this.#registers,
+  });
+
+  readonly sentBytes = new Counter({
+    name: 'prosody_filer_sent_bytes_total',
+    help: 'Bytes of the downloads that were sent to their end',
+    registers: this.#registers,
+  });
+
+  readonly durations = new Histogram({
+    name: 'prosody_filer_request_duration_seconds',
+    help: 'How long requests took, from their head to the end of the answer',
+    labelNames: ['method'],
+    buckets: durationBuckets,
+    registers: this.#registers,
+  });
+
+  constructor() {
+    collectDefaultMetrics({ register: this.registry });
+  }
+
+  /** Has the uploads that run counted whenever the metrics are read. */
+  watchUploads(count: () => number): void {
+    new Gauge({
+      name: 'prosody_filer_uploads_in_progress',
+      help: 'Uploads that are running',
+      registers: this.#registers,
+      collect() {
+        this.set(count());
+      },
+    });
+  }
+
+  /** Has the store's free space looked at whenever the metrics are read. */
+  watchFreeSpace(freeBytes: () => Promise<number>): void {
+    new Gauge({
+      name: 'prosody_filer_store_free_bytes',
+      help: 'Space on the filesystem of the store that this user may fill',
+      registers: this.#registers,
+      // Several workers look at one disk.
+      aggregator: 'min',
+      async collect() {
+        try {
+          this.set(await freeBytes());
+        } catch {
+          // Rather no value than a wrong one: what is the matter with the store /healthz tells.
+          this.remove({});
+        }
+      },
+    });
+  }
+}

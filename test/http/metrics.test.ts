@@ -1,0 +1,175 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { readFile, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import { promisify } from 'node:util';
+import { buildMetricsApp } from '../../src/http/metrics-app.js';
+import { Metrics } from '../../src/metrics.js';
+import { openStore } from '../../src/storage/open-store.js';
+import type { Store } from '../../src/storage/store.js';
+import { projectFolder } from '../support/command.js';
+import { eventually } from '../support/eventually.js';
+import { send } from '../support/http-client.js';
+import { missingPeer } from '../support/peers.js';
+import { startServer } from '../support/server.js';
+import { tempDir } from '../support/temp-dir.js';
+import { secret } from '../support/tokens.js';
+import { beginPut, get, put } from '../support/uploading.js';
+
+/** The listener for operators on a free port. */
+async function startMetricsApp(t: TestContext, store: Store, metrics = new Metrics()): Promise<string> {
+  const app = buildMetricsApp({ store, readMetrics: () => metrics.registry.metrics() });
+  t.after(() => app.close());
+  return app.listen({ host: '127.0.0.1', port: 0 });
+}
+
+async function startMeasured(t: TestContext) {
+  const metrics = new Metrics();
+  const server = await startServer(t, { metrics });
+  metrics.watchFreeSpace(() => server.store.freeBytes());
+  const metricsOrigin = await startMetricsApp(t, server.store, metrics);
+  const read = async () => (await send(`${metricsOrigin}/metrics`)).body.toString();
+  return {
+    ...server,
+    secret,
+    metricsOrigin,
+    read,
+    /** The samples without those of Node and the process, once so many requests are over. */
+    async samples(requests: number): Promise<Map<string, number>> {
+      const parse = (text: string) =>
+        new Map(
+          [...text.matchAll(/^(prosody_filer_\S+) (\S+)$/gm)].map(([, name = '', value]) => [name, Number(value)]),
+        );
+      const countOf = (text: string) =>
+        [...parse(text)].reduce((sum, [name, value]) => (name.includes('_requests_total') ? sum + value : sum), 0);
+      await eventually(async () => countOf(await read()) === requests);
+      return parse(await read());
+    },
+  };
+}
+
+describe('the metrics', () => {
+  it('count requests, refusals and bytes by outcome', async (t) => {
+    const server = await startMeasured(t);
+    await put(server, 's/f', Buffer.from('hello'));
+    await put(server, 's/f', Buffer.from('hello'));
+    await get(server, 's/f');
+    await send(`${server.origin}/upload/s/f`, { headers: { range: 'bytes=1-2' } });
+    await send(`${server.origin}/upload/s/f`, { method: 'HEAD' });
+    await get(server, 's/g');
+    await send(`${server.origin}/upload/s/g`, { method: 'PUT', body: Buffer.from('x') });
+    const samples = await server.samples(7);
+    assert.deepEqual(
+      [...samples].filter(([name]) => /_(requests|refusals|bytes)_total/.test(name)),
+      [
+        ['prosody_filer_requests_total{method="PUT",status="201"}', 1],
+        ['prosody_filer_requests_total{method="PUT",status="409"}', 1],
+        ['prosody_filer_requests_total{method="GET",status="200"}', 1],
+        ['prosody_filer_requests_total{method="GET",status="206"}', 1],
+        ['prosody_filer_requests_total{method="HEAD",status="200"}', 1],
+        ['prosody_filer_requests_total{method="GET",status="404"}', 1],
+        ['prosody_filer_requests_total{method="PUT",status="403"}', 1],
+        ['prosody_filer_refusals_total{method="PUT",reason="KEY_TAKEN"}', 1],
+        ['prosody_filer_refusals_total{method="GET",reason="NOT_FOUND"}', 1],
+        ['prosody_filer_refusals_total{method="PUT",reason="TOKEN_MISSING"}', 1],
+        ['prosody_filer_received_bytes_total', 5],
+        ['prosody_filer_sent_bytes_total', 7],
+      ],
+    );
+    assert.equal(samples.get('prosody_filer_request_duration_seconds_count{method="PUT"}'), 3);
+    assert.ok((samples.get('prosody_filer_request_duration_seconds_sum{method="PUT"}') ?? 0) > 0);
+  });
+
+  it('tell what runs, and count what breaks off', async (t) => {
+    const server = await startMeasured(t);
+    const { socket } = await beginPut(t, server, 's/f', 200_000, Buffer.alloc(100_000));
+    const running = async () => (await server.samples(0)).get('prosody_filer_uploads_in_progress');
+    await eventually(async () => (await running()) === 1);
+    socket.destroy();
+    const samples = await server.samples(1);
+    assert.equal(samples.get('prosody_filer_requests_total{method="PUT",status="aborted"}'), 1);
+    assert.equal(samples.get('prosody_filer_received_bytes_total'), 0);
+    await eventually(async () => (await server.samples(1)).get('prosody_filer_uploads_in_progress') === 0);
+  });
+
+  it('do not grow with the methods that clients make up', async (t) => {
+    const server = await startMeasured(t);
+    for (const method of ['POST', 'PROPFIND', 'TRACE']) await send(`${server.origin}/upload/s/f`, { method });
+    const samples = await server.samples(3);
+    assert.equal(samples.get('prosody_filer_requests_total{method="other",status="405"}'), 3);
+  });
+
+  it('are told also when the store is gone, without its free space', async (t) => {
+    const server = await startMeasured(t);
+    assert.ok(((await server.samples(0)).get('prosody_filer_store_free_bytes') ?? 0) > 0);
+    await rm(server.storeDir, { recursive: true });
+    assert.equal((await server.samples(0)).get('prosody_filer_store_free_bytes'), undefined);
+  });
+
+  it('are those of the table in the README', async (t) => {
+    const { read } = await startMeasured(t);
+    const readme = await readFile(path.join(projectFolder, 'README.md'), 'utf8');
+    const documented = [...readme.matchAll(/^\| `(prosody_filer_\w+)` \| (\w+) \|/gm)].map(([, ...row]) => row.join());
+    const served = [...(await read()).matchAll(/^# TYPE (prosody_filer_\w+) (\w+)$/gm)].map(([, ...row]) => row.join());
+    assert.deepEqual(documented.sort(), served.sort());
+  });
+
+  it('pass the check of Prometheus', { skip: missingPeer('promtool') ?? false }, async (t) => {
+    const server = await startMeasured(t);
+    await put(server, 's/f', Buffer.from('hello'));
+    await get(server, 's/g');
+    await server.samples(2);
+    const own = (await server.read()).split('\n').filter((line) => line.includes('prosody_filer_'));
+    const check = promisify(execFile)('promtool', ['check', 'metrics']);
+    check.child.stdin?.end(`${own.join('\n')}\n`);
+    assert.deepEqual(await check, { stdout: '', stderr: '' });
+  });
+
+  it('come without uploads on their listener, and never with the uploads', async (t) => {
+    const server = await startMeasured(t);
+    await put(server, 's/f', Buffer.from('hello'));
+    assert.equal((await send(`${server.metricsOrigin}/upload/s/f`)).status, 404);
+    assert.equal((await put({ ...server, origin: server.metricsOrigin }, 's/g', Buffer.from('x'))).status, 404);
+    for (const name of ['/metrics', '/healthz']) {
+      assert.equal((await send(server.origin + name)).status, 404);
+      const { headers } = await send(server.metricsOrigin + name);
+      assert.equal(headers['cache-control'], 'no-store');
+    }
+  });
+});
+
+describe('/healthz', () => {
+  const open = (storeDir: string, minFreeSpace = 0) =>
+    openStore({ storeDir, minFreeSpace, isDurable: true, stallTimeoutMs: 60_000 });
+
+  it('is 200 with the free space where uploads can be stored', async (t) => {
+    const { store } = await open(await tempDir(t));
+    const { status, body } = await send(`${await startMetricsApp(t, store)}/healthz`);
+    const { freeBytes, ...rest } = JSON.parse(body.toString());
+    assert.deepEqual([status, rest], [200, { status: 'ok' }]);
+    assert.ok(Number.isSafeInteger(freeBytes) && freeBytes > 0);
+  });
+
+  it('is 503 with the reason while less than minFreeSpace is free', async (t) => {
+    const { store } = await open(await tempDir(t), 2 ** 50);
+    const { status, body } = await send(`${await startMetricsApp(t, store)}/healthz`);
+    assert.equal(status, 503);
+    assert.match(
+      body.toString(),
+      /"reason":"[^"]* bytes do not fit: \d+ are free of which \d+ must stay so \(minFreeSpace\)"/,
+    );
+  });
+
+  it('is 503 with the reason while the store is gone', async (t) => {
+    const storeDir = await tempDir(t);
+    const { store } = await open(storeDir);
+    const origin = await startMetricsApp(t, store);
+    await rm(storeDir, { recursive: true });
+    const { status, body } = await send(`${origin}/healthz`);
+    assert.equal(status, 503);
+    assert.match(body.toString(), /"status":"failing","reason":"the disk failed \(ENOENT/);
+    await open(storeDir);
+    assert.equal((await send(`${origin}/healthz`)).status, 200);
+  });
+});
