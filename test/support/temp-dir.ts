@@ -1,10 +1,9 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { TestContext } from 'node:test';
 
 /** Makes an empty folder with mode 0700 that is removed, with all that is in it, when `t` ends. */
-export async function tempDir(t: Pick<TestContext, 'after'>): Promise<string> {
+export async function tempDir(t: { after(hook: () => Promise<void>): void }): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'prosody-filer-test-'));
   t.after(() => rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 }));
   return folder;

@@ -1,0 +1,102 @@
+/*
+ * Makes releases that need no Node.js: prosody-filer-<version>-linux-<arch>.tar.gz, and SHA256SUMS of them.
+ *
+ *   prosody-filer-<version>/bin/prosody-filer   starts lib/node with lib/dist/main.js
+ *   prosody-filer-<version>/lib/                Node.js, the built program and the modules that npm-shrinkwrap.json names
+ *   prosody-filer-<version>/…                   what an operator reads and copies
+ *
+ * The same commit gives the same bytes: names are sorted, owner, modes and times fixed, and Node.js is pinned by its hash.
+ */
+import { execFileSync } from 'node:child_process';
+import { cpSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+const nodeVersion = '24.21.0';
+/** Of the npm packages node-linux-<arch> in that version, which hold what nodejs.org publishes. */
+const nodeIntegrity: Readonly<Record<string, string>> = {
+  x64: 'sha512-3nULszZ5X0fciYpG0t6TrdApJzAn8+FlINP6OiMX7V8HrvpATPN936U1LlReOJriLRa4e8yEqQBYCnLyPNAs7Q==',
+  arm64: 'sha512-FpJRPEz2OvvTLfjIOlNGFY9JLPMKgl5m+d4oGYBLg24kJ1mmvN1Zl/HPJgF4HDaJ51ISev1l1cRZ/DM+keXW5g==',
+};
+/** What an operator reads and copies: top-level files, as git names them. */
+const documents = ['README.md', 'LICENSE', 'CHANGELOG.md', ':(glob)*.example.*', ':(glob)*.service'];
+const project = fileURLToPath(new URL('..', import.meta.url));
+
+const launcher = `#!/bin/sh
+# Runs prosody-filer with the Node.js that came with it, by whatever symbolic link it is called.
+set -eu
+self=$(readlink -f "$0")
+lib=\${self%/bin/*}/lib
+exec "$lib/node" "$lib/dist/main.js" "$@"
+`;
+
+function run(command: string, args: readonly string[], cwd = project): string {
+  return execFileSync(command, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
+}
+
+/** All but Node.js, which is the same for every architecture. */
+function stageProgram(folder: string): void {
+  const lib = path.join(folder, 'lib');
+  mkdirSync(lib, { recursive: true });
+  for (const name of ['package.json', 'npm-shrinkwrap.json']) cpSync(path.join(project, name), path.join(lib, name));
+  run('npm', ['ci', '--omit=dev', '--ignore-scripts', '--no-bin-links', '--no-audit', '--no-fund'], lib);
+  run('npx', ['tsc', '-p', 'src', '--outDir', path.join(lib, 'dist')]);
+  mkdirSync(path.join(folder, 'bin'));
+  writeFileSync(path.join(folder, 'bin/prosody-filer'), launcher, { mode: 0o755 });
+  const names = run('git', ['ls-files', ...documents])
+    .trimEnd()
+    .split('\n');
+  for (const name of names) cpSync(path.join(project, name), path.join(folder, name));
+}
+
+function stageNode(arch: string, folder: string, downloads: string): void {
+  const spec = `node-linux-${arch}@${nodeVersion}`;
+  const packed = run('npm', ['pack', '--json', '--prefer-offline', '--pack-destination', downloads, spec]);
+  const [{ filename, integrity } = { filename: '', integrity: '' }] = JSON.parse(packed) as Record<string, string>[];
+  if (integrity !== nodeIntegrity[arch]) {
+    throw new Error(`${spec}: expected ${nodeIntegrity[arch]}, got ${integrity}`);
+  }
+  const tarball = path.join(downloads, filename ?? '');
+  const extract = (member: string, as: string) =>
+    run('tar', ['-xzf', tarball, '-C', folder, `--transform=s|^.*$|${as}|`, member]);
+  extract('package/bin/node', 'lib/node');
+  extract('package/LICENSE', 'lib/node-LICENSE');
+}
+
+/** Packs a folder so that only its content and the commit count. */
+function pack(parent: string, name: string, tarball: string): void {
+  const committedAt = run('git', ['log', '-1', '--format=%ct']).trim();
+  const fixed = [
+    '--sort=name',
+    '--numeric-owner',
+    '--owner=0',
+    '--group=0',
+    '--mode=u=rwX,go=rX',
+    `--mtime=@${committedAt}`,
+  ];
+  run('tar', ['-C', parent, ...fixed, '--use-compress-program=gzip -n', '-cf', tarball, name]);
+}
+
+const { values } = parseArgs({
+  options: {
+    output: { type: 'string', default: path.join(project, '.cache/release') },
+    arch: { type: 'string', multiple: true, default: Object.keys(nodeIntegrity) },
+  },
+});
+const { version } = JSON.parse(readFileSync(path.join(project, 'package.json'), 'utf8')) as { version: string };
+const output = path.resolve(values.output);
+const staging = path.join(output, 'staging');
+const name = `prosody-filer-${version}`;
+
+rmSync(staging, { recursive: true, force: true });
+stageProgram(path.join(staging, name));
+const tarballs = values.arch.map((arch) => {
+  stageNode(arch, path.join(staging, name), staging);
+  const tarball = `${name}-linux-${arch}.tar.gz`;
+  pack(staging, name, path.join(output, tarball));
+  console.log(`${tarball}: ${(statSync(path.join(output, tarball)).size / 1e6).toFixed(1)} MB`);
+  return tarball;
+});
+writeFileSync(path.join(output, 'SHA256SUMS'), run('sha256sum', tarballs, output));
+rmSync(staging, { recursive: true });
