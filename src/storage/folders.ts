@@ -15,7 +15,7 @@ async function makeFolder(folder: string, mode: number | undefined): Promise<boo
     if (systemErrorCode(error) !== 'EEXIST') throw error;
     const stats = await lstat(folder);
     if (stats.isDirectory()) return Date.now() - stats.birthtimeMs < youngMs;
-    throw new FilerError('KEY_TAKEN', `${folder} is needed as a folder and is none`, { cause: error });
+    throw new FilerError('KEY_TAKEN', `a file stands where this path needs a folder (${folder})`, { cause: error });
   }
 }
 
