@@ -12,6 +12,7 @@ export type ErrorCode =
   | 'METHOD_UNKNOWN'
   | 'NOT_FOUND'
   | 'PRECONDITION_FAILED'
+  | 'QUOTA_REACHED'
   | 'RANGE_UNSATISFIABLE'
   | 'SIZE_REFUSED'
   | 'STORE_BUSY'
@@ -26,11 +27,14 @@ export type ErrorCode =
 /** A refusal or failure; `message` is one line for the operator's log and never holds a token or a secret. */
 export class FilerError extends Error {
   readonly code: ErrorCode;
+  /** When trying again may help, ms since the epoch. */
+  readonly retryAt: number | undefined;
 
-  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+  constructor(code: ErrorCode, message: string, options: ErrorOptions & { retryAt?: number | undefined } = {}) {
     super(message, options);
     this.name = 'FilerError';
     this.code = code;
+    this.retryAt = options.retryAt;
   }
 }
 

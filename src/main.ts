@@ -2,9 +2,11 @@
 import { createRequire } from 'node:module';
 import { setFlagsFromString } from 'node:v8';
 import { Command, CommanderError, Option } from 'commander';
+import { deleteUpload } from './commands/delete.js';
 import { init } from './commands/init.js';
 import { ListenError } from './commands/listen.js';
 import type { Output } from './commands/output.js';
+import { type PurgeOptions, purge } from './commands/purge.js';
 import { serve } from './commands/serve.js';
 import { type SignOptions, sign } from './commands/sign.js';
 import { UsageError } from './commands/usage-error.js';
@@ -83,6 +85,17 @@ function commandLine(): Command {
     .action((path: string, fileOrSize: string, { config, ...options }: Given<SignOptions>) =>
       sign({ configFile: config, path, fileOrSize, ...options }, output),
     );
+
+  addCommand(program, 'purge', 'delete old uploads, or those of one uploader')
+    .option('--older-than <time>', 'those that were uploaded so long ago, such as 28d')
+    .option('--uploader <jid>', 'those of this uploader, as far as the tokens or paths named one')
+    .option('--dry-run', 'only print what would be deleted', false)
+    .option('--json', 'print JSON, one object a line', false)
+    .action(({ config, ...options }: Given<PurgeOptions>) => purge({ configFile: config, ...options }, output));
+
+  addCommand(program, 'delete', 'delete one upload')
+    .argument('<url|path>', 'its URL, or its path in storeDir')
+    .action((target: string, { config }: { config: string }) => deleteUpload({ configFile: config, target }, output));
 
   return program;
 }

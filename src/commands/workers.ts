@@ -9,8 +9,10 @@ import closeWithGrace from 'close-with-grace';
 import type { Logger } from 'pino';
 import { AggregatorRegistry } from 'prom-client';
 import type { Metrics } from '../metrics.js';
+import type { Limits } from '../upload/limits.js';
 import { closeOnSignal } from './close-on-signal.js';
 import { describeTcpAddress } from './listen.js';
+import { shareLimits } from './shared-limits.js';
 
 const closeMessage = 'close';
 /** More than a worker takes to close, so that each says itself why it is late. */
@@ -57,11 +59,13 @@ export function superviseWorkers(
   count: number,
   shutdownTimeoutMs: number,
   logger: Logger,
-  closeRest: () => Promise<void>,
+  limits: Limits,
+  closeRest: () => Promise<unknown>,
 ): void {
   const listening = new Set<number>();
   let isClosing = false;
 
+  cluster.on('fork', (worker: Worker) => shareLimits(worker, limits));
   cluster.on('listening', (worker: Worker, address: ListeningAddress) => {
     listening.add(worker.id);
     if (listening.size === count) logger.info({ address: describeAddress(address), workers: count }, 'listening');

@@ -30,10 +30,10 @@ function describeUnknown(key: string): Problem {
 }
 
 function describeProblem({ keyword, params, instancePath, parentSchema, data }: ErrorObject): Problem {
-  if (keyword === 'additionalProperties') return describeUnknown(String(params['additionalProperty']));
-  if (keyword === 'required') return describeMissing(String(params['missingProperty']) as keyof Settings);
-  const [key = '', item] = instancePath.slice(1).split('/');
-  const place = item === undefined ? key : `${key}[${item}]`;
+  const [key = '', item, part] = instancePath.slice(1).split('/');
+  if (key === '' && keyword === 'additionalProperties') return describeUnknown(String(params['additionalProperty']));
+  if (key === '' && keyword === 'required') return describeMissing(String(params['missingProperty']) as keyof Settings);
+  const place = [key, item === undefined ? '' : `[${item}]`, part === undefined ? '' : `.${part}`].join('');
   return { key, text: `${place}: expected ${parentSchema?.['description']}, got ${describeFound(key, data)}` };
 }
 

@@ -1,3 +1,6 @@
+import type { RetentionSettings } from '../upload/expiry.js';
+import type { LimitSettings } from '../upload/limits.js';
+
 /** Where a TCP server listens. */
 export interface TcpAddress {
   readonly host: string;
@@ -21,7 +24,13 @@ export interface Config {
   readonly maxUploads: number;
   /** Processes that serve. */
   readonly workers: number;
-  readonly minFreeSpace: number;
+  readonly limits: LimitSettings;
+  readonly sweepIntervalMs: number;
+  readonly retention: RetentionSettings;
+  /** The least age at which an upload may go to make room. */
+  readonly evictMinAgeMs: number;
+  /** How long the slot of a deleted upload stays taken. */
+  readonly replayWindowMs: number;
   readonly trustProxy: readonly string[];
   readonly isDurable: boolean;
   /** `undefined`: 0644 and 0755 less the umask. */

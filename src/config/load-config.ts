@@ -3,6 +3,8 @@ import { readFileSync, realpathSync } from 'node:fs';
 import path from 'node:path';
 import { systemErrorCode } from '../errors.js';
 import { parseDuration, parseSize } from '../units.js';
+import type { RetentionSettings } from '../upload/expiry.js';
+import type { LimitSettings } from '../upload/limits.js';
 import { checkSettings } from './check-settings.js';
 import { type Config, ConfigError, type ListenAddress, type LogLevel, type TcpAddress } from './config.js';
 import { isSameAddress, parseTcpAddress } from './listen-address.js';
@@ -88,6 +90,33 @@ function proxies({ trustProxy, unixSocket }: Settings): readonly string[] {
   throw new SettingProblem('trustProxy: expected "unix" only together with unixSocket = true');
 }
 
+function bytes(size: string | undefined): number | undefined {
+  return size === undefined ? undefined : parseSize(size);
+}
+
+function limits({ maxStoreSize, whenFull, minFreeSpace, userQuota, dailyQuota }: Settings): LimitSettings {
+  return {
+    maxStoreSize: bytes(maxStoreSize),
+    evictsWhenFull: whenFull === 'evict',
+    minFreeSpace: bytes(minFreeSpace) ?? 0,
+    userQuota: bytes(userQuota),
+    dailyQuota: bytes(dailyQuota),
+  };
+}
+
+function retention({ expiresAfter, retention: tables, whenFull, evictMinAge }: Settings): RetentionSettings {
+  const rules = tables.map(({ largerThan, expiresAfter: after, ...patterns }) => ({
+    ...patterns,
+    largerThan: bytes(largerThan),
+    expiresAfterMs: parseDuration(after),
+  }));
+  return {
+    expiresAfterMs: expiresAfter === undefined ? undefined : parseDuration(expiresAfter),
+    rules,
+    evictMinAgeMs: whenFull === 'evict' ? parseDuration(evictMinAge) : undefined,
+  };
+}
+
 function octal(mode: string | undefined): number | undefined {
   return mode === undefined ? undefined : Number.parseInt(mode, 8);
 }
@@ -128,7 +157,7 @@ export function loadConfig(file: string): { config: Config; warnings: string[] }
   ) {
     throw new ConfigError(problems.map(({ text }) => `${file}: ${text}`));
   }
-  const { secret, secrets: more = [], maxFileSize, minFreeSpace, logLevel } = settings;
+  const { secret, secrets: more = [], logLevel } = settings;
   const secrets = [...(secret === undefined ? [] : [secret]), ...more, ...fromFile];
   const config: Config = Object.freeze({
     listen,
@@ -137,10 +166,14 @@ export function loadConfig(file: string): { config: Config; warnings: string[] }
     deleteSecret: settings.deleteSecret,
     storeDir,
     baseSegments: base,
-    maxFileSize: maxFileSize === undefined ? undefined : parseSize(maxFileSize),
+    maxFileSize: bytes(settings.maxFileSize),
     maxUploads: settings.maxUploads,
     workers: settings.workers,
-    minFreeSpace: minFreeSpace === undefined ? 0 : parseSize(minFreeSpace),
+    limits: limits(settings),
+    sweepIntervalMs: parseDuration(settings.sweepInterval),
+    retention: retention(settings),
+    evictMinAgeMs: parseDuration(settings.evictMinAge),
+    replayWindowMs: parseDuration(settings.replayWindow),
     trustProxy,
     isDurable: settings.durability === 'sync',
     fileMode: octal(settings.fileMode),

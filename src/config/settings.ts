@@ -2,6 +2,14 @@ import { isIP } from 'node:net';
 import type { JSONSchemaType } from 'ajv';
 import { parseDuration, parseSize } from '../units.js';
 
+/** A table `[[retention]]`. */
+export interface RetentionSetting {
+  match?: string;
+  contentType?: string;
+  largerThan?: string;
+  expiresAfter: string;
+}
+
 /** The configuration file's keys, as an operator writes them. */
 export interface Settings {
   listenPort: string;
@@ -18,6 +26,15 @@ export interface Settings {
   maxUploads: number;
   workers: number;
   minFreeSpace?: string;
+  maxStoreSize?: string;
+  whenFull: 'refuse' | 'evict';
+  evictMinAge: string;
+  userQuota?: string;
+  dailyQuota?: string;
+  sweepInterval: string;
+  expiresAfter?: string;
+  replayWindow: string;
+  retention: RetentionSetting[];
   trustProxy: string[];
   strictContentType: boolean;
   durability: 'sync' | 'none';
@@ -45,6 +62,8 @@ function isProxy(text: string): boolean {
 /** What a string in the file must be, by the name under which the schema asks for it. */
 export const formats = {
   timeout: (text: string) => parseDuration(text) > 0 && parseDuration(text) <= maxTimerMs,
+  time: (text: string) => parseDuration(text) >= 0,
+  duration: (text: string) => parseDuration(text) > 0,
   proxy: isProxy,
   mode: (text: string) => /^0?[0-7]{3}$/.test(text),
   size: (text: string) => parseSize(text) > 0,
@@ -55,6 +74,7 @@ const levels = ['trace', 'debug', 'info', 'warn', 'warning', 'error', 'fatal', '
 const flag = { type: 'boolean', description: 'true or false' } as const;
 const text = { type: 'string', minLength: 1 } as const;
 const size = { type: 'string', format: 'size', description: 'a size such as "50MB" or "2GiB"' } as const;
+const duration = { type: 'string', format: 'duration', description: 'a time such as "24h" or "28d"' } as const;
 const timeout = { type: 'string', format: 'timeout', description: 'a time such as "60s", at most "24d"' } as const;
 const mode = { type: 'string', format: 'mode', description: 'an octal mode as text, such as "0640"' } as const;
 const proxy = {
@@ -63,6 +83,20 @@ const proxy = {
   description: 'an address, a network such as "10.0.0.0/8", or "unix"',
 } as const;
 const secret = { ...text, description: 'the secret that the XMPP server signs with, not empty' } as const;
+
+const retentionRule: JSONSchemaType<RetentionSetting> = {
+  type: 'object',
+  additionalProperties: false,
+  required: ['expiresAfter'],
+  anyOf: [{ required: ['match'] }, { required: ['contentType'] }, { required: ['largerThan'] }],
+  description: 'a table with expiresAfter and at least one of match, contentType and largerThan',
+  properties: {
+    match: { ...text, nullable: true, description: 'a pattern for file names such as "story_*"' },
+    contentType: { ...text, nullable: true, description: 'a pattern for content types such as "video/*"' },
+    largerThan: { ...size, nullable: true },
+    expiresAfter: duration,
+  },
+};
 
 /** The settings as a JSON Schema; each description is what a wrong value is told to be. */
 export const settingsSchema: JSONSchemaType<Settings> = {
@@ -84,6 +118,15 @@ export const settingsSchema: JSONSchemaType<Settings> = {
     maxUploads: { type: 'integer', minimum: 1, default: 2000, description: 'how many uploads may run at once' },
     workers: { type: 'integer', minimum: 1, maximum: 64, default: 1, description: 'a number of processes, 1 to 64' },
     minFreeSpace: { ...size, nullable: true },
+    maxStoreSize: { ...size, nullable: true },
+    whenFull: { type: 'string', enum: ['refuse', 'evict'], default: 'refuse', description: '"refuse" or "evict"' },
+    evictMinAge: { ...duration, default: '1d' },
+    userQuota: { ...size, nullable: true },
+    dailyQuota: { ...size, nullable: true },
+    sweepInterval: { ...timeout, default: '1h' },
+    expiresAfter: { ...duration, nullable: true },
+    replayWindow: { type: 'string', format: 'time', default: '30d', description: 'a time such as "30d", or "0s"' },
+    retention: { type: 'array', items: retentionRule, default: [], description: 'tables [[retention]]' },
     trustProxy: { type: 'array', items: proxy, default: [], description: 'a list of addresses or networks' },
     strictContentType: { ...flag, default: false },
     durability: { type: 'string', enum: ['sync', 'none'], default: 'sync', description: '"sync" or "none"' },

@@ -16,6 +16,7 @@ const statusOf: Readonly<Record<ErrorCode, number>> = {
   METHOD_UNKNOWN: 405,
   NOT_FOUND: 404,
   PRECONDITION_FAILED: 412,
+  QUOTA_REACHED: 413,
   RANGE_UNSATISFIABLE: 416,
   SIZE_REFUSED: 413,
   STORE_BUSY: 503,
@@ -51,6 +52,9 @@ export function handleError(
   if (error instanceof FilerError) request.exchange.refusal = error.code;
   if (status === 500 && !(error instanceof FilerError)) logger.error({ err: error }, 'unexpected error');
   closeAfterAnswer(request.raw, reply);
+  if (error instanceof FilerError && error.retryAt !== undefined) {
+    reply.header('retry-after', Math.max(1, Math.ceil((error.retryAt - Date.now()) / 1000)));
+  }
   return reply
     .code(status)
     .headers(statusHeaders[status] ?? {})

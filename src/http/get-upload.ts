@@ -54,13 +54,14 @@ async function answer(
   reply: FastifyReply,
   key: UploadKey,
   upload: StoredUpload,
-  { commonRawHeaders, now }: HandlerContext,
+  { commonRawHeaders, retention, now }: HandlerContext,
 ): Promise<void> {
   const at = now();
-  if (isExpired(upload.expiresAt, at)) throw new FilerError('UPLOAD_EXPIRED', 'the upload has expired');
+  const dated = { ...upload, key };
+  if (isExpired(retention.expiryOf(dated), at)) throw new FilerError('UPLOAD_EXPIRED', 'the upload has expired');
   const outcome = evaluateConditions(request.headers, upload);
   if (outcome === 'precondition-failed') throw new FilerError('PRECONDITION_FAILED', 'the upload is not in that state');
-  const headers = [...commonRawHeaders, ...validatorHeaders(upload, at)];
+  const headers = [...commonRawHeaders, ...validatorHeaders(upload, retention.keptUntil(dated), at)];
   if (outcome === 'not-modified') return send(request, reply, 304, headers, upload);
   const range = requestedRange(request, reply, upload);
   const length = range === undefined ? upload.size : range.last - range.first + 1;
@@ -79,7 +80,10 @@ export async function getUpload(
   const { store, settings } = context;
   const key = parseUploadKey(request.exchange.path, settings.baseSegments);
   const upload = await store.open(key);
-  if (upload === undefined) throw new FilerError('NOT_FOUND', 'there is no such upload');
+  if (upload === undefined) {
+    if (await store.wasDeleted(key)) throw new FilerError('UPLOAD_EXPIRED', 'the upload was deleted');
+    throw new FilerError('NOT_FOUND', 'there is no such upload');
+  }
   request.exchange.uploader = upload.uploader;
   try {
     await answer(request, reply, key, upload, context);

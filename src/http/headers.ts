@@ -32,16 +32,16 @@ export function commonHeaders(cors: boolean): Record<string, string> {
 /** The headers of an answer that is no upload's, beside those that every answer carries. */
 export const uncachedHeaders = { 'cache-control': 'no-store' };
 
-/** How long an upload may be cached (RFC 9111 §5.2.2): a year, but never beyond its expiry. */
-function cacheControl(expiresAt: number | undefined, now: number): string {
-  const secondsLeft = expiresAt === undefined ? maxAgeSeconds : Math.floor((expiresAt - now) / 1000);
+/** How long an upload may be cached (RFC 9111 §5.2.2): a year, but no longer than it is sure to stay. */
+function cacheControl(keptUntil: number | undefined, now: number): string {
+  const secondsLeft = keptUntil === undefined ? maxAgeSeconds : Math.max(0, Math.floor((keptUntil - now) / 1000));
   return `max-age=${Math.min(maxAgeSeconds, secondsLeft)}, immutable`;
 }
 
-/** What 200, 206 and 304 say of an upload. */
-export function validatorHeaders(upload: StoredUpload, now: number): RawHeaders {
+/** What 200, 206 and 304 say of an upload that is sure to stay until then (ms since the epoch). */
+export function validatorHeaders(upload: StoredUpload, keptUntil: number | undefined, now: number): RawHeaders {
   const lastModified = new Date(upload.modifiedAt).toUTCString();
-  const caching = cacheControl(upload.expiresAt, now);
+  const caching = cacheControl(keptUntil, now);
   return ['etag', upload.etag, 'last-modified', lastModified, 'cache-control', caching];
 }
 

@@ -3,6 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { FilerError } from '../errors.js';
 import { verifyToken } from '../token/verify-token.js';
 import { servableType } from '../upload/content-type.js';
+import type { Limits, PlannedUpload } from '../upload/limits.js';
 import { parseUploadKey } from '../upload/upload-key.js';
 import type { HandlerContext } from './settings.js';
 
@@ -15,11 +16,23 @@ function announcedSize(headers: IncomingHttpHeaders): number {
   return Number(length);
 }
 
+/** Puts the upload if the limits have room for it. */
+async function putWithin(limits: Limits, upload: PlannedUpload, put: () => Promise<void>): Promise<void> {
+  const settle = await limits.reserve(upload);
+  let isStored = false;
+  try {
+    await put();
+    isStored = true;
+  } finally {
+    settle(isStored);
+  }
+}
+
 /** PUT of an upload: 201 once it can be fetched; throws for everything else. */
 export async function putUpload(
   request: FastifyRequest,
   reply: FastifyReply,
-  { store, settings, uploadLimit, now }: HandlerContext,
+  { store, settings, uploadLimit, limits, now }: HandlerContext,
 ): Promise<FastifyReply> {
   const { exchange, headers } = request;
   const key = parseUploadKey(exchange.path, settings.baseSegments);
@@ -43,7 +56,7 @@ export async function putUpload(
       return request.raw.once('end', () => request.raw.socket.setTimeout(0));
     },
   };
-  await uploadLimit.run(() => store.put(key, upload));
+  await uploadLimit.run(() => putWithin(limits, upload, () => store.put(key, upload)));
   exchange.bytes = announced.size;
   return reply.code(201).send();
 }

@@ -2,6 +2,8 @@ import type { BaseLogger, Logger } from 'pino';
 import type { Metrics } from '../metrics.js';
 import type { Store } from '../storage/store.js';
 import type { TokenSettings } from '../token/token.js';
+import type { Retention } from '../upload/expiry.js';
+import type { Limits } from '../upload/limits.js';
 import type { RawHeaders } from './headers.js';
 import type { UploadLimit } from './upload-limit.js';
 
@@ -30,6 +32,8 @@ export type FilerLogger = Pick<BaseLogger, 'info' | 'warn' | 'error'> & Pick<Log
 export interface HandlerContext {
   readonly store: Store;
   readonly settings: HttpSettings;
+  readonly retention: Retention;
+  readonly limits: Limits;
   readonly uploadLimit: UploadLimit;
   /** The headers that every answer carries. */
   readonly commonRawHeaders: RawHeaders;

@@ -20,8 +20,9 @@ import { factsOfKey, openUpload } from './open-upload.js';
 import { publish } from './publish.js';
 import { receiveBody } from './receive-body.js';
 import { SidecarFolder } from './sidecar.js';
-import type { IncomingUpload, ListedUpload, Store, StoredUpload } from './store.js';
+import type { DeletedUpload, IncomingUpload, ListedUpload, Store, StoredUpload } from './store.js';
 import { TemporaryFolder } from './temporary-folder.js';
+import { TombstoneFolder } from './tombstone.js';
 
 /** How the disk store writes. */
 export interface DiskStoreOptions {
@@ -29,8 +30,10 @@ export interface DiskStoreOptions {
   readonly storeDir: string;
   /** Whether an upload must survive a power failure before `put` resolves. */
   readonly isDurable: boolean;
-  /** Bytes that must stay free on the filesystem. */
+  /** Bytes that must stay free on the filesystem; `put` leaves that to its caller, who knows of all running uploads. */
   readonly minFreeSpace?: number;
+  /** How long the slot of a deleted upload stays taken, in ms. */
+  readonly replayWindowMs?: number;
   /** Mode of an upload whatever the umask, 0644 less the umask if not set. */
   readonly fileMode?: number | undefined;
   /** Mode of the folders above it whatever the umask, 0755 less the umask if not set. */
@@ -47,12 +50,14 @@ export class DiskStore implements Store {
   readonly #options: DiskStoreOptions;
   readonly #sidecars: SidecarFolder;
   readonly #temporary: TemporaryFolder;
+  readonly #tombstones: TombstoneFolder;
   readonly #pool = new BufferPool();
 
   constructor(options: DiskStoreOptions) {
     this.#options = options;
     this.#sidecars = new SidecarFolder(options.storeDir, options.isDurable);
     this.#temporary = new TemporaryFolder(options.storeDir);
+    this.#tombstones = new TombstoneFolder(options.storeDir, options.replayWindowMs ?? 0);
   }
 
   /**
@@ -92,13 +97,16 @@ export class DiskStore implements Store {
     const upload = await this.open(key);
     if (upload === undefined) return false;
     upload.close();
+    const { size, uploader, modifiedAt } = upload;
     try {
+      // Before the file goes, so that at no time its slot is free.
+      await this.#tombstones.leave({ key, size, uploader, modifiedAt });
       await disk.unlink(this.#pathOf(key));
     } catch (error) {
       if (systemErrorCode(error) === 'ENOENT') return false;
       throw describeDiskError(error);
     }
-    await this.#sidecars.remove(key, upload.size, upload.modifiedAt);
+    await this.#sidecars.remove(key, size, modifiedAt);
     await removeEmptyFolders(this.#options.storeDir, path.dirname(this.#pathOf(key)));
     return true;
   }
@@ -123,7 +131,7 @@ export class DiskStore implements Store {
   async check(): Promise<void> {
     try {
       await access(this.#options.storeDir, constants.W_OK);
-      await this.#requireSpace(checkBytes);
+      await this.#requireSpace(checkBytes, this.#options.minFreeSpace);
       const { fd, path: file } = await this.#temporary.create();
       try {
         await receiveBody(Readable.from([Buffer.alloc(checkBytes)]), fd, checkBytes);
@@ -137,6 +145,23 @@ export class DiskStore implements Store {
     }
   }
 
+  async wasDeleted(key: UploadKey): Promise<boolean> {
+    try {
+      return await this.#tombstones.holds(key);
+    } catch (error) {
+      throw describeDiskError(error);
+    }
+  }
+
+  listDeleted(): AsyncIterable<DeletedUpload> {
+    return this.#tombstones.list();
+  }
+
+  async tidy(): Promise<void> {
+    await this.#tombstones.tidy();
+    await this.#sidecars.tidy();
+  }
+
   #pathOf(key: UploadKey): string {
     return path.join(this.#options.storeDir, key);
   }
@@ -145,20 +170,25 @@ export class DiskStore implements Store {
     try {
       await disk.lstat(this.#pathOf(key));
     } catch (error) {
-      if (systemErrorCode(error) === 'ENOENT') return;
-      throw error;
+      if (systemErrorCode(error) !== 'ENOENT') throw error;
+      return this.#requireUndeleted(key);
     }
     throw new FilerError('KEY_TAKEN', 'the upload exists');
   }
 
-  /** Refuses what cannot fit before its bytes are sent; a small one is rather tried unless some space must stay free. */
-  async #requireSpace(size: number): Promise<void> {
-    const { minFreeSpace = 0 } = this.#options;
-    if (size < spaceCheckBytes && minFreeSpace === 0) return;
+  async #requireUndeleted(key: UploadKey): Promise<void> {
+    if (await this.#tombstones.holds(key)) {
+      throw new FilerError('KEY_TAKEN', 'an upload of this slot was deleted (replayWindow)');
+    }
+  }
+
+  /** Refuses what cannot fit before its bytes are sent; a small one is rather tried. */
+  async #requireSpace(size: number, reserve = 0): Promise<void> {
+    if (size < spaceCheckBytes && reserve === 0) return;
     const free = await this.freeBytes();
-    if (free >= size + minFreeSpace) return;
-    const reserve = minFreeSpace === 0 ? '' : ` of which ${minFreeSpace} must stay so (minFreeSpace)`;
-    throw new FilerError('STORE_FULL', `${size} bytes do not fit: ${free} are free${reserve}`);
+    if (free >= size + reserve) return;
+    const kept = reserve === 0 ? '' : ` of which ${reserve} must stay so (minFreeSpace)`;
+    throw new FilerError('STORE_FULL', `${size} bytes do not fit: ${free} are free${kept}`);
   }
 
   async #fillAndPublish(fd: number, file: string, key: UploadKey, upload: IncomingUpload): Promise<void> {
@@ -176,6 +206,11 @@ export class DiskStore implements Store {
         await disk.close(fd);
       }
       await publish(file, storeDir, key, this.#options);
+      await this.#requireUndeleted(key).catch(async (error: unknown) => {
+        await disk.unlink(this.#pathOf(key));
+        await removeEmptyFolders(storeDir, path.dirname(this.#pathOf(key)));
+        throw error;
+      });
     } catch (error) {
       if (sidecarMtimeMs !== undefined) await this.#sidecars.remove(key, upload.size, sidecarMtimeMs);
       throw error;

@@ -8,18 +8,21 @@
  * has a fraction has none, and costs no look-up. Sidecars are created exclusively and before their file is published.
  */
 import { createHash } from 'node:crypto';
-import { open, readFile, rm } from 'node:fs/promises';
+import { lstat, open, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { systemErrorCode } from '../errors.js';
 import { servableType } from '../upload/content-type.js';
 import { reservedFolder, type UploadKey } from '../upload/upload-key.js';
 import { ensureFolders, syncFolders } from './folders.js';
+import { filesBelow } from './reserved-files.js';
 import type { UploadFacts } from './store.js';
 
 /** What a sidecar adds to its file. */
 export type SidecarFacts = Omit<UploadFacts, 'size'>;
 
 const version = 1;
+const folder = 'sidecars';
+const youngMs = 60 * 60 * 1000;
 
 function isSidecarFacts(value: unknown): value is SidecarFacts {
   if (typeof value !== 'object' || value === null) return false;
@@ -40,7 +43,7 @@ function sidecarName(key: UploadKey, size: number, mtimeSeconds: number): string
 
 /** Where a sidecar lies below storeDir. */
 function segmentsOf(name: string): string[] {
-  return [reservedFolder, 'sidecars', name.slice(0, 2), name];
+  return [reservedFolder, folder, name.slice(0, 2), name];
 }
 
 /** The sidecars of one store, below its reserved folder. */
@@ -95,6 +98,24 @@ export class SidecarFolder {
       return isSidecarFacts(facts) ? facts : undefined;
     } catch (error) {
       if (systemErrorCode(error) === 'ENOENT' || error instanceof SyntaxError) return undefined;
+      throw error;
+    }
+  }
+
+  /** Removes the sidecars of uploads that are gone, unless they are so young that their upload may be about to come. */
+  async tidy(): Promise<void> {
+    for await (const { file, mtimeMs } of filesBelow(this.#storeDir, folder)) {
+      if (Date.now() - mtimeMs > youngMs && !(await this.#describesAFile(file))) await rm(file, { force: true });
+    }
+  }
+
+  async #describesAFile(file: string): Promise<boolean> {
+    try {
+      const { key } = JSON.parse(await readFile(file, 'utf8'));
+      const { size, mtimeMs } = await lstat(path.join(this.#storeDir, String(key)));
+      return sidecarName(key, size, mtimeMs / 1000) === path.basename(file);
+    } catch (error) {
+      if (systemErrorCode(error) === 'ENOENT' || error instanceof SyntaxError) return false;
       throw error;
     }
   }

@@ -51,6 +51,16 @@ export interface StoredUpload extends StoredFacts {
   close(): void;
 }
 
+/** An upload that was deleted. */
+export interface DeletedUpload {
+  readonly key: UploadKey;
+  /** Bytes. */
+  readonly size: number;
+  readonly uploader?: string | undefined;
+  /** When it was uploaded, ms since the epoch. */
+  readonly modifiedAt: number;
+}
+
 /** Where uploads lie. Each is there whole or not at all, and is never overwritten. */
 export interface Store {
   /**
@@ -61,7 +71,9 @@ export interface Store {
   put(key: UploadKey, upload: IncomingUpload): Promise<void>;
   /** The upload, or `undefined` where there is none. Throws `STORE_BUSY` or `STORE_FAILED`. */
   open(key: UploadKey): Promise<StoredUpload | undefined>;
-  /** Removes the upload; `false` where there was none. Throws `STORE_BUSY` or `STORE_FAILED`. */
+  /** Whether an upload was there and was deleted so recently that its slot stays taken. Throws as `open` does. */
+  wasDeleted(key: UploadKey): Promise<boolean>;
+  /** Removes the upload, and keeps its slot taken for a while; `false` where there was none. Throws `STORE_BUSY` or `STORE_FAILED`. */
   delete(key: UploadKey): Promise<boolean>;
   /**
    * Every upload, in no order and never all in memory; one that comes or goes meanwhile may be in it or not.
@@ -72,4 +84,8 @@ export interface Store {
   freeBytes(): Promise<number>;
   /** Writes as an upload would and leaves nothing. Throws what `put` throws where the store takes no uploads now. */
   check(): Promise<void>;
+  /** The deleted uploads whose slots are kept taken. Throws `STORE_BUSY` or `STORE_FAILED`. */
+  listDeleted(): AsyncIterable<DeletedUpload>;
+  /** Removes what the store keeps of uploads that are gone and that no longer counts. Throws `STORE_BUSY` or `STORE_FAILED`. */
+  tidy(): Promise<void>;
 }

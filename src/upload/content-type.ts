@@ -9,7 +9,8 @@ const parameter = `${token}=(?:${token}|${quotedString})`;
 /** `media-type` of RFC 9110 §8.3.1, in ASCII: a comma outside of quotes would let a browser take a second type. */
 const mediaType = new RegExp(`^(${token}/${token})(?: *;(?: *${parameter})?)*$`);
 
-function essenceOf(value: string): string | undefined {
+/** Type and subtype of a media type, in lower case; `undefined` for what is none. */
+export function essenceOf(value: string): string | undefined {
   return mediaType.exec(value)?.[1]?.toLowerCase();
 }
 

@@ -23,7 +23,7 @@ function prosodyFiler(args: readonly string[], cwd?: string): Promise<CommandRes
 }
 
 describe('every command', () => {
-  for (const name of ['serve', 'init', 'sign']) {
+  for (const name of ['serve', 'init', 'sign', 'purge', 'delete']) {
     it(`has help: ${name}`, async () => {
       const { code, stdout } = await prosodyFiler([name, '--help']);
       assert.equal(code, 0);

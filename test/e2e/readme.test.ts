@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { cp, mkdir, readFile, utimes, writeFile } from 'node:fs/promises';
+import { cp, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { it } from 'node:test';
+import { loadConfig } from '../../src/config/load-config.js';
 import { projectFolder, run } from '../support/command.js';
 import { send } from '../support/http-client.js';
 import { missingPeer } from '../support/peers.js';
@@ -11,7 +12,6 @@ import { readmeBlock } from '../support/readme.js';
 import { RunningProcess } from '../support/running-process.js';
 import { tempDir } from '../support/temp-dir.js';
 import { v1Token, v2Token } from '../support/tokens.js';
-import { filesIn } from '../support/tree.js';
 import { startNginx } from './nginx.js';
 
 it("the README's first command serves from a fresh checkout", async (t) => {
@@ -61,18 +61,13 @@ it("the README's nginx location passes uploads and downloads on as they are", as
   assert.equal((await send({ origin: nginx, rawTarget: '/upload/slot/..' })).status, 400);
 });
 
-it("the README's command for old files deletes uploads and nothing else", async (t) => {
-  const storeDir = await tempDir(t);
-  const old = new Date(Date.now() - 29 * 24 * 60 * 60 * 1000);
-  for (const name of ['slot/old\nname', 'slot/new', '.prosody-filer/sidecars/00/x']) {
-    const file = path.join(storeDir, name);
-    await mkdir(path.dirname(file), { recursive: true });
-    await writeFile(file, '');
-    if (!name.endsWith('new')) await utimes(file, old, old);
-  }
-  const command = readmeBlock('sh', 'find ').replace('/var/lib/prosody-filer/upload', storeDir);
-  assert.deepEqual(await run('bash', ['-c', command]), { code: 0, stdout: '', stderr: '' });
-  assert.deepEqual(await filesIn(storeDir), ['.prosody-filer/sidecars/00/x', 'slot/new']);
+it("the README's settings for how long files are kept are taken", async (t) => {
+  const folder = await tempDir(t);
+  const file = path.join(folder, 'config.toml');
+  await writeFile(file, `secret = "s"\nstoreDir = "${folder}/upload"\n${readmeBlock('toml', '[[retention]]')}`);
+  const { config } = loadConfig(file);
+  assert.equal(config.retention.rules.length, 2);
+  assert.equal(config.limits.maxStoreSize, 50e9);
 });
 
 it('the example configuration starts, with a warning, and names every setting', async (t) => {
@@ -86,14 +81,14 @@ it('the example configuration starts, with a warning, and names every setting', 
   const { settingsSchema } = await import('../../src/config/settings.js');
   const readme = await readFile(path.join(projectFolder, 'README.md'), 'utf8');
   for (const key of Object.keys(settingsSchema.properties)) {
-    assert.match(example, new RegExp(`^(# )?${key} +=`, 'm'));
-    assert.ok(readme.includes(`\`${key}\``), `the README does not name ${key}`);
+    assert.match(example, new RegExp(`^(# )?(${key} +=|\\[+${key}\\]+$)`, 'm'));
+    assert.match(readme, new RegExp(`\`\\[*${key}\\]*\``), `the README does not name ${key}`);
   }
 });
 
 it('every setting of the example that is switched off is taken when switched on', async (t) => {
   const example = await readFile(path.join(projectFolder, 'config.example.toml'), 'utf8');
-  const on = example.replace(/^# (?=\w+ +=)/gm, '').replace('deleteSecret = ""', 'deleteSecret = "d"');
+  const on = example.replace(/^# (?=\w+ +=|\[)/gm, '').replace('deleteSecret = ""', 'deleteSecret = "d"');
   const secretFile = path.join(await tempDir(t), 'secret');
   await writeFile(secretFile, 's3cret');
   const file = path.join(path.dirname(secretFile), 'config.toml');

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { send } from '../support/http-client.js';
 import { type ServerOverrides, startServer } from '../support/server.js';
-import { bearer, v2Token } from '../support/tokens.js';
+import { bearer, v1Token, v2Token } from '../support/tokens.js';
 
 const modified = new Date('2024-02-03T04:05:06Z');
 const text = '0123456789';
@@ -165,9 +165,30 @@ describe('the type that is served', () => {
   });
 });
 
-describe('an expiry that a token names', () => {
+describe('an expiry', () => {
   const claims = { slot: 's', filename: 'f.jpg', filesize: 5, filetype: 'image/webp', sub: 'a@b' };
   const start = 1_700_000_000;
+
+  it('counts by the settings of now, also for what was stored before, and the slot stays taken', async (t) => {
+    const first = await startServer(t);
+    const rawTarget = `/upload/s/story_1.txt?v=${v1Token('s/story_1.txt', 5)}`;
+    const put = { method: 'PUT', body: Buffer.from('hello') };
+    assert.equal((await send({ origin: first.origin, rawTarget }, put)).status, 201);
+
+    let now = Date.now();
+    const hour = 3_600_000;
+    const retention = { expiresAfterMs: 28 * 24 * hour, rules: [{ match: 'story_*', expiresAfterMs: 24 * hour }] };
+    const { origin } = await startServer(t, { now: () => now, storeDir: first.storeDir, retention });
+    const url = `${origin}/upload/s/story_1.txt`;
+    now += 23 * hour;
+    const { status, headers } = await send(url);
+    assert.equal(status, 200);
+    const [, seconds = ''] = /^max-age=(\d+), immutable$/.exec(String(headers['cache-control'])) ?? [];
+    assert.ok(Number(seconds) > 3500 && Number(seconds) <= 3600, `max-age=${seconds}`);
+    now += hour + 1;
+    assert.equal((await send(url)).status, 410);
+    assert.equal((await send({ origin, rawTarget }, put)).status, 409);
+  });
 
   it('limits caching, ends the upload with 410, and survives a restart', async (t) => {
     let now = start * 1000;

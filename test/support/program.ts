@@ -20,6 +20,7 @@ export interface Program {
   readonly secret: string;
   readonly pid: number;
   readonly storeDir: string;
+  readonly configFile: string;
   /** How many descriptors it has open. */
   openFiles(): Promise<number>;
   /** The most memory it has had so far, and what it has now, in MiB. */
@@ -96,6 +97,7 @@ export async function startProgram(
     openFiles: async () => (await readdir(`/proc/${pid}/fd`)).length,
     memory: () => memoryOf(pid),
     storeDir: String(used.storeDir),
+    configFile,
     logLines: () => toLogLines(program.lines),
     output: () => program.lines.join('\n'),
     waitForLog,

@@ -4,6 +4,8 @@ import type { HttpSettings } from '../../src/http/settings.js';
 import type { Metrics } from '../../src/metrics.js';
 import { openStore } from '../../src/storage/open-store.js';
 import type { Store } from '../../src/storage/store.js';
+import { compileRetention, type RetentionSettings } from '../../src/upload/expiry.js';
+import { type Limits, unlimited } from '../../src/upload/limits.js';
 import { tempDir } from './temp-dir.js';
 import { secret } from './tokens.js';
 
@@ -12,6 +14,8 @@ export interface ServerOverrides extends Partial<HttpSettings> {
   readonly storeDir?: string;
   readonly now?: () => number;
   readonly metrics?: Metrics;
+  readonly retention?: RetentionSettings;
+  readonly limits?: Limits;
 }
 
 /** A server on a real socket, with the disk store. */
@@ -25,7 +29,14 @@ export interface TestServer {
 
 /** Starts the app in this process on a free port with a new storeDir and `mysecret`; the test's end stops it. */
 export async function startServer(t: TestContext, overrides: ServerOverrides = {}): Promise<TestServer> {
-  const { storeDir = await tempDir(t), now = Date.now, metrics, ...settings } = overrides;
+  const {
+    storeDir = await tempDir(t),
+    now = Date.now,
+    retention = { rules: [] },
+    limits = unlimited,
+    metrics,
+    ...settings
+  } = overrides;
   const logLines: Record<string, unknown>[] = [];
   const log = (line: unknown) => logLines.push(line as Record<string, unknown>);
   const { store } = await openStore({ storeDir, isDurable: false, stallTimeoutMs: 60_000 });
@@ -41,6 +52,8 @@ export async function startServer(t: TestContext, overrides: ServerOverrides = {
       stallTimeoutMs: 60_000,
       ...settings,
     },
+    retention: compileRetention(retention),
+    limits,
     logger: { info: log, warn: log, error: log, isLevelEnabled: () => true },
     now,
     metrics,

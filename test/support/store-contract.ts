@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { PassThrough, Readable, Writable } from 'node:stream';
 import { describe, it, type TestContext } from 'node:test';
+import { setTimeout as wait } from 'node:timers/promises';
 import type { ByteRange, IncomingUpload, Store } from '../../src/storage/store.js';
 import type { UploadKey } from '../../src/upload/upload-key.js';
 
@@ -51,7 +52,10 @@ async function isStored(store: Store, path: string): Promise<boolean> {
 }
 
 /** What every store promises: run it against each. */
-export function describeStore(name: string, open: (t: TestContext) => Promise<StoreUnderTest>): void {
+export function describeStore(
+  name: string,
+  open: (t: TestContext, options?: { replayWindowMs: number }) => Promise<StoreUnderTest>,
+): void {
   describe(`${name}: putting`, () => {
     for (const size of [0, 1, 65_535, 65_536, 65_537, 3 * 1024 * 1024 + 7]) {
       it(`gives back ${size} bytes as they came`, async (t) => {
@@ -231,6 +235,33 @@ export function describeStore(name: string, open: (t: TestContext) => Promise<St
       assert.equal(await isStored(store, 'slot/f'), false);
       assert.deepEqual(await contents(), []);
       await store.put(key('slot/f'), incoming(Buffer.from('y'), facts));
+    });
+
+    it('keeps the slot taken for as long as a replay is guarded against', async (t) => {
+      const { store, contents } = await open(t, { replayWindowMs: 60_000 });
+      await store.put(key('slot/f'), incoming(Buffer.from('x')));
+      assert.equal(await store.wasDeleted(key('slot/f')), false);
+      await store.delete(key('slot/f'));
+      assert.equal(await store.wasDeleted(key('slot/f')), true);
+      assert.equal(await store.wasDeleted(key('slot/g')), false);
+      const before = await contents();
+      const openBody = () => assert.fail('the body was asked for');
+      for (const replay of [incoming(Buffer.from('x')), incoming(Buffer.alloc(100_000), { openBody })]) {
+        await assert.rejects(store.put(key('slot/f'), replay), { code: 'KEY_TAKEN' });
+      }
+      assert.deepEqual(await contents(), before);
+      assert.equal(await isStored(store, 'slot/f'), false);
+      await store.put(key('slot/g'), incoming(Buffer.from('y')));
+    });
+
+    it('frees the slot when that time is over', async (t) => {
+      const { store } = await open(t, { replayWindowMs: 1000 });
+      await store.put(key('slot/f'), incoming(Buffer.from('x')));
+      await store.delete(key('slot/f'));
+      await wait(1100);
+      assert.equal(await store.wasDeleted(key('slot/f')), false);
+      await store.put(key('slot/f'), incoming(Buffer.from('y')));
+      assert.equal((await readBack(store, 'slot/f')).toString(), 'y');
     });
 
     it('leaves the other uploads of a slot', async (t) => {

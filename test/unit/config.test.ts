@@ -121,6 +121,41 @@ describe('metricsListen', () => {
   });
 });
 
+describe('retention', () => {
+  it('is a time for all and rules for some', async (t) => {
+    const text = `${minimal}expiresAfter = "28d"\n[[retention]]\nmatch = "story_*"\nexpiresAfter = "24h"\n
+      [[retention]]\ncontentType = "video/*"\nlargerThan = "20MB"\nexpiresAfter = "1w"\n`;
+    const day = 24 * 60 * 60 * 1000;
+    assert.deepEqual((await load(t, text)).config.retention, {
+      expiresAfterMs: 28 * day,
+      evictMinAgeMs: undefined,
+      rules: [
+        { match: 'story_*', largerThan: undefined, expiresAfterMs: day },
+        { contentType: 'video/*', largerThan: 20_000_000, expiresAfterMs: 7 * day },
+      ],
+    });
+  });
+
+  it('is told the place of each mistake', async (t) => {
+    const text = `${minimal}expiresAfter = "0s"\n[[retention]]\nmatch = 5\nexpiresAfter = "24h"\n[[retention]]\nexpiresAfter = "1 moon"\n`;
+    const problems = await problemsOf(t, text);
+    assert.ok(problems.includes(`expiresAfter: expected a time such as "24h" or "28d", got '0s'`), problems.join());
+    assert.ok(problems.includes(`retention[0].match: expected a pattern for file names such as "story_*", got 5`));
+    assert.ok(problems.includes(`retention[1].expiresAfter: expected a time such as "24h" or "28d", got '1 moon'`));
+    assert.ok(
+      problems.some((problem) =>
+        problem.startsWith('retention[1]: expected a table with expiresAfter and at least one of match'),
+      ),
+      problems.join(),
+    );
+    const [unknown] = await problemsOf(
+      t,
+      `${minimal}[[retention]]\nmatch = "*"\nexpireAfter = "1d"\nexpiresAfter = "1d"`,
+    );
+    assert.match(unknown ?? '', /^retention\[0\]: expected a table with expiresAfter/);
+  });
+});
+
 describe('trustProxy', () => {
   it('is a list of addresses and networks', async (t) => {
     const { config } = await load(t, `${minimal}trustProxy = ["127.0.0.1", "::1", "10.0.0.0/8", "fd00::/8"]`);
@@ -232,7 +267,7 @@ describe('a wrong configuration', () => {
   });
 
   it('is told no near key where none is near', async (t) => {
-    for (const name of ['foo', 'bad', 'toString', 'expiresAfter']) {
+    for (const name of ['foo', 'bad', 'toString', 'bananas']) {
       assert.deepEqual(await problemsOf(t, `${minimal}${name} = 1`), [`${name}: expected a known key`]);
     }
   });

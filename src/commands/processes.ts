@@ -1,0 +1,89 @@
+/*
+ * What runs in which process. Uploads are served by one process, or by workers of which this one is the supervisor. What
+ * there may be only once is in the one or in the supervisor: the sweeps, the limits that they count for, the metrics.
+ */
+import type { Logger } from 'pino';
+import type { Config } from '../config/config.js';
+import { type App, buildApp } from '../http/app.js';
+import { Metrics } from '../metrics.js';
+import { type OpenRetention, openRetention } from '../retention/open-retention.js';
+import { sweepRegularly } from '../retention/sweep-regularly.js';
+import type { Store } from '../storage/store.js';
+import { compileRetention } from '../upload/expiry.js';
+import { hasLimits, type Limits, unlimited } from '../upload/limits.js';
+import { closeOnSignal } from './close-on-signal.js';
+import { listen } from './listen.js';
+import { serveMetrics } from './serve-metrics.js';
+import { supervisorsLimits } from './shared-limits.js';
+import { closeWithSupervisor, readMetricsOfWorkers, superviseWorkers, tellSupervisor } from './workers.js';
+
+function openConfiguredRetention(config: Config, store: Store, logger: Logger): OpenRetention {
+  const settings = { ...config.limits, evictMinAgeMs: config.evictMinAgeMs };
+  return openRetention(store, compileRetention(config.retention), settings, { logger, now: Date.now });
+}
+
+function openConfiguredMetrics({ metricsListen }: Config, store: Store): Metrics | undefined {
+  if (metricsListen === undefined) return undefined;
+  const metrics = new Metrics();
+  metrics.watchFreeSpace(() => store.freeBytes());
+  return metrics;
+}
+
+/** The app of one process, with its share of the uploads that may run at once. */
+function buildConfiguredApp(
+  config: Config,
+  store: Store,
+  logger: Logger,
+  limits: Limits,
+  metrics: Metrics | undefined,
+): App {
+  const settings = { ...config, maxUploads: Math.max(1, Math.floor(config.maxUploads / config.workers)) };
+  const retention = compileRetention(config.retention);
+  const used = hasLimits(config.limits) ? limits : unlimited;
+  return buildApp({ store, settings, retention, limits: used, logger, now: Date.now, metrics });
+}
+
+/** Listens for metrics where that is configured; resolves to what closes it. */
+async function listenForMetrics(
+  { metricsListen }: Config,
+  store: Store,
+  readMetrics: () => Promise<string>,
+  logger: Logger,
+): Promise<{ close(): Promise<unknown> }> {
+  if (metricsListen === undefined) return { close: async () => undefined };
+  return serveMetrics(metricsListen, { store, readMetrics }, logger);
+}
+
+/** Serves uploads in this worker. */
+export async function serveInWorker(config: Config, store: Store, logger: Logger): Promise<void> {
+  const metrics = openConfiguredMetrics(config, store);
+  const app = buildConfiguredApp(config, store, logger, supervisorsLimits(), metrics);
+  await listen(app, config.listen);
+  if (metrics !== undefined) tellSupervisor(metrics);
+  closeWithSupervisor(config.shutdownTimeoutMs, logger, () => app.close());
+}
+
+/** Serves uploads in this process alone. */
+export async function serveAlone(config: Config, store: Store, logger: Logger): Promise<void> {
+  const { limits, sweeper } = openConfiguredRetention(config, store, logger);
+  const metrics = openConfiguredMetrics(config, store);
+  const app = buildConfiguredApp(config, store, logger, limits, metrics);
+  const address = await listen(app, config.listen);
+  const metricsApp = await listenForMetrics(config, store, async () => metrics?.registry.metrics() ?? '', logger);
+  logger.info({ address, storeDir: config.storeDir, basePath: `/${config.baseSegments.join('/')}` }, 'listening');
+  const sweeps = sweepRegularly(sweeper, config.sweepIntervalMs, logger);
+  closeOnSignal(config.shutdownTimeoutMs, logger, async () => {
+    await Promise.all([app.close(), sweeps.stop()]);
+    await metricsApp.close();
+  });
+}
+
+/** Has workers serve uploads, and supervises them. */
+export async function serveInWorkers(config: Config, store: Store, logger: Logger): Promise<void> {
+  const { limits, sweeper } = openConfiguredRetention(config, store, logger);
+  const metricsApp = await listenForMetrics(config, store, readMetricsOfWorkers(), logger);
+  const sweeps = sweepRegularly(sweeper, config.sweepIntervalMs, logger);
+  superviseWorkers(config.workers, config.shutdownTimeoutMs, logger, limits, () =>
+    Promise.all([sweeps.stop(), metricsApp.close()]),
+  );
+}

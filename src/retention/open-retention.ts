@@ -1,0 +1,27 @@
+import type { Store } from '../storage/store.js';
+import type { Retention } from '../upload/expiry.js';
+import type { LimitSettings } from '../upload/limits.js';
+import { StoreLimits } from './store-limits.js';
+import { Sweeper, type SweeperContext } from './sweeper.js';
+
+/** Limits, and the sweeper that counts and makes room for them. */
+export interface OpenRetention {
+  readonly limits: StoreLimits;
+  readonly sweeper: Sweeper;
+}
+
+/** Puts limits and sweeper of a store together; nothing runs yet. */
+export function openRetention(
+  store: Store,
+  retention: Retention,
+  settings: LimitSettings & { readonly evictMinAgeMs: number },
+  { logger, now }: Pick<SweeperContext, 'logger' | 'now'>,
+): OpenRetention {
+  const limits: StoreLimits = new StoreLimits(settings, {
+    freeBytes: () => store.freeBytes(),
+    evict: (bytes) => sweeper.evict(bytes),
+    now,
+  });
+  const sweeper = new Sweeper({ store, retention, limits, evictMinAgeMs: settings.evictMinAgeMs, logger, now });
+  return { limits, sweeper };
+}

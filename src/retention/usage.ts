@@ -1,0 +1,72 @@
+const hourMs = 60 * 60 * 1000;
+const dayHours = 24;
+
+/** What of an upload is counted. */
+export interface CountedUpload {
+  /** Bytes. */
+  readonly size: number;
+  readonly uploader?: string | undefined;
+  /** ms since the epoch. */
+  readonly modifiedAt: number;
+}
+
+function hourOf(time: number): number {
+  return Math.floor(time / hourMs);
+}
+
+/**
+ * How much is stored in all and by uploader, and how much each uploader sent in the last 24 hours, deleted or not.
+ * The memory that it takes grows with the uploaders, not with the uploads: a day is counted by the hour.
+ */
+export class Usage {
+  #stored = 0;
+  readonly #storedBy = new Map<string, number>();
+  readonly #sentBy = new Map<string, Map<number, number>>();
+
+  /** Counts an upload that is stored. */
+  add(upload: CountedUpload): void {
+    this.#store(upload, upload.size);
+    this.addDeleted(upload);
+  }
+
+  /** Counts an upload that was stored, for its day only. */
+  addDeleted({ size, uploader, modifiedAt }: CountedUpload): void {
+    if (uploader === undefined) return;
+    const hours = this.#sentBy.get(uploader) ?? new Map<number, number>();
+    this.#sentBy.set(uploader, hours);
+    const hour = hourOf(modifiedAt);
+    hours.set(hour, (hours.get(hour) ?? 0) + size);
+  }
+
+  /** Stops counting an upload as stored; its day goes on. */
+  remove(upload: CountedUpload): void {
+    this.#store(upload, -upload.size);
+  }
+
+  /** Bytes stored in all. */
+  get stored(): number {
+    return this.#stored;
+  }
+
+  /** Bytes stored for an uploader. */
+  storedBy(uploader: string): number {
+    return this.#storedBy.get(uploader) ?? 0;
+  }
+
+  /** Bytes that an uploader sent in the 24 hours before `now` (ms since the epoch), and when some of them are a day old. */
+  sentBy(uploader: string, now: number): { bytes: number; lessAt: number } {
+    const hours = this.#sentBy.get(uploader) ?? new Map<number, number>();
+    for (const hour of hours.keys()) if (hour <= hourOf(now) - dayHours) hours.delete(hour);
+    const oldest = Math.min(hourOf(now), ...hours.keys());
+    const bytes = [...hours.values()].reduce((sum, size) => sum + size, 0);
+    return { bytes, lessAt: (oldest + dayHours) * hourMs };
+  }
+
+  #store({ uploader }: CountedUpload, bytes: number): void {
+    this.#stored += bytes;
+    if (uploader === undefined) return;
+    const stored = this.storedBy(uploader) + bytes;
+    if (stored === 0) this.#storedBy.delete(uploader);
+    else this.#storedBy.set(uploader, stored);
+  }
+}

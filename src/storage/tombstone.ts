@@ -1,0 +1,83 @@
+/*
+ * An upload that was deleted leaves a tombstone, so that a PUT whose token has no expiry cannot fill its slot again:
+ *
+ *   storeDir/.prosody-filer/tombstones/<first 2 hex>/<64 hex>      {"version":1,"key":…,"size":…,"uploader":…,…}
+ *
+ * The name is the SHA-256 of the key; the file's mtime is when the upload was deleted. It counts for the replay window.
+ */
+import { createHash } from 'node:crypto';
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { systemErrorCode } from '../errors.js';
+import { reservedFolder, type UploadKey } from '../upload/upload-key.js';
+import { disk } from './disk-calls.js';
+import { ensureFolders } from './folders.js';
+import { filesBelow } from './reserved-files.js';
+import type { DeletedUpload } from './store.js';
+
+const version = 1;
+const folder = 'tombstones';
+
+/** `undefined` for one that is gone, or was being written when the process was killed. */
+async function readTombstone(file: string): Promise<DeletedUpload | undefined> {
+  try {
+    const { version: found, ...upload } = JSON.parse(await readFile(file, 'utf8'));
+    return found === version ? upload : undefined;
+  } catch (error) {
+    if (systemErrorCode(error) === 'ENOENT' || error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+/** The tombstones of one store, below its reserved folder. */
+export class TombstoneFolder {
+  readonly #storeDir: string;
+  readonly #replayWindowMs: number;
+
+  /** A window of 0 ms: none are left. */
+  constructor(storeDir: string, replayWindowMs: number) {
+    this.#storeDir = storeDir;
+    this.#replayWindowMs = replayWindowMs;
+  }
+
+  #segmentsOf(key: UploadKey): string[] {
+    const name = createHash('sha256').update(key).digest('hex');
+    return [reservedFolder, folder, name.slice(0, 2), name];
+  }
+
+  /** Leaves the tombstone of an upload that is about to be deleted. */
+  async leave(upload: DeletedUpload): Promise<void> {
+    if (this.#replayWindowMs === 0) return;
+    const segments = this.#segmentsOf(upload.key);
+    await ensureFolders(this.#storeDir, segments.slice(0, -1), 0o700);
+    await writeFile(path.join(this.#storeDir, ...segments), JSON.stringify({ version, ...upload }), { mode: 0o600 });
+  }
+
+  /** The uploads whose tombstones count. */
+  async *list(): AsyncIterable<DeletedUpload> {
+    for await (const { file, mtimeMs } of filesBelow(this.#storeDir, folder)) {
+      if (Date.now() - mtimeMs >= this.#replayWindowMs) continue;
+      const upload = await readTombstone(file);
+      if (upload !== undefined) yield upload;
+    }
+  }
+
+  /** Removes the tombstones that no longer count. */
+  async tidy(): Promise<void> {
+    for await (const { file, mtimeMs } of filesBelow(this.#storeDir, folder)) {
+      if (Date.now() - mtimeMs >= this.#replayWindowMs) await rm(file, { force: true });
+    }
+  }
+
+  /** Whether an upload of this key was deleted within the replay window. */
+  async holds(key: UploadKey): Promise<boolean> {
+    if (this.#replayWindowMs === 0) return false;
+    try {
+      const { mtimeMs } = await disk.lstat(path.join(this.#storeDir, ...this.#segmentsOf(key)));
+      return Date.now() - mtimeMs < this.#replayWindowMs;
+    } catch (error) {
+      if (systemErrorCode(error) === 'ENOENT') return false;
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,142 @@
+import assert from 'node:assert/strict';
+import { mkdir, readdir, rm, symlink, utimes, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import { openRetention } from '../../src/retention/open-retention.js';
+import { openStore } from '../../src/storage/open-store.js';
+import { compileRetention, type RetentionSettings } from '../../src/upload/expiry.js';
+import type { LimitSettings } from '../../src/upload/limits.js';
+import { incoming, key } from '../support/store-contract.js';
+import { tempDir } from '../support/temp-dir.js';
+import { filesIn } from '../support/tree.js';
+
+const hour = 3_600_000;
+const day = 24 * hour;
+
+interface Options {
+  readonly retention?: RetentionSettings;
+  readonly limits?: Partial<LimitSettings>;
+  readonly evictMinAgeMs?: number;
+}
+
+async function open(t: TestContext, { retention = { rules: [] }, limits = {}, evictMinAgeMs = 0 }: Options) {
+  const storeDir = await tempDir(t);
+  const { store } = await openStore({ storeDir, isDurable: false, stallTimeoutMs: 60_000, replayWindowMs: 30 * day });
+  const lines: Record<string, unknown>[] = [];
+  const log = (line: object, message: string) => lines.push({ ...line, message });
+  const settings: LimitSettings & { evictMinAgeMs: number } = {
+    maxStoreSize: undefined,
+    evictsWhenFull: false,
+    minFreeSpace: 0,
+    userQuota: undefined,
+    dailyQuota: undefined,
+    evictMinAgeMs,
+    ...limits,
+  };
+  const compiled = compileRetention(retention);
+  const opened = openRetention(store, compiled, settings, { logger: { info: log, warn: log }, now: Date.now });
+  /** Stores an upload that looks as old as this. */
+  const put = async (name: string, size: number, ageMs: number) => {
+    await store.put(key(name), incoming(Buffer.alloc(size)));
+    const then = (Date.now() - ageMs) / 1000;
+    await utimes(path.join(storeDir, name), then, then);
+  };
+  const uploads = async () => (await filesIn(storeDir)).filter((name) => !name.startsWith('.prosody-filer/'));
+  return { ...opened, store, storeDir, lines, put, uploads };
+}
+
+describe('a sweep', () => {
+  it('deletes what has expired with its folders, logs each, and keeps the slots taken', async (t) => {
+    const { sweeper, store, storeDir, put, uploads, lines } = await open(t, {
+      retention: { expiresAfterMs: day, rules: [{ match: 'story_*', expiresAfterMs: hour }] },
+    });
+    await put('old/f.jpg', 10, 25 * hour);
+    await put('young/f.jpg', 10, 23 * hour);
+    await put('young/story_1.jpg', 7, 2 * hour);
+    assert.deepEqual(await sweeper.sweep(), { files: 1, bytes: 10, deletedFiles: 2, deletedBytes: 17 });
+    assert.deepEqual(await uploads(), ['young/f.jpg']);
+    assert.ok(!(await readdir(storeDir)).includes('old'));
+    assert.equal(await store.wasDeleted(key('old/f.jpg')), true);
+    const deleted = lines
+      .filter(({ message }) => message === 'deleted')
+      .sort((a, b) => (String(a['path']) < String(b['path']) ? -1 : 1));
+    assert.deepEqual(
+      deleted.map(({ path, bytes, reason }) => [path, bytes, reason]),
+      [
+        ['old/f.jpg', 10, 'expired'],
+        ['young/story_1.jpg', 7, 'expired'],
+      ],
+    );
+    assert.equal(deleted[0]?.['ageSeconds'], (25 * hour) / 1000);
+    assert.deepEqual(lines.at(-1), { files: 1, bytes: 10, deletedFiles: 2, deletedBytes: 17, message: 'swept' });
+  });
+
+  it('deletes what a token let expire, with its sidecar', async (t) => {
+    const { sweeper, store, storeDir } = await open(t, {});
+    const expiresAt = Date.now() - 1000;
+    await store.put(key('slot/f'), incoming(Buffer.from('x'), { expiresAt }));
+    assert.equal((await sweeper.sweep()).deletedFiles, 1);
+    assert.deepEqual(
+      (await filesIn(storeDir)).filter((name) => !name.startsWith('.prosody-filer/tombstones/')),
+      [],
+    );
+  });
+
+  it('touches nothing but uploads, whatever they are called', async (t) => {
+    const { sweeper, storeDir, put, uploads } = await open(t, { retention: { expiresAfterMs: hour, rules: [] } });
+    const outside = await tempDir(t);
+    await writeFile(path.join(outside, 'precious'), 'x');
+    await symlink(outside, path.join(storeDir, 'link'));
+    await mkdir(path.join(storeDir, 'slot'));
+    await symlink(path.join(outside, 'precious'), path.join(storeDir, 'slot/precious'));
+    await writeFile(path.join(storeDir, 'slot/two\nlines'), 'x');
+    await put('slot/日本語 $(rm -rf).txt', 1, 2 * hour);
+    const then = (Date.now() - 2 * hour) / 1000;
+    for (const file of [path.join(outside, 'precious'), path.join(storeDir, 'slot/two\nlines')]) {
+      await utimes(file, then, then);
+    }
+    assert.equal((await sweeper.sweep()).deletedFiles, 1);
+    assert.deepEqual(await readdir(outside), ['precious']);
+    assert.deepEqual((await uploads()).sort(), ['link', 'slot/precious', 'slot/two\nlines']);
+  });
+
+  it('removes sidecars and tombstones that no longer count', async (t) => {
+    const { sweeper, store, storeDir } = await open(t, {});
+    const facts = { uploader: 'romeo@example.org' };
+    for (const name of ['kept/f', 'gone/f', 'deleted/f']) await store.put(key(name), incoming(Buffer.from('x'), facts));
+    await store.delete(key('deleted/f'));
+    await rm(path.join(storeDir, 'gone'), { recursive: true });
+    const reserved = (await filesIn(storeDir)).filter((name) => /sidecars|tombstones/.test(name));
+    assert.equal(reserved.length, 3);
+    await sweeper.sweep();
+    assert.equal((await filesIn(storeDir)).length, 4, 'young ones stay');
+    const then = (Date.now() - 31 * day) / 1000;
+    for (const name of reserved) await utimes(path.join(storeDir, name), then, then);
+    await sweeper.sweep();
+    const [sidecar = '', upload, ...others] = await filesIn(storeDir);
+    assert.deepEqual([upload, others], ['kept/f', []]);
+    assert.match(sidecar, /sidecars/);
+  });
+});
+
+describe('eviction', () => {
+  it('takes the oldest first, none that is too young, then refuses', async (t) => {
+    const { limits, sweeper, put, uploads, lines } = await open(t, {
+      limits: { maxStoreSize: 100, evictsWhenFull: true },
+      evictMinAgeMs: day,
+    });
+    for (const [name, days] of Object.entries({ b: 3, a: 5, d: 0.5, c: 2 })) await put(`${name}/f`, 25, days * day);
+    await sweeper.sweep();
+    const settle = await limits.reserve({ size: 30 });
+    assert.deepEqual(await uploads(), ['c/f', 'd/f']);
+    assert.deepEqual(
+      lines.filter(({ reason }) => reason === 'evicted').map((line) => line['path']),
+      ['a/f', 'b/f'],
+    );
+    await assert.rejects(limits.reserve({ size: 60 }), { code: 'STORE_FULL', message: /evictMinAge/ });
+    assert.deepEqual(await uploads(), ['c/f', 'd/f'], 'nothing goes in vain');
+    settle(true);
+    await limits.reserve({ size: 45 });
+    assert.deepEqual(await uploads(), ['d/f']);
+  });
+});

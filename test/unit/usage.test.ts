@@ -1,0 +1,33 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { Usage } from '../../src/retention/usage.js';
+
+const hour = 3_600_000;
+const noon = Date.UTC(2026, 10, 22, 12);
+
+describe('what is counted', () => {
+  it('is the bytes stored, in all and by uploader', () => {
+    const usage = new Usage();
+    const own = { size: 10, uploader: 'a', modifiedAt: noon };
+    usage.add(own);
+    usage.add({ size: 5, uploader: 'b', modifiedAt: noon });
+    usage.add({ size: 1, modifiedAt: noon });
+    assert.deepEqual([usage.stored, usage.storedBy('a'), usage.storedBy('b'), usage.storedBy('c')], [16, 10, 5, 0]);
+    usage.remove(own);
+    assert.deepEqual([usage.stored, usage.storedBy('a')], [6, 0]);
+  });
+
+  it('is the bytes that an uploader sent in 24 hours, deleted ones too', () => {
+    const usage = new Usage();
+    const first = { size: 1, uploader: 'a', modifiedAt: noon };
+    usage.add(first);
+    usage.remove(first);
+    usage.addDeleted({ size: 2, uploader: 'a', modifiedAt: noon + 10 * hour });
+    usage.add({ size: 4, uploader: 'a', modifiedAt: noon + 23 * hour });
+    usage.add({ size: 8, uploader: 'b', modifiedAt: noon });
+    assert.deepEqual(usage.sentBy('a', noon + 23 * hour), { bytes: 7, lessAt: noon + 24 * hour });
+    assert.deepEqual(usage.sentBy('a', noon + 24 * hour), { bytes: 6, lessAt: noon + 34 * hour });
+    assert.equal(usage.sentBy('a', noon + 47 * hour).bytes, 0);
+    assert.equal(usage.sentBy('nobody', noon).bytes, 0);
+  });
+});
