@@ -19,8 +19,8 @@ const nodeIntegrity: Readonly<Record<string, string>> = {
   x64: 'sha512-3nULszZ5X0fciYpG0t6TrdApJzAn8+FlINP6OiMX7V8HrvpATPN936U1LlReOJriLRa4e8yEqQBYCnLyPNAs7Q==',
   arm64: 'sha512-FpJRPEz2OvvTLfjIOlNGFY9JLPMKgl5m+d4oGYBLg24kJ1mmvN1Zl/HPJgF4HDaJ51ISev1l1cRZ/DM+keXW5g==',
 };
-/** What an operator reads and copies: top-level files, as git names them. */
-const documents = ['README.md', 'LICENSE', 'CHANGELOG.md', ':(glob)*.example.*', ':(glob)*.service'];
+/** What an operator reads and copies, as git names it. */
+const documents = ['README.md', 'LICENSE', 'CHANGELOG.md', 'contrib', ':(glob)*.example.*', ':(glob)*.service'];
 const project = fileURLToPath(new URL('..', import.meta.url));
 
 const launcher = `#!/bin/sh

@@ -20,7 +20,14 @@ it('the packed tarball holds what is needed and serves by npx', async (t) => {
   const packed = await run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], projectFolder);
   const [{ filename, files } = { filename: '', files: [] }] = JSON.parse(packed.stdout) as PackResult[];
   const names = files.map((file) => file.path);
-  for (const name of ['dist/main.js', 'README.md', 'LICENSE', 'config.example.toml', 'npm-shrinkwrap.json']) {
+  for (const name of [
+    'dist/main.js',
+    'README.md',
+    'LICENSE',
+    'config.example.toml',
+    'npm-shrinkwrap.json',
+    'contrib/mod_file_share_move.lua',
+  ]) {
     assert.ok(names.includes(name), `${name} is not packed`);
   }
   assert.deepEqual(

@@ -11,33 +11,46 @@ import type { XmppServer } from './xmpp-client.js';
 
 /** Which of Prosody's upload modules hands out the slots, and how it is set. */
 export interface ProsodyOptions {
-  readonly issuer: 'v1' | 'v2' | 'file_share';
+  readonly issuer: 'v1' | 'v2' | 'file_share' | 'file_share itself';
   /** With its trailing slash: mod_http_upload_external appends to it what it is. */
   readonly baseUrl: string;
   readonly secret: string;
+}
+
+/** A Prosody with its own data. */
+export interface Prosody extends XmppServer {
+  readonly configFile: string;
+  /** One of its plugin_paths, empty. */
+  readonly pluginFolder: string;
+  /** Stops it and starts it on its data with other options. */
+  restart(options: ProsodyOptions): Promise<void>;
 }
 
 const run = promisify(execFile);
 const account = { domain: 'localhost', username: 'alice', password: 'alice-password' };
 
 /** Starts a Prosody of its own with one account and one upload component; resolves once it listens. */
-export async function startProsody(t: Pick<TestContext, 'after'>, options: ProsodyOptions): Promise<XmppServer> {
+export async function startProsody(t: Pick<TestContext, 'after'>, options: ProsodyOptions): Promise<Prosody> {
   let running: RunningProcess | undefined;
   t.after(() => running?.stop()); // hooks run in this order: first the server, then its folder
   const folder = await tempDir(t);
   const configFile = join(folder, 'prosody.cfg.lua');
   const port = await freePort();
+  const pluginFolder = join(folder, 'plugins');
   await mkdir(join(folder, 'certs'));
-  await writeFile(configFile, toConfig(folder, port, options));
+  await mkdir(pluginFolder);
 
+  const start = async (startOptions: ProsodyOptions): Promise<void> => {
+    await running?.stop();
+    await writeFile(configFile, toConfig(folder, port, startOptions));
+    running = new RunningProcess(findProgram('prosody') ?? 'prosody', ['-F', '--config', configFile]);
+    await running.waitForLine((line) => line.includes(`'c2s' on [127.0.0.1]:${port}`));
+  };
+  await start(options);
   const { username, domain, password } = account;
   const prosodyctl = findProgram('prosodyctl') ?? 'prosodyctl';
   await run(prosodyctl, ['--config', configFile, 'register', username, domain, password]);
-  const program = findProgram('prosody') ?? 'prosody';
-  const prosody = new RunningProcess(program, ['-F', '--config', configFile]);
-  running = prosody;
-  await prosody.waitForLine((line) => line.includes(`'c2s' on [127.0.0.1]:${port}`));
-  return { ...account, port };
+  return { ...account, port, configFile, pluginFolder, restart: start };
 }
 
 function toConfig(folder: string, port: number, options: ProsodyOptions): string {
@@ -46,11 +59,16 @@ run_as_root = true
 pidfile = ${JSON.stringify(join(folder, 'prosody.pid'))}
 data_path = ${JSON.stringify(join(folder, 'data'))}
 certificates = "certs"
-plugin_paths = { "/usr/lib/prosody/modules" }
+plugin_paths = { "/usr/lib/prosody/modules", ${JSON.stringify(join(folder, 'plugins'))} }
 log = { { levels = { min = "info" }, to = "console" } }
 interfaces = { "127.0.0.1" }
 c2s_ports = { ${port} }
 s2s_ports = {}
+http_interfaces = { "127.0.0.1" }
+http_ports = { ${new URL(options.baseUrl).port} }
+https_ports = {}
+http_default_host = "upload.${account.domain}"
+http_external_url = ${JSON.stringify(new URL('/', options.baseUrl).href)}
 modules_enabled = { "saslauth", "disco" }
 modules_disabled = { "s2s" }
 c2s_require_encryption = false
@@ -62,6 +80,7 @@ ${toComponent(options)}`;
 
 /** The README's component, with this server's names in it. */
 function toComponent({ issuer, baseUrl, secret }: ProsodyOptions): string {
+  if (issuer === 'file_share itself') return `Component "upload.${account.domain}" "http_file_share"`;
   const module = issuer === 'file_share' ? 'http_file_share' : 'http_upload_external';
   const component = readmeBlock('lua', `"${module}"\n    ${module}_base_url`);
   const named = withNames(component, { baseUrl, secret, domain: account.domain });
