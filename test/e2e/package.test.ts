@@ -26,7 +26,7 @@ it('the packed tarball holds what is needed and serves by npx', async (t) => {
     'LICENSE',
     'config.example.toml',
     'npm-shrinkwrap.json',
-    'contrib/mod_file_share_move.lua',
+    'src/moving/mod_file_share_move.lua',
   ]) {
     assert.ok(names.includes(name), `${name} is not packed`);
   }
