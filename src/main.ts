@@ -3,12 +3,13 @@ import { createRequire } from 'node:module';
 import { setFlagsFromString } from 'node:v8';
 import { Command, CommanderError, Option } from 'commander';
 import { deleteUpload } from './commands/delete.js';
-import { init } from './commands/init.js';
+import { type InitOptions, init } from './commands/init.js';
 import { ListenError } from './commands/listen.js';
-import type { Output } from './commands/output.js';
+import type { Output, ResultOptions } from './commands/output.js';
 import { type PurgeOptions, purge } from './commands/purge.js';
 import { serve } from './commands/serve.js';
 import { type SignOptions, sign } from './commands/sign.js';
+import { stats } from './commands/stats.js';
 import { UsageError } from './commands/usage-error.js';
 import { defaultBaseUrl } from './config/base-url.js';
 import { ConfigError } from './config/config.js';
@@ -41,10 +42,11 @@ function packageVersion(): string {
   return (createRequire(import.meta.url)('../package.json') as { version: string }).version;
 }
 
-/** A command's options as commander gives them. */
-type Given<Options extends { configFile: string }> = Omit<Options, 'configFile' | 'path' | 'fileOrSize'> & {
-  config: string;
-};
+/** A command's options as commander gives them, without what it takes as arguments. */
+type Given<Options extends { configFile: string }, Arguments extends keyof Options = never> = Omit<
+  Options,
+  'configFile' | Arguments
+> & { config: string };
 
 function addCommand(program: Command, name: string, description: string, isDefault = false): Command {
   return program
@@ -71,9 +73,7 @@ function commandLine(): Command {
 
   addCommand(program, 'init', 'write a configuration with a random secret, and say what the other servers need')
     .option('--base-url <url>', 'under which clients reach this server', defaultBaseUrl)
-    .action(({ config, baseUrl }: { config: string; baseUrl: string }) =>
-      init({ configFile: config, baseUrl }, output),
-    );
+    .action(({ config, baseUrl }: Given<InitOptions>) => init({ configFile: config, baseUrl }, output));
 
   addCommand(program, 'sign', 'print a URL that takes one PUT, and a curl command for it')
     .argument('<path>', "the upload's path below the base URL, such as slot/photo.jpg")
@@ -82,7 +82,7 @@ function commandLine(): Command {
     .addOption(new Option('--scheme <scheme>', 'the kind of token').choices(tokenSchemes).default('v2'))
     .option('--base-url <url>', 'under which clients reach this server (default: where it listens)')
     .option('--json', 'print JSON', false)
-    .action((path: string, fileOrSize: string, { config, ...options }: Given<SignOptions>) =>
+    .action((path: string, fileOrSize: string, { config, ...options }: Given<SignOptions, 'path' | 'fileOrSize'>) =>
       sign({ configFile: config, path, fileOrSize, ...options }, output),
     );
 
@@ -96,6 +96,10 @@ function commandLine(): Command {
   addCommand(program, 'delete', 'delete one upload')
     .argument('<url|path>', 'its URL, or its path in storeDir')
     .action((target: string, { config }: { config: string }) => deleteUpload({ configFile: config, target }, output));
+
+  addCommand(program, 'stats', 'say what is stored: by type, by age, by uploader')
+    .option('--json', 'print JSON', false)
+    .action(({ config, json }: Given<ResultOptions>) => stats({ configFile: config, json }, output));
 
   return program;
 }

@@ -10,6 +10,11 @@ export function parseSize(text: string): number {
   return sizePattern.test(upper) ? Math.round(xbytes.parseSize(upper)) : Number.NaN;
 }
 
+/** A number of bytes for people, in decimal units such as `23.03 KB` or `7 B`. */
+export function formatSize(bytes: number): string {
+  return xbytes(bytes, { fixed: bytes < 1000 ? 0 : 2 });
+}
+
 /** Milliseconds in a duration such as `60s`, `1.5h` or `28 days`; NaN for anything else. */
 export function parseDuration(text: string): number {
   return durationPattern.test(text) ? ms(text as ms.StringValue) : Number.NaN;

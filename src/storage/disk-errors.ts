@@ -4,7 +4,7 @@ const meanings: Readonly<Record<string, readonly [ErrorCode, string]>> = {
   EDQUOT: ['STORE_FULL', 'the quota of the filesystem is used up'],
   EFBIG: ['STORE_FULL', 'the filesystem takes no file of this size'],
   ENOSPC: ['STORE_FULL', 'no space is left on the device'],
-  EACCES: ['STORE_FAILED', 'this user may not write there'],
+  EACCES: ['STORE_FAILED', 'this user may not read or write there'],
   EROFS: ['STORE_FAILED', 'the filesystem is read-only'],
   EMFILE: ['STORE_BUSY', 'too many files are open: raise the limit (LimitNOFILE)'],
   ENFILE: ['STORE_BUSY', 'too many files are open on this system'],

@@ -55,3 +55,15 @@ export async function openStore(
   const store = new DiskStore({ ...options, storeDir });
   return { store, warnings: await store.removeLeftOvers(2 * options.stallTimeoutMs) };
 }
+
+/**
+ * The configured store for looking at what is in it: makes, removes and tries nothing.
+ * Throws `STORE_UNUSABLE` where there is none.
+ */
+export async function readStore(options: DiskStoreOptions): Promise<Pick<Store, 'list'>> {
+  try {
+    return new DiskStore({ ...options, storeDir: await realpath(options.storeDir) });
+  } catch (error) {
+    throw unusable('a folder with uploads', messageOf(error), error);
+  }
+}

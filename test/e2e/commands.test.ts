@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { readdir, readFile, stat, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { loadConfig } from '../../src/config/load-config.js';
@@ -10,7 +10,9 @@ import { missingPeer } from '../support/peers.js';
 import { type Settings, startProgram } from '../support/program.js';
 import { readmeBlock } from '../support/readme.js';
 import { tempDir } from '../support/temp-dir.js';
+import { bearer } from '../support/tokens.js';
 import { filesIn } from '../support/tree.js';
+import { put } from '../support/uploading.js';
 
 /** Runs a command of the README in a shell, with the built program. */
 function runFromReadme(containing: string, cwd: string): Promise<CommandResult> {
@@ -23,7 +25,7 @@ function prosodyFiler(args: readonly string[], cwd?: string): Promise<CommandRes
 }
 
 describe('every command', () => {
-  for (const name of ['serve', 'init', 'sign', 'purge', 'delete']) {
+  for (const name of ['serve', 'init', 'sign', 'purge', 'delete', 'stats']) {
     it(`has help: ${name}`, async () => {
       const { code, stdout } = await prosodyFiler([name, '--help']);
       assert.equal(code, 0);
@@ -147,5 +149,76 @@ describe('sign', () => {
       assert.deepEqual([code, stdout], [2, '']);
       assert.match(stderr, message);
     }
+  });
+});
+
+describe('stats', () => {
+  const dayMs = 24 * 60 * 60 * 1000;
+
+  async function folderFor(t: TestContext, storeDir: string): Promise<string> {
+    const folder = await tempDir(t);
+    await writeFile(path.join(folder, 'config.toml'), `secret = "s3cret"\nstoreDir = "${storeDir}"\n`);
+    return folder;
+  }
+
+  it('is run as in the README, beside a running server, and counts everything once', async (t) => {
+    const program = await startProgram(t);
+    const exp = Math.floor(Date.now() / 1000) + 300;
+    const claims = {
+      slot: 's1',
+      filename: 'f.jpg',
+      filesize: 3000,
+      filetype: 'image/webp',
+      exp,
+      sub: 'romeo@example.org',
+    };
+    const headers = { authorization: bearer(claims, { key: program.secret }) };
+    await send(`${program.uploadUrl}s1/f.jpg`, { method: 'PUT', headers, body: Buffer.alloc(3000) });
+    const ejabberdUser = '2ed681f17049ef21eba6d9ffe6a7c5eaf5193572';
+    await put(program, `${ejabberdUser}/slot/f.jpg`, Buffer.alloc(1000));
+    await put(program, 's2/f.txt', Buffer.alloc(20), { 'content-type': 'text/plain; charset=utf-8' });
+    await put(program, 's3/f.txt', Buffer.alloc(10));
+    const lastMonth = new Date(Date.now() - 40 * dayMs);
+    await utimes(path.join(program.storeDir, 's3/f.txt'), lastMonth, lastMonth);
+    const before = await filesIn(program.storeDir);
+
+    const folder = await folderFor(t, program.storeDir);
+    const { code, stdout, stderr } = await runFromReadme('prosody-filer stats', folder);
+    assert.deepEqual([code, stderr], [0, '']);
+    assert.deepEqual(stdout.trimEnd().split('\n'), [
+      `4 files, 4.03 KB in ${program.storeDir}`,
+      '',
+      'by type',
+      '  image/webp  1  3.00 KB',
+      '  image/jpeg  1  1.00 KB',
+      '  text/plain  2     30 B',
+      '',
+      'by age',
+      '  up to 1 day     3  4.02 KB',
+      '  up to 7 days    0      0 B',
+      '  up to 28 days   0      0 B',
+      '  up to 365 days  1     10 B',
+      '  older           0      0 B',
+      '',
+      'largest uploaders',
+      '  romeo@example.org                         1  3.00 KB',
+      `  ${ejabberdUser}  1  1.00 KB`,
+    ]);
+    const { stdout: json } = await prosodyFiler(['stats', '--json'], folder);
+    const { storeDir, files, bytes, types, uploaders } = JSON.parse(json);
+    assert.deepEqual([storeDir, files, bytes], [program.storeDir, 4, 4030]);
+    assert.deepEqual(types[2], { name: 'text/plain', files: 2, bytes: 30 });
+    assert.deepEqual(uploaders[0], { name: 'romeo@example.org', files: 1, bytes: 3000 });
+    assert.deepEqual(await filesIn(program.storeDir), before);
+  });
+
+  it('counts nothing in an empty folder, makes none where there is none, and ends with 1', async (t) => {
+    const storeDir = await tempDir(t);
+    const empty = await prosodyFiler(['stats'], await folderFor(t, storeDir));
+    assert.deepEqual(empty, { code: 0, stdout: `0 files, 0 B in ${storeDir}\n`, stderr: '' });
+    const { code, stdout, stderr } = await prosodyFiler(['stats'], await folderFor(t, path.join(storeDir, 'none')));
+    assert.deepEqual([code, stdout], [1, '']);
+    assert.match(stderr, /^prosody-filer: storeDir: expected a folder with uploads, ENOENT/);
+    assert.deepEqual(await readdir(storeDir), []);
   });
 });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { parseDuration, parseSize } from '../../src/units.js';
+import { formatSize, parseDuration, parseSize } from '../../src/units.js';
 
 describe('parseSize', () => {
   const sizes = {
@@ -33,5 +33,17 @@ describe('parseDuration', () => {
   }
   for (const text of ['', '60', 's', '-1d', '1 fortnight', '1d 2h', '1y']) {
     it(`refuses ${JSON.stringify(text)}`, () => assert.ok(Number.isNaN(parseDuration(text))));
+  }
+});
+
+it('formatSize rounds to three digits or more, in decimal units', () => {
+  for (const [bytes, text] of [
+    [0, '0 B'],
+    [999, '999 B'],
+    [1000, '1.00 KB'],
+    [23026, '23.03 KB'],
+    [5_200_000_000_000, '5.20 TB'],
+  ] as const) {
+    assert.equal(formatSize(bytes), text);
   }
 });

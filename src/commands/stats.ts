@@ -1,0 +1,88 @@
+import { loadConfig } from '../config/load-config.js';
+import { readStore } from '../storage/open-store.js';
+import type { ListedUpload } from '../storage/store.js';
+import { formatSize } from '../units.js';
+import type { Output, ResultOptions } from './output.js';
+
+interface Total {
+  files: number;
+  bytes: number;
+}
+
+const dayMs = 24 * 60 * 60 * 1000;
+const ages: readonly (readonly [label: string, maxMs: number])[] = [
+  ['up to 1 day', dayMs],
+  ['up to 7 days', 7 * dayMs],
+  ['up to 28 days', 28 * dayMs],
+  ['up to 365 days', 365 * dayMs],
+  ['older', Number.POSITIVE_INFINITY],
+];
+const maxUploaders = 10;
+
+/** Files and bytes under each name. */
+class Totals {
+  readonly #totals = new Map<string, Total>();
+
+  constructor(names: readonly string[] = []) {
+    for (const name of names) this.add(name, { files: 0, bytes: 0 });
+  }
+
+  add(name: string, { files, bytes }: Total): void {
+    const total = this.#totals.get(name) ?? { files: 0, bytes: 0 };
+    this.#totals.set(name, { files: total.files + files, bytes: total.bytes + bytes });
+  }
+
+  list() {
+    return [...this.#totals].map(([name, total]) => ({ name, ...total }));
+  }
+
+  largestFirst() {
+    return this.list().sort((a, b) => b.bytes - a.bytes || (a.name < b.name ? -1 : 1));
+  }
+}
+
+/** What is stored in all, by content type (without parameters), by age (each upload once), and by the largest uploaders. */
+async function countUploads(uploads: AsyncIterable<ListedUpload>, now: number) {
+  let files = 0;
+  let bytes = 0;
+  const types = new Totals();
+  const byAge = new Totals(ages.map(([label]) => label));
+  const uploaders = new Totals();
+  for await (const { size, contentType, modifiedAt, uploader } of uploads) {
+    const one = { files: 1, bytes: size };
+    files += 1;
+    bytes += size;
+    types.add(contentType.replace(/ *;.*/s, '').toLowerCase(), one);
+    byAge.add(ages.find(([, maxMs]) => now - modifiedAt <= maxMs)?.[0] ?? '', one);
+    if (uploader !== undefined) uploaders.add(uploader, one);
+  }
+  return {
+    files,
+    bytes,
+    types: types.largestFirst(),
+    ages: byAge.list(),
+    uploaders: uploaders.largestFirst().slice(0, maxUploaders),
+  };
+}
+
+function table(title: string, rows: readonly ({ readonly name: string } & Readonly<Total>)[]): string {
+  const cells = rows.map(({ name, files, bytes }) => [name, String(files), formatSize(bytes)] as const);
+  const widths = [0, 1, 2].map((column) => Math.max(0, ...cells.map((row) => row[column]?.length ?? 0)));
+  const lines = cells.map(([name, files, bytes]) =>
+    ['', name.padEnd(widths[0] ?? 0), files.padStart(widths[1] ?? 0), bytes.padStart(widths[2] ?? 0)].join('  '),
+  );
+  return [title, ...lines].join('\n');
+}
+
+/** Prints what is stored; makes and changes nothing. Throws a ConfigError or a FilerError. */
+export async function stats({ configFile, json }: ResultOptions, output: Output): Promise<void> {
+  const { config } = loadConfig(configFile);
+  const store = await readStore(config);
+  const found = await countUploads(store.list(), Date.now());
+  if (json) return output.print(JSON.stringify({ storeDir: config.storeDir, ...found }));
+  output.print(`${found.files} files, ${formatSize(found.bytes)} in ${config.storeDir}`);
+  if (found.files === 0) return;
+  output.print(table('\nby type', found.types));
+  output.print(table('\nby age', found.ages));
+  if (found.uploaders.length > 0) output.print(table('\nlargest uploaders', found.uploaders));
+}
