@@ -2,7 +2,9 @@
 import { createRequire } from 'node:module';
 import { setFlagsFromString } from 'node:v8';
 import { Command, CommanderError, Option } from 'commander';
+import { checkConfig } from './commands/check-config.js';
 import { deleteUpload } from './commands/delete.js';
+import { findUser } from './commands/find-user.js';
 import { type InitOptions, init } from './commands/init.js';
 import { ListenError } from './commands/listen.js';
 import type { Output, ResultOptions } from './commands/output.js';
@@ -37,6 +39,17 @@ const output: Output = {
   isTerminal: process.stdout.isTTY === true,
   print: (text) => process.stdout.write(`${text}\n`),
 };
+
+/** Gives this process the rights of another user, for good. */
+async function becomeUser(name: string): Promise<void> {
+  const user = await findUser(name);
+  if (user === undefined) throw new UsageError(`--user: expected a user of this host, got '${name}'`);
+  if (process.getuid?.() === user.uid) return;
+  if (process.getuid?.() !== 0) throw new UsageError('--user: only root can check as another user: sudo');
+  process.setgroups?.([...user.gids]);
+  process.setgid?.(user.gids[0]);
+  process.setuid?.(user.uid);
+}
 
 function packageVersion(): string {
   return (createRequire(import.meta.url)('../package.json') as { version: string }).version;
@@ -74,6 +87,15 @@ function commandLine(): Command {
   addCommand(program, 'init', 'write a configuration with a random secret, and say what the other servers need')
     .option('--base-url <url>', 'under which clients reach this server', defaultBaseUrl)
     .action(({ config, baseUrl }: Given<InitOptions>) => init({ configFile: config, baseUrl }, output));
+
+  addCommand(program, 'check-config', 'check the configuration and what it needs, without leaving anything behind')
+    .option('--user <name>', "check as this user, the service's (needs root)")
+    .option('--json', 'print JSON', false)
+    .addHelpText('after', '\nExit codes: 0 nothing but warnings, 1 problems, 2 a start would fail.\n')
+    .action(async ({ config, user, json }: Given<ResultOptions> & { user?: string }) => {
+      if (user !== undefined) await becomeUser(user);
+      process.exitCode = await checkConfig({ configFile: config, json }, output);
+    });
 
   addCommand(program, 'sign', 'print a URL that takes one PUT, and a curl command for it')
     .argument('<path>', "the upload's path below the base URL, such as slot/photo.jpg")

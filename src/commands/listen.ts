@@ -26,30 +26,51 @@ function tryToConnect(path: string): Promise<string | undefined> {
   });
 }
 
+/** What lies at a socket's path. Throws a ListenError for anything that is no socket, or may be in use. */
+export async function probeSocket(path: string): Promise<'nothing' | 'stale' | 'in use'> {
+  const stats = await lstat(path).catch(() => undefined);
+  if (stats === undefined) return 'nothing';
+  if (!stats.isSocket())
+    throw new ListenError(`listenPort: ${path} exists and is no socket: remove it or name another path`);
+  const refusal = await tryToConnect(path);
+  if (refusal === undefined) return 'in use';
+  if (refusal === 'ECONNREFUSED') return 'stale';
+  throw new ListenError(`listenPort: ${path}: connecting to it fails with ${refusal}, so it may be in use`);
+}
+
 /**
  * Removes the socket that a killed server left behind; never one that is in use, nor anything that is no socket.
  * Throws a ListenError.
  */
 export async function removeStaleSocket(path: string): Promise<void> {
-  const stats = await lstat(path).catch(() => undefined);
-  if (stats === undefined) return;
-  if (!stats.isSocket())
-    throw new ListenError(`listenPort: ${path} exists and is no socket: remove it or name another path`);
-  const refusal = await tryToConnect(path);
-  if (refusal === undefined) throw new ListenError(`listenPort: ${path}: ${causes['EADDRINUSE']}`);
-  if (refusal !== 'ECONNREFUSED') {
-    throw new ListenError(`listenPort: ${path}: connecting to it fails with ${refusal}, so it may be in use`);
-  }
-  await unlink(path);
+  const found = await probeSocket(path);
+  if (found === 'in use') throw new ListenError(`listenPort: ${path}: ${causes['EADDRINUSE']}`);
+  if (found === 'stale') await unlink(path);
 }
 
-async function listenOnTcp(app: App, host: string, port: number): Promise<void> {
+/** Listens; for all addresses of a host without IPv6 on those that it has. */
+export async function listenOnTcp(
+  listenOn: (options: { host: string; port: number }) => Promise<unknown>,
+  host: string,
+  port: number,
+): Promise<void> {
   try {
-    await app.listen({ host, port });
+    await listenOn({ host, port });
   } catch (error) {
     if (host !== '::' || systemErrorCode(error) !== 'EAFNOSUPPORT') throw error;
-    await app.listen({ host: '0.0.0.0', port });
+    await listenOn({ host: '0.0.0.0', port });
   }
+}
+
+/** The settings that say where to listen. */
+export type ListenKey = 'listenPort' | 'metricsListen';
+
+/** Why listening there failed, in the operator's words. */
+export function toListenError(error: unknown, address: ListenAddress, key: ListenKey): ListenError {
+  if (error instanceof ListenError) return error;
+  const place = 'path' in address ? address.path : `${address.host} port ${address.port}`;
+  const cause = causes[systemErrorCode(error) ?? ''] ?? messageOf(error);
+  return new ListenError(`${key}: cannot listen on ${place}: ${cause}`, { cause: error });
 }
 
 /** The origin of an IP address and port, such as `http://[::1]:5050`. */
@@ -67,22 +88,16 @@ function describeAddress(app: App): string {
  * Listens where the setting of this key says, and resolves to the address that was really taken, such as
  * `http://127.0.0.1:5050`. Throws a ListenError.
  */
-export async function listen(
-  app: App,
-  address: ListenAddress,
-  key: 'listenPort' | 'metricsListen' = 'listenPort',
-): Promise<string> {
+export async function listen(app: App, address: ListenAddress, key: ListenKey = 'listenPort'): Promise<string> {
   try {
     if ('path' in address) {
       await app.listen({ path: address.path });
       await chmod(address.path, address.mode);
     } else {
-      await listenOnTcp(app, address.host, address.port);
+      await listenOnTcp((options) => app.listen(options), address.host, address.port);
     }
   } catch (error) {
-    const place = 'path' in address ? address.path : `${address.host} port ${address.port}`;
-    const cause = causes[systemErrorCode(error) ?? ''] ?? messageOf(error);
-    throw new ListenError(`${key}: cannot listen on ${place}: ${cause}`, { cause: error });
+    throw toListenError(error, address, key);
   }
   return describeAddress(app);
 }

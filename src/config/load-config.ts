@@ -121,11 +121,20 @@ function octal(mode: string | undefined): number | undefined {
   return mode === undefined ? undefined : Number.parseInt(mode, 8);
 }
 
+/** A configuration that was read. */
+export interface LoadedConfig {
+  readonly config: Config;
+  /** For the operator, at each start. */
+  readonly warnings: string[];
+  /** The files that hold secrets. */
+  readonly secretFiles: string[];
+}
+
 /**
  * Reads and checks a configuration file; relative paths in it start at the working directory, as in the original.
- * Throws a ConfigError with every problem. The warnings are for the operator at each start.
+ * Throws a ConfigError with every problem.
  */
-export function loadConfig(file: string): { config: Config; warnings: string[] } {
+export function loadConfig(file: string): LoadedConfig {
   const { settings, problems } = checkSettings(readToml(file));
 
   /** Makes a part from its settings unless one of these is wrong already. */
@@ -187,5 +196,10 @@ export function loadConfig(file: string): { config: Config; warnings: string[] }
   });
   const isPublished = secrets.some((candidate) => publishedSecrets.has(candidate));
   const warning = `${file}: secret: this one is published, so anybody can upload: put a random one here and into the XMPP server`;
-  return { config, warnings: isPublished ? [warning] : [] };
+  const holdsSecret = [secret, settings.secrets, settings.deleteSecret].some((setting) => setting !== undefined);
+  return {
+    config,
+    warnings: isPublished ? [warning] : [],
+    secretFiles: holdsSecret ? filesWithSecrets : filesWithSecrets.slice(1),
+  };
 }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { link, mkdir, realpath, stat, unlink } from 'node:fs/promises';
+import { access, constants, link, mkdir, mkdtemp, readdir, realpath, rmdir, stat, unlink } from 'node:fs/promises';
 import path from 'node:path';
 import { FilerError, messageOf, systemErrorCode } from '../errors.js';
 import { reservedFolder } from '../upload/upload-key.js';
@@ -27,6 +27,16 @@ async function requireHardLinks(folder: string): Promise<void> {
   }
 }
 
+/** Why storeDir cannot be used, by what a call there threw. */
+async function describeUnusable(storeDir: string, error: unknown): Promise<FilerError> {
+  if (error instanceof FilerError) return error;
+  const isFile = await stat(storeDir).then(
+    (stats) => !stats.isDirectory(),
+    () => false,
+  );
+  return unusable('a folder that this user may write to', isFile ? `${storeDir} is a file` : messageOf(error), error);
+}
+
 async function prepareFolder(storeDir: string, dirMode = 0o755): Promise<string> {
   try {
     await mkdir(storeDir, { recursive: true, mode: dirMode });
@@ -36,10 +46,7 @@ async function prepareFolder(storeDir: string, dirMode = 0o755): Promise<string>
     await requireHardLinks(reserved);
     return real;
   } catch (error) {
-    if (error instanceof FilerError) throw error;
-    const isFile = systemErrorCode(error) === 'EEXIST' && !(await stat(storeDir)).isDirectory();
-    const found = isFile ? `${storeDir} is a file` : messageOf(error);
-    throw unusable('a folder that this user may write to', found, error);
+    throw await describeUnusable(storeDir, error);
   }
 }
 
@@ -65,5 +72,42 @@ export async function readStore(options: DiskStoreOptions): Promise<Pick<Store, 
     return new DiskStore({ ...options, storeDir: await realpath(options.storeDir) });
   } catch (error) {
     throw unusable('a folder with uploads', messageOf(error), error);
+  }
+}
+
+/** Whether a folder exists. Throws where this user may not read it, enter it and write to it. */
+async function requireAccess(folder: string): Promise<boolean> {
+  try {
+    await access(folder, constants.R_OK | constants.W_OK | constants.X_OK);
+    return true;
+  } catch (error) {
+    if (systemErrorCode(error) === 'ENOENT') return false;
+    throw error;
+  }
+}
+
+/** Tries what a start and each upload need, in a new folder in this one or in the nearest above it that exists. */
+async function tryIn(folder: string): Promise<void> {
+  if (!(await requireAccess(folder))) return tryIn(path.dirname(folder));
+  const own = await mkdtemp(path.join(folder, 'prosody-filer-check-'));
+  try {
+    await requireHardLinks(own);
+  } finally {
+    await rmdir(own);
+  }
+}
+
+/** Whether `openStore` would open the store and uploads could be written; leaves nothing behind. Throws `STORE_UNUSABLE`. */
+export async function probeStore(storeDir: string): Promise<void> {
+  try {
+    const reserved = path.join(storeDir, reservedFolder);
+    await requireAccess(storeDir);
+    if (await requireAccess(reserved)) {
+      const entries = await readdir(reserved, { withFileTypes: true });
+      for (const entry of entries) if (entry.isDirectory()) await requireAccess(path.join(reserved, entry.name));
+    }
+    await tryIn(reserved);
+  } catch (error) {
+    throw await describeUnusable(storeDir, error);
   }
 }

@@ -8,24 +8,18 @@ import { type CommandResult, mainFile, run } from '../support/command.js';
 import { send } from '../support/http-client.js';
 import { missingPeer } from '../support/peers.js';
 import { type Settings, startProgram } from '../support/program.js';
-import { readmeBlock } from '../support/readme.js';
+import { runReadmeCommand } from '../support/readme.js';
 import { tempDir } from '../support/temp-dir.js';
 import { bearer } from '../support/tokens.js';
 import { filesIn } from '../support/tree.js';
 import { put } from '../support/uploading.js';
-
-/** Runs a command of the README in a shell, with the built program. */
-function runFromReadme(containing: string, cwd: string): Promise<CommandResult> {
-  const program = `prosody-filer() { ${process.execPath} ${mainFile} "$@"; }\n`;
-  return run('bash', ['-c', program + readmeBlock('sh', containing)], cwd);
-}
 
 function prosodyFiler(args: readonly string[], cwd?: string): Promise<CommandResult> {
   return run(process.execPath, [mainFile, ...args], cwd);
 }
 
 describe('every command', () => {
-  for (const name of ['serve', 'init', 'sign', 'purge', 'delete', 'stats']) {
+  for (const name of ['serve', 'init', 'sign', 'purge', 'delete', 'stats', 'check-config']) {
     it(`has help: ${name}`, async () => {
       const { code, stdout } = await prosodyFiler([name, '--help']);
       assert.equal(code, 0);
@@ -43,7 +37,7 @@ describe('every command', () => {
 describe('init', () => {
   it("is run as in the README: writes a configuration for one's own eyes, and prints what others need of it", async (t) => {
     const folder = await tempDir(t);
-    const { code, stdout, stderr } = await runFromReadme('prosody-filer init', folder);
+    const { code, stdout, stderr } = await runReadmeCommand('prosody-filer init', folder);
     assert.deepEqual([code, stderr], [0, '']);
     const file = path.join(folder, 'config.toml');
     assert.equal((await stat(file)).mode & 0o777, 0o600);
@@ -96,7 +90,7 @@ describe('sign', () => {
   it('is run as in the README, and curl uploads what it prints', { skip: curlMissing }, async (t) => {
     const { program, folder } = await signing(t);
     await writeFile(path.join(folder, 'photo.jpg'), 'not really');
-    const { code, stdout, stderr } = await runFromReadme('prosody-filer sign', folder);
+    const { code, stdout, stderr } = await runReadmeCommand('prosody-filer sign', folder);
     assert.deepEqual([code, stderr], [0, '']);
     const [url = '', curl = ''] = stdout.split('\n');
     assert.match(url, /^https:\/\/uploads\.example\.org\/upload\/test\/photo\.jpg\?v2=[0-9a-f]{64}$/);
@@ -183,7 +177,7 @@ describe('stats', () => {
     const before = await filesIn(program.storeDir);
 
     const folder = await folderFor(t, program.storeDir);
-    const { code, stdout, stderr } = await runFromReadme('prosody-filer stats', folder);
+    const { code, stdout, stderr } = await runReadmeCommand('prosody-filer stats', folder);
     assert.deepEqual([code, stderr], [0, '']);
     assert.deepEqual(stdout.trimEnd().split('\n'), [
       `4 files, 4.03 KB in ${program.storeDir}`,

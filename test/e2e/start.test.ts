@@ -6,6 +6,7 @@ import path from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { mainFile, run } from '../support/command.js';
 import { send } from '../support/http-client.js';
+import { asNobody } from '../support/nobody.js';
 import { startProgram } from '../support/program.js';
 import { connectTo } from '../support/raw-socket.js';
 import { RunningProcess } from '../support/running-process.js';
@@ -30,12 +31,6 @@ async function folderWith(t: TestContext, config: string): Promise<string> {
 }
 
 const minimal = 'listenPort = "127.0.0.1:0"\nsecret = "s3cret"\nstoreDir = "./upload/"\n';
-
-/** Another user that may read everything, such as this checkout, but write nowhere. */
-const asNobody = [
-  ...['--reuid=65534', '--regid=65534', '--clear-groups'],
-  ...['--inh-caps=+dac_read_search', '--ambient-caps=+dac_read_search'],
-];
 
 describe('the command line', () => {
   it('tells version and usage', async () => {
@@ -195,7 +190,7 @@ describe('where it listens', () => {
     const config = await readFile(path.join(folder, 'config.toml'), 'utf8');
     await writeFile(path.join(folder, 'other.toml'), config.replace('"upload"', '"other"'));
     const other = [...asNobody, process.execPath, mainFile, '--config', 'other.toml'];
-    const { code, stderr } = await run('setpriv', other, folder);
+    const { code, stderr } = await run('env', other, folder);
     assert.equal(code, 1);
     assert.match(stderr, /filer\.sock: connecting to it fails with EACCES, so it may be in use/);
     assert.ok((await stat(socketPath)).isSocket());
@@ -225,7 +220,7 @@ describe('storeDir', () => {
   }, async (t) => {
     const folder = await folderWith(t, minimal);
     await chmod(folder, 0o755);
-    const { code, stderr } = await run('setpriv', [...asNobody, process.execPath, mainFile], folder);
+    const { code, stderr } = await run('env', [...asNobody, process.execPath, mainFile], folder);
     assert.equal(code, 2);
     assert.match(stderr, /storeDir: expected a folder that this user may write to, EACCES/);
   });

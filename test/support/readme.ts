@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { projectFolder } from './command.js';
+import { type CommandResult, mainFile, projectFolder, run } from './command.js';
 
 const readme = readFileSync(path.join(projectFolder, 'README.md'), 'utf8');
 
@@ -28,4 +28,10 @@ export function withNames(snippet: string, { baseUrl, secret, domain }: Names): 
     .replaceAll('https://uploads.example.org/upload', baseUrl.replace(/\/$/, ''))
     .replaceAll('the-secret', secret)
     .replaceAll('example.org', domain);
+}
+
+/** Runs the README's shell block that contains a text, with the built program as `prosody-filer`. */
+export function runReadmeCommand(containing: string, cwd: string): Promise<CommandResult> {
+  const program = `prosody-filer() { ${process.execPath} ${mainFile} "$@"; }\n`;
+  return run('bash', ['-c', program + readmeBlock('sh', containing)], cwd);
 }

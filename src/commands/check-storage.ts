@@ -1,0 +1,73 @@
+import { realpath, stat, statfs } from 'node:fs/promises';
+import path from 'node:path';
+import type { Config } from '../config/config.js';
+import { FilerError, systemErrorCode } from '../errors.js';
+import { probeStore } from '../storage/open-store.js';
+import { formatSize } from '../units.js';
+import type { Check } from './check.js';
+import { findUser, type SystemUser } from './find-user.js';
+
+/** Whom Debian and Alpine, the others, and Arch run nginx as. */
+const nginxUsers = ['www-data', 'nginx', 'http'];
+
+/** A folder and those above it that exist, the lowest first. */
+async function existingFolders(folder: string) {
+  const found: { folder: string; mode: number; uid: number; gid: number }[] = [];
+  for (let current = folder; ; current = path.dirname(current)) {
+    const stats = await stat(current).catch((error: unknown) => {
+      if (systemErrorCode(error) !== 'ENOENT') throw error;
+      return undefined;
+    });
+    if (stats !== undefined) found.push({ folder: current, mode: stats.mode, uid: stats.uid, gid: stats.gid });
+    if (current === path.dirname(current)) return found;
+  }
+}
+
+/** Whether the mode's permission (4 read, 1 enter) is that user's; access control lists are not looked at. */
+function may(permission: 4 | 1, user: SystemUser, { mode, uid, gid }: { mode: number; uid: number; gid: number }) {
+  const shift = user.uid === uid ? 6 : user.gids.includes(gid) ? 3 : 0;
+  return ((mode >> shift) & permission) !== 0;
+}
+
+/** What keeps nginx from serving files itself, and what to do about it. */
+async function findObstacle(user: SystemUser, { storeDir, fileMode = 0o644, dirMode = 0o755 }: Config) {
+  // Where storeDir is a symbolic link, nginx must pass through the folders that it leads to.
+  const folders = await existingFolders(await realpath(storeDir).catch(() => storeDir));
+  const closed = folders.find((folder) => !may(1, user, folder));
+  if (closed !== undefined) return `may not enter ${closed.folder}: chmod o+x ${closed.folder}`;
+  const [nearest = { uid: 0, gid: 0 }] = folders;
+  if (!may(1, user, { ...nearest, mode: dirMode })) return 'may not enter the folders of uploads: change dirMode';
+  if (!may(4, user, { ...nearest, mode: fileMode })) return 'may not read uploads: change fileMode';
+  return undefined;
+}
+
+async function checkForNginx(config: Config): Promise<Check[]> {
+  const [user] = (await Promise.all(nginxUsers.map(findUser))).filter((found) => found !== undefined);
+  if (user === undefined) return [];
+  const obstacle = await findObstacle(user, config);
+  if (obstacle === undefined)
+    return [{ verdict: 'ok', message: `storeDir: nginx's user ${user.name} can read uploads` }];
+  const message = `storeDir: where nginx serves files itself, its user ${user.name} ${obstacle}`;
+  return [{ verdict: 'warning', message }];
+}
+
+async function checkFreeSpace({ storeDir, limits: { minFreeSpace } }: Config): Promise<Check> {
+  const [nearest] = await existingFolders(storeDir);
+  const { bavail, bsize } = await statfs(nearest?.folder ?? '/');
+  const free = `${formatSize(bavail * bsize)} are free`;
+  if (bavail * bsize > minFreeSpace) return { verdict: 'ok', message: `storeDir: ${free}` };
+  const message = `minFreeSpace: ${free}, ${formatSize(minFreeSpace)} must stay so, and uploads are 507: make room`;
+  return { verdict: 'problem', message };
+}
+
+/** Whether uploads can be stored, and read by nginx. */
+export async function checkStorage(config: Config): Promise<Check[]> {
+  try {
+    await probeStore(config.storeDir);
+  } catch (error) {
+    if (!(error instanceof FilerError)) throw error;
+    return [{ verdict: 'failure', message: error.message }];
+  }
+  const message = `storeDir: ${config.storeDir} can be written to and has hard links`;
+  return [{ verdict: 'ok', message }, await checkFreeSpace(config), ...(await checkForNginx(config))];
+}
