@@ -60,7 +60,11 @@ export async function openStore(
 ): Promise<{ store: Store; warnings: string[] }> {
   const storeDir = await prepareFolder(options.storeDir, options.dirMode);
   const store = new DiskStore({ ...options, storeDir });
-  return { store, warnings: await store.removeLeftOvers(2 * options.stallTimeoutMs) };
+  try {
+    return { store, warnings: await store.removeLeftOvers(2 * options.stallTimeoutMs) };
+  } catch (error) {
+    throw await describeUnusable(storeDir, error);
+  }
 }
 
 /**

@@ -10,6 +10,7 @@ import type { DiskStoreOptions } from '../../src/storage/disk-store.js';
 import { openStore } from '../../src/storage/open-store.js';
 import type { Store } from '../../src/storage/store.js';
 import { projectFolder, run } from '../support/command.js';
+import { nobody } from '../support/nobody.js';
 import { describeStore, incoming, key, readBack } from '../support/store-contract.js';
 import { tempDir } from '../support/temp-dir.js';
 import { filesIn } from '../support/tree.js';
@@ -349,4 +350,20 @@ describe("the disk store's listing", () => {
     await rm(storeDir, { recursive: true });
     await assert.rejects(keysIn(store), { code: 'STORE_FAILED', message: /ENOENT/ });
   });
+});
+
+it('opening tells what an earlier start as root left out of reach', {
+  skip: process.getuid?.() !== 0 && 'needs root',
+}, async (t) => {
+  const { storeDir } = await open(t);
+  for (const name of ['', '.prosody-filer']) await chown(path.join(storeDir, name), nobody, nobody);
+  process.seteuid?.(nobody);
+  try {
+    await assert.rejects(openStore({ ...options, storeDir }), {
+      code: 'STORE_UNUSABLE',
+      message: /^storeDir: expected a folder that this user may write to, EACCES.*temporary/,
+    });
+  } finally {
+    process.seteuid?.(0);
+  }
 });
