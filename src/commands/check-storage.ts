@@ -10,6 +10,9 @@ import { findUser, type SystemUser } from './find-user.js';
 /** Whom Debian and Alpine, the others, and Arch run nginx as. */
 const nginxUsers = ['www-data', 'nginx', 'http'];
 
+const expiryWarning =
+  'expiresAfter: where nginx serves storeDir by itself (try_files), expired uploads are there until the next sweep';
+
 /** A folder and those above it that exist, the lowest first. */
 async function existingFolders(folder: string) {
   const found: { folder: string; mode: number; uid: number; gid: number }[] = [];
@@ -45,8 +48,14 @@ async function checkForNginx(config: Config): Promise<Check[]> {
   const [user] = (await Promise.all(nginxUsers.map(findUser))).filter((found) => found !== undefined);
   if (user === undefined) return [];
   const obstacle = await findObstacle(user, config);
-  if (obstacle === undefined)
-    return [{ verdict: 'ok', message: `storeDir: nginx's user ${user.name} can read uploads` }];
+  if (obstacle === undefined) {
+    const expiry = { verdict: 'warning', message: expiryWarning } as const;
+    const expires = config.retention.expiresAfterMs !== undefined || config.retention.rules.length > 0;
+    return [
+      { verdict: 'ok', message: `storeDir: nginx's user ${user.name} can read uploads` },
+      ...(expires ? [expiry] : []),
+    ];
+  }
   const message = `storeDir: where nginx serves files itself, its user ${user.name} ${obstacle}`;
   return [{ verdict: 'warning', message }];
 }

@@ -2,6 +2,7 @@ import { loadConfig } from '../config/load-config.js';
 import { readStore } from '../storage/open-store.js';
 import type { ListedUpload } from '../storage/store.js';
 import { formatSize } from '../units.js';
+import { compileRetention, type Retention } from '../upload/expiry.js';
 import type { Output, ResultOptions } from './output.js';
 
 interface Total {
@@ -17,7 +18,19 @@ const ages: readonly (readonly [label: string, maxMs: number])[] = [
   ['up to 365 days', 365 * dayMs],
   ['older', Number.POSITIVE_INFINITY],
 ];
+const expiries: readonly (readonly [label: string, maxMs: number])[] = [
+  ['at the next sweep', 0],
+  ['within 1 day', dayMs],
+  ['within 7 days', 7 * dayMs],
+  ['within 28 days', 28 * dayMs],
+  ['later', Number.POSITIVE_INFINITY],
+];
+const never = 'never';
 const maxUploaders = 10;
+
+function labelOf(labels: typeof ages, ms: number): string {
+  return labels.find(([, maxMs]) => ms <= maxMs)?.[0] ?? '';
+}
 
 /** Files and bytes under each name. */
 class Totals {
@@ -41,19 +54,23 @@ class Totals {
   }
 }
 
-/** What is stored in all, by content type (without parameters), by age (each upload once), and by the largest uploaders. */
-async function countUploads(uploads: AsyncIterable<ListedUpload>, now: number) {
+/** What is stored in all, by content type (without parameters), by age and expiry (each upload once), and by the largest uploaders. */
+async function countUploads(uploads: AsyncIterable<ListedUpload>, { expiryOf }: Retention, now: number) {
   let files = 0;
   let bytes = 0;
   const types = new Totals();
   const byAge = new Totals(ages.map(([label]) => label));
+  const byExpiry = new Totals([...expiries.map(([label]) => label), never]);
   const uploaders = new Totals();
-  for await (const { size, contentType, modifiedAt, uploader } of uploads) {
+  for await (const upload of uploads) {
+    const { size, contentType, modifiedAt, uploader } = upload;
+    const expiresAt = expiryOf(upload);
     const one = { files: 1, bytes: size };
     files += 1;
     bytes += size;
     types.add(contentType.replace(/ *;.*/s, '').toLowerCase(), one);
-    byAge.add(ages.find(([, maxMs]) => now - modifiedAt <= maxMs)?.[0] ?? '', one);
+    byAge.add(labelOf(ages, now - modifiedAt), one);
+    byExpiry.add(expiresAt === undefined ? never : labelOf(expiries, expiresAt - now), one);
     if (uploader !== undefined) uploaders.add(uploader, one);
   }
   return {
@@ -61,6 +78,7 @@ async function countUploads(uploads: AsyncIterable<ListedUpload>, now: number) {
     bytes,
     types: types.largestFirst(),
     ages: byAge.list(),
+    expiries: byExpiry.list(),
     uploaders: uploaders.largestFirst().slice(0, maxUploaders),
   };
 }
@@ -78,11 +96,12 @@ function table(title: string, rows: readonly ({ readonly name: string } & Readon
 export async function stats({ configFile, json }: ResultOptions, output: Output): Promise<void> {
   const { config } = loadConfig(configFile);
   const store = await readStore(config);
-  const found = await countUploads(store.list(), Date.now());
+  const found = await countUploads(store.list(), compileRetention(config.retention), Date.now());
   if (json) return output.print(JSON.stringify({ storeDir: config.storeDir, ...found }));
   output.print(`${found.files} files, ${formatSize(found.bytes)} in ${config.storeDir}`);
   if (found.files === 0) return;
   output.print(table('\nby type', found.types));
   output.print(table('\nby age', found.ages));
+  output.print(table('\nby expiry', found.expiries));
   if (found.uploaders.length > 0) output.print(table('\nlargest uploaders', found.uploaders));
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdir, readFile, stat, utimes, writeFile } from 'node:fs/promises';
+import { appendFile, readdir, readFile, stat, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { loadConfig } from '../../src/config/load-config.js';
@@ -177,6 +177,9 @@ describe('stats', () => {
     const before = await filesIn(program.storeDir);
 
     const folder = await folderFor(t, program.storeDir);
+    const rule =
+      '[[retention]]\nmatch = "*.txt"\nexpiresAfter = "1d"\n[[retention]]\nmatch = "f.jpg"\nlargerThan = "2KB"\nexpiresAfter = "100w"\n';
+    await appendFile(path.join(folder, 'config.toml'), rule);
     const { code, stdout, stderr } = await runReadmeCommand('prosody-filer stats', folder);
     assert.deepEqual([code, stderr], [0, '']);
     assert.deepEqual(stdout.trimEnd().split('\n'), [
@@ -193,6 +196,14 @@ describe('stats', () => {
       '  up to 28 days   0      0 B',
       '  up to 365 days  1     10 B',
       '  older           0      0 B',
+      '',
+      'by expiry',
+      '  at the next sweep  1     10 B',
+      '  within 1 day       1     20 B',
+      '  within 7 days      0      0 B',
+      '  within 28 days     0      0 B',
+      '  later              1  3.00 KB',
+      '  never              1  1.00 KB',
       '',
       'largest uploaders',
       '  romeo@example.org                         1  3.00 KB',
