@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { FilerError } from '../errors.js';
-import { verifyDeleteToken } from '../token/verify-token.js';
+import { verifyDeleteToken } from '../token/delete-token.js';
 import { parseUploadKey } from '../upload/upload-key.js';
 import type { HandlerContext } from './settings.js';
 

@@ -1,8 +1,6 @@
 import { FilerError } from '../errors.js';
-import type { UploadKey } from '../upload/upload-key.js';
 import { verifyBearer } from './bearer.js';
 import { explainRefusal } from './explain-refusal.js';
-import { isSignedByAny } from './hmac.js';
 import { type QueryScheme, querySchemes } from './query-schemes.js';
 import type { AnnouncedUpload, Grant, TokenSettings } from './token.js';
 
@@ -49,22 +47,4 @@ export async function verifyToken(
     throw new FilerError('TOKEN_MISSING', 'neither v2, token or v in the query nor an Authorization header');
   }
   return verifyBearer(source.authorization, upload, settings, now);
-}
-
-/** Throws unless the query's `token` is Metronome's for deleting the key: HMAC over path NUL delete_secret. */
-export function verifyDeleteToken(
-  query: URLSearchParams,
-  key: UploadKey,
-  secrets: readonly string[],
-  deleteSecret: string,
-): void {
-  const [digest, ...repeated] = query.getAll('token');
-  if (digest === undefined) throw new FilerError('TOKEN_MISSING', 'no token in the query');
-  const message = Buffer.from(`${key}\0${deleteSecret}`);
-  if (repeated.length > 0 || !isSignedByAny(secrets, message, digest)) {
-    throw new FilerError(
-      'TOKEN_REFUSED',
-      'delete token: made with another secret or deleteSecret, or for another path',
-    );
-  }
 }

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { signDelete, verifyDeleteToken } from '../../src/token/delete-token.js';
 import type { AnnouncedUpload, TokenSettings } from '../../src/token/token.js';
-import { verifyDeleteToken, verifyToken } from '../../src/token/verify-token.js';
+import { verifyToken } from '../../src/token/verify-token.js';
 import type { UploadKey } from '../../src/upload/upload-key.js';
 import { v1Token, v2Token } from '../support/tokens.js';
 
@@ -60,9 +61,11 @@ describe('tokens that the issuers made', () => {
       ));
   }
 
-  it("takes Metronome's token for a DELETE", () => {
+  it("takes and makes Metronome's token for a DELETE", () => {
     const key = `${slot}/très cool.jpg` as UploadKey;
-    const query = new URLSearchParams('token=e06c1e3139ab457a4bca8a07b51b35d0af9b5d36cfc621b3351da97d7f65b7e7');
+    const token = 'token=e06c1e3139ab457a4bca8a07b51b35d0af9b5d36cfc621b3351da97d7f65b7e7';
+    assert.equal(signDelete('mysecret', key, 'delsecret'), token);
+    const query = new URLSearchParams(token);
     verifyDeleteToken(query, key, ['mysecret'], 'delsecret');
     for (const other of [
       ['mysecret', 'x', key],
