@@ -4,6 +4,7 @@ import { setFlagsFromString } from 'node:v8';
 import { Command, CommanderError, Option } from 'commander';
 import { checkConfig } from './commands/check-config.js';
 import { deleteUpload } from './commands/delete.js';
+import { type DoctorOptions, doctor } from './commands/doctor.js';
 import { findUser } from './commands/find-user.js';
 import { type InitOptions, init } from './commands/init.js';
 import { ListenError } from './commands/listen.js';
@@ -122,6 +123,14 @@ function commandLine(): Command {
   addCommand(program, 'stats', 'say what is stored: by type, by age, by uploader')
     .option('--json', 'print JSON', false)
     .action(({ config, json }: Given<ResultOptions>) => stats({ configFile: config, json }, output));
+
+  addCommand(program, 'doctor', 'go through the public base URL as a client would, and explain what is wrong')
+    .argument('<url>', 'such as https://uploads.example.org/upload/')
+    .option('--json', 'print JSON', false)
+    .addHelpText('after', '\nFor a certificate of your own, set NODE_EXTRA_CA_CERTS=/path/ca.pem in the environment.\n')
+    .action(async (url: string, { config, json }: Given<DoctorOptions, 'url'>) => {
+      if (!(await doctor({ configFile: config, url, json }, output))) process.exitCode = 1;
+    });
 
   return program;
 }

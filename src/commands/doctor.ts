@@ -1,0 +1,52 @@
+import { parseBaseUrl } from '../config/base-url.js';
+import type { Config } from '../config/config.js';
+import { loadConfig } from '../config/load-config.js';
+import { examine } from '../doctor/examine.js';
+import type { Finding } from '../doctor/verdict.js';
+import type { DoctorSettings } from '../doctor/visit.js';
+import { FilerError } from '../errors.js';
+import { openOwnedStore } from './open-owned-store.js';
+import type { Output, ResultOptions } from './output.js';
+import { UsageError } from './usage-error.js';
+
+/** What `doctor` is started with. */
+export interface DoctorOptions extends ResultOptions {
+  /** The public base URL. */
+  readonly url: string;
+}
+
+/** How to remove uploads from the store's folder without leaving tombstones, or why this user cannot. */
+async function findRemover(config: Config): Promise<DoctorSettings['removeFromStore']> {
+  try {
+    const store = await openOwnedStore({ ...config, replayWindowMs: 0 });
+    return (key) => store.delete(key);
+  } catch (error) {
+    if (error instanceof UsageError || error instanceof FilerError) return error.message;
+    throw error;
+  }
+}
+
+const labels = { ok: 'ok', skipped: 'skipped', problem: 'PROBLEM' } as const;
+
+function toText(finding: Finding): string {
+  const lines = [`${labels[finding.outcome].padEnd(8)}${finding.check.padEnd(17)}${finding.found}`];
+  if (finding.outcome === 'problem') lines.push(`usual cause: ${finding.cause}`, `change: ${finding.change}`);
+  return lines.join(`\n${' '.repeat(8)}`);
+}
+
+/** Examines a server through its public URL, prints what it finds, and resolves to whether all is right. Throws a ConfigError. */
+export async function doctor({ configFile, url, json }: DoctorOptions, output: Output): Promise<boolean> {
+  const baseUrl = parseBaseUrl(url, 'url');
+  const { config } = loadConfig(configFile);
+  const [secret = ''] = config.secrets;
+  const removeFromStore = await findRemover(config);
+  const findings: Finding[] = [];
+  await examine({ ...config, url: new URL(baseUrl), secret, removeFromStore }, (finding) => {
+    findings.push(finding);
+    if (!json) output.print(toText(finding));
+  });
+  const problems = findings.filter(({ outcome }) => outcome === 'problem').length;
+  const summary = `${baseUrl}: ${findings.length} checks, problems: ${problems}`;
+  output.print(json ? JSON.stringify({ url: baseUrl, problems, findings }) : summary);
+  return problems === 0;
+}

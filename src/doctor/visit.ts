@@ -1,0 +1,109 @@
+import { randomUUID } from 'node:crypto';
+import { signPut, type TokenScheme } from '../token/sign-token.js';
+import type { UploadKey } from '../upload/upload-key.js';
+import { type Answer, type Request, sendRequest } from './send-request.js';
+
+/** What the doctor knows of the server that it examines. */
+export interface DoctorSettings {
+  /** The public base URL: http or https, with its trailing slash, without query and fragment. */
+  readonly url: URL;
+  readonly secret: string;
+  readonly deleteSecret: string | undefined;
+  readonly baseSegments: readonly string[];
+  readonly maxFileSize: number | undefined;
+  readonly cors: boolean;
+  readonly storeDir: string;
+  /** Removes from the store's folder; or why that cannot be done here. */
+  readonly removeFromStore: ((key: UploadKey) => Promise<boolean>) | string;
+}
+
+/** A file that the doctor uploads. */
+export interface Sample {
+  readonly scheme: TokenScheme;
+  /** Its name in the doctor's slot. */
+  readonly name: string;
+  readonly contentType: string;
+  readonly body: Buffer;
+}
+
+/** What may differ between the path in the URL and the one that is signed. */
+export interface Signing {
+  readonly key?: UploadKey;
+  readonly now?: number;
+}
+
+/** Something that lies in the store because of the doctor, or may do so. */
+export interface StoredSample {
+  readonly target: string;
+  readonly key: UploadKey;
+}
+
+/** An answer, what was asked for, and when it came (ms since the epoch). */
+export interface Observation {
+  readonly what: string;
+  readonly answer: Answer;
+  readonly at: number;
+}
+
+const hourMs = 60 * 60 * 1000;
+
+/** A page of another site, as web clients are. */
+const webClientOrigin = 'https://client.invalid';
+
+/** One examination: it speaks to the server as a web client would and remembers what it saw and what it stored. */
+export class Visit {
+  readonly settings: DoctorSettings;
+  /** The folder that holds all that this visit uploads. */
+  readonly slot = `doctor-${randomUUID()}`;
+  readonly startedAt = Date.now();
+  readonly observations: Observation[] = [];
+  readonly stored = new Set<StoredSample>();
+
+  constructor(settings: DoctorSettings) {
+    this.settings = settings;
+  }
+
+  /** The key of a name in the slot. */
+  keyOf(name: string): UploadKey {
+    return `${this.slot}/${name}` as UploadKey;
+  }
+
+  /** The request target of a key, encoded as Prosody and ejabberd do. */
+  targetOf(key: UploadKey): string {
+    return this.settings.url.pathname + key.split('/').map(encodeURIComponent).join('/');
+  }
+
+  /** Sends a request; `what` names it in findings. Throws a NoAnswerError. */
+  async send(what: string, request: Request): Promise<Answer> {
+    const headers = { origin: webClientOrigin, ...request.headers };
+    const answer = await sendRequest(this.settings.url.origin, { ...request, headers });
+    this.observations.push({ what, answer, at: Date.now() });
+    return answer;
+  }
+
+  /** GET of a name in the slot. Throws a NoAnswerError. */
+  get(name: string, headers: Record<string, string> = {}, method = 'GET'): Promise<Answer> {
+    return this.send(method, { method, target: this.targetOf(this.keyOf(name)), headers });
+  }
+
+  /** PUT of a sample, signed for its own key or, to find a mistake, for another one. Throws a NoAnswerError. */
+  async put({ scheme, name, contentType, body }: Sample, signing: Signing = {}): Promise<Answer> {
+    const key = signing.key ?? this.keyOf(name);
+    const target = this.targetOf(this.keyOf(name));
+    const slot = { key, size: body.length, contentType };
+    const now = signing.now ?? Date.now();
+    const options = { now, uploader: 'doctor', expiresAt: now + hourMs };
+    const { query, headers } = await signPut(scheme, this.settings.secret, slot, options);
+    const stored = { target, key };
+    this.stored.add(stored);
+    const answer = await this.send(`PUT with ${scheme}`, {
+      method: 'PUT',
+      target: query === '' ? target : `${target}?${query}`,
+      headers: { ...headers, 'content-type': contentType },
+      body,
+    });
+    // Without an answer, or with a proxy's 504, nobody knows.
+    if (answer.status >= 400 && answer.status < 500) this.stored.delete(stored);
+    return answer;
+  }
+}

@@ -1,0 +1,400 @@
+import assert from 'node:assert/strict';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import { mainFile, run } from '../support/command.js';
+import { freePort, missingPeer } from '../support/peers.js';
+import { type Program, type Settings, startProgram } from '../support/program.js';
+import { readmeBlock } from '../support/readme.js';
+import { tempDir } from '../support/temp-dir.js';
+import { filesIn } from '../support/tree.js';
+import { startNginx } from './nginx.js';
+
+interface Finding {
+  readonly check: string;
+  readonly outcome: 'ok' | 'skipped' | 'problem';
+  readonly found: string;
+  readonly cause?: string;
+  readonly change?: string;
+}
+
+interface Examination {
+  readonly code: number | null;
+  readonly findings: readonly Finding[];
+}
+
+/** Runs the doctor beside the program, with the program's own configuration unless another one is named. */
+async function examine(
+  { configFile }: Pick<Program, 'configFile'>,
+  url: string,
+  env: string[] = [],
+): Promise<Examination> {
+  const command = [process.execPath, mainFile, 'doctor', '--json', '--config', configFile, url];
+  const { code, stdout, stderr } = await run('env', [...env, ...command]);
+  assert.equal(stderr, '');
+  return { code, findings: JSON.parse(stdout).findings };
+}
+
+function problemsOf({ findings }: Examination): Record<string, string> {
+  const problems = findings.filter(({ outcome }) => outcome === 'problem');
+  return Object.fromEntries(
+    problems.map(({ check, found, cause, change }) => [check, [found, cause, change].join(' | ')]),
+  );
+}
+
+/** Fails unless exactly these checks found problems, each with such a text, and nothing is left in the store. */
+async function assertNamed(examination: Examination, program: Program, expected: Record<string, RegExp>) {
+  const problems = problemsOf(examination);
+  assert.deepEqual(Object.keys(problems).sort(), Object.keys(expected).sort(), JSON.stringify(problems, undefined, 2));
+  for (const [check, pattern] of Object.entries(expected)) assert.match(problems[check] ?? '', pattern);
+  assert.equal(examination.code, Object.keys(expected).length === 0 ? 0 : 1);
+  assert.deepEqual(await filesIn(program.storeDir), []);
+}
+
+/** What lies in the store without what it keeps of uploads for itself. */
+async function uploadsIn({ storeDir }: Program): Promise<string[]> {
+  return (await filesIn(storeDir)).filter((file) => !file.startsWith('.prosody-filer/'));
+}
+
+const readmeLocation = readmeBlock('nginx', 'proxy_pass');
+
+/** The README's location with other directives. */
+function location(origin: string, changes: Changes): string {
+  const changed = changes.reduce((text, [from, to]) => text.replace(from, to), readmeLocation);
+  return changed.replace('http://127.0.0.1:5050', origin);
+}
+
+type Changes = readonly (readonly [from: string, to: string])[];
+
+interface BrokenSetUp {
+  /** Of the README's location. */
+  readonly changes?: Changes;
+  readonly settings?: Settings;
+  readonly command?: readonly string[];
+  readonly problems: Record<string, RegExp>;
+}
+
+const proxyPass = 'proxy_pass http://127.0.0.1:5050;';
+
+/** The location with more directives in it. */
+function withMore(directives: string): Changes {
+  return [[proxyPass, `${proxyPass} ${directives}`]];
+}
+
+/** The location with another proxy_pass: what follows the address. */
+function passingTo(rest: string): Changes {
+  return [[proxyPass, `proxy_pass http://127.0.0.1:5050${rest};`]];
+}
+
+const brokenSetUps: Record<string, BrokenSetUp> = {
+  'a body limit in nginx': {
+    changes: [['client_max_body_size 0;', 'client_max_body_size 1m;']],
+    problems: { 'large file': /20000000 bytes: 413 by the proxy \(nginx.*client_max_body_size 0/ },
+  },
+  'buffered requests': {
+    changes: [['proxy_request_buffering off;', '']],
+    problems: { buffering: /before its whole body is sent.*proxy_request_buffering off/ },
+  },
+  'a doubled prefix': {
+    changes: passingTo('/upload/upload/'),
+    problems: { upload: /403 by prosody-filer \| the prefix arrives doubled, as \/upload\/upload\// },
+  },
+  'a prefix that is cut off': {
+    changes: passingTo('/'),
+    problems: { upload: /404 by prosody-filer \| the proxy cuts the prefix/ },
+  },
+  'an uploadSubDir that lacks the prefix': {
+    settings: { uploadSubDir: '/' },
+    problems: { upload: /403.*uploadSubDir does not name the prefix upload\/.*uploadSubDir = "upload\/"/ },
+  },
+  'a decoded path': {
+    changes: passingTo('$uri$is_args$args'),
+    problems: { names: /"%41 percent.jpg".*the proxy decodes the path.*without a path, \$uri/ },
+  },
+  'a path put together from what a location captures': {
+    changes: [['location /upload/', 'location ~ ^/upload/(.*)$'], ...passingTo('/upload/$1$is_args$args')],
+    problems: { names: /"%41 percent.jpg".*the proxy decodes the path/ },
+  },
+  'a query that is dropped': {
+    changes: passingTo('$uri'),
+    problems: { upload: /403.*the query with the token does not arrive.*\$is_args\$args/ },
+  },
+  'doubled CORS headers': {
+    changes: withMore('add_header Access-Control-Allow-Origin *;'),
+    problems: { CORS: /doubled on .*GET 200.*both.*add_header.*or set cors = false/ },
+  },
+  'missing CORS headers': {
+    settings: { cors: false },
+    problems: { preflight: /cors = false/, CORS: /missing on .*cors = false/ },
+  },
+  'CORS headers of nginx that errors do not have': {
+    settings: { cors: false },
+    changes: withMore(`add_header Access-Control-Allow-Origin *; add_header Access-Control-Allow-Methods PUT;
+      add_header Access-Control-Allow-Headers 'Authorization, Content-Type';`),
+    problems: { CORS: /missing on .*404.*add_header without always/ },
+  },
+  'a preflight that nginx answers': {
+    changes: withMore('if ($request_method = OPTIONS) { return 204; }'),
+    problems: { preflight: /204 by the proxy.*answers OPTIONS by itself/, CORS: /missing on OPTIONS 204/ },
+  },
+  'a Content-Type that nginx changes on downloads': {
+    changes: withMore('proxy_hide_header Content-Type; add_header Content-Type text/html;'),
+    problems: {
+      download: /text\/plain came back as text\/html \| the proxy changes it/,
+      'v2 token': /image\/png came back as text\/html/,
+      'Metronome token': /came back as text\/html/,
+      'Bearer token': /came back as text\/html/,
+      names: /came back as text\/html/,
+      'large file': /came back as text\/html/,
+    },
+  },
+  'a charset that nginx adds': {
+    changes: withMore('charset utf-8;'),
+    problems: { download: /text\/plain came back as text\/plain; charset=utf-8 \|.*charset off/ },
+  },
+  'a Content-Type that nginx changes on uploads': {
+    changes: withMore('proxy_set_header Content-Type text/x-other;'),
+    problems: {
+      download: /text\/plain came back as text\/x-other.*proxy_set_header Content-Type/,
+      names: /came back as text\/x-other/,
+      'large file': /came back as text\/x-other/,
+    },
+  },
+  'a Content-Type that nginx changes, where it must be the signed one': {
+    settings: { strictContentType: true },
+    changes: withMore('proxy_set_header Content-Type text/plain;'),
+    problems: {
+      'v2 token': /403.*the Content-Type does not arrive.*proxy_set_header Content-Type/,
+      'Metronome token': /403.*the Content-Type does not arrive/,
+      'safe headers': /without Content-Disposition/,
+      names: /image\/jpeg came back as text\/plain/,
+      'large file': /video\/mp4 came back as text\/plain/,
+    },
+  },
+  compression: {
+    changes: withMore('gzip on;'),
+    problems: { compression: /HTML comes as gzip, with the ETag W\/.*gzip off/ },
+  },
+  'safe headers that nginx hides': {
+    changes: withMore(
+      'proxy_hide_header X-Content-Type-Options; proxy_hide_header Content-Disposition; proxy_hide_header Content-Security-Policy;',
+    ),
+    problems: { 'safe headers': /without Content-Disposition.*nosniff.*Content-Security-Policy.*proxy_hide_header/ },
+  },
+  'an Authorization header that nginx drops': {
+    changes: withMore('proxy_set_header Authorization "";'),
+    problems: { 'Bearer token': /403.*the Authorization header does not arrive/ },
+  },
+  'a Range header that nginx drops': {
+    changes: withMore('max_ranges 0; proxy_set_header Range "";'),
+    problems: { range: /200 by prosody-filer.*max_ranges/ },
+  },
+  'a password that nginx asks for': {
+    changes: withMore('auth_basic uploads; auth_basic_user_file /dev/null;'),
+    problems: {
+      'missing file': /401 by the proxy/,
+      preflight: /401/,
+      upload: /401.*asks for a password.*auth_basic off/,
+    },
+  },
+  'a location of static files': {
+    changes: [[proxyPass, 'root /nowhere;']],
+    problems: { 'missing file': /404.*no location/, preflight: /405/, upload: /405.*serves the location from its own/ },
+  },
+  'CORS headers that nginx hides': {
+    changes: withMore('proxy_hide_header Access-Control-Allow-Origin;'),
+    problems: { CORS: /missing on .*proxy_hide_header/ },
+  },
+  'an ETag that nginx hides': {
+    changes: withMore('proxy_hide_header ETag; proxy_set_header If-None-Match "";'),
+    problems: { 'not modified': /there is no ETag/, compression: /no ETag/ },
+  },
+  'a filter that changes downloads': {
+    changes: withMore("sub_filter '<p>' '';"),
+    problems: { compression: /HTML comes with no ETag.*filters/ },
+  },
+  'a method that nginx forbids': {
+    changes: withMore('limit_except GET { deny all; }'),
+    problems: { preflight: /403 by the proxy/, upload: /403 by the proxy.*limit_except/ },
+  },
+  'a redirect': {
+    changes: [[proxyPass, 'return 301 https://other.example$request_uri;']],
+    problems: { connection: /301 to https:\/\/other.example.*use the URL that it leads to/ },
+  },
+  'a server whose clock is ahead': {
+    command: ['faketime', '-f', '+1h'],
+    problems: { 'Bearer token': /403.*clock is wrong/ },
+  },
+  'a server whose clock is behind': {
+    command: ['faketime', '-f', '-1h'],
+    problems: { clock: /Last-Modified of a new file is 36\d\d s behind/ },
+  },
+};
+
+/** A configuration file like the program's, with other settings: what the doctor is told, and the program is not. */
+async function changedConfig(
+  t: TestContext,
+  { configFile }: Program,
+  changes: Changes,
+): Promise<{ configFile: string }> {
+  const text = changes.reduce((config, [from, to]) => config.replace(from, to), await readFile(configFile, 'utf8'));
+  const changed = path.join(await tempDir(t), 'config.toml');
+  await writeFile(changed, text);
+  return { configFile: changed };
+}
+
+/** nginx with the README's location behind a certificate for this name, signed by itself. */
+async function startTlsNginx(t: TestContext, origin: string, subjectAltName: string) {
+  const folder = await tempDir(t);
+  const [key, certificate] = [path.join(folder, 'key.pem'), path.join(folder, 'certificate.pem')];
+  const { code, stderr } = await run('openssl', [
+    ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '1'],
+    ...['-subj', '/CN=test', '-addext', `subjectAltName=${subjectAltName}`, '-keyout', key, '-out', certificate],
+  ]);
+  assert.equal(code, 0, stderr);
+  const port = await freePort();
+  const server = `server {
+    listen 127.0.0.1:${port} ssl;
+    ssl_certificate ${certificate};
+    ssl_certificate_key ${key};
+    ${location(origin, [])}
+  }`;
+  const plainOrigin = await startNginx(t, '', server);
+  return { url: `https://127.0.0.1:${port}/upload/`, plainOrigin, trust: [`NODE_EXTRA_CA_CERTS=${certificate}`] };
+}
+
+describe('the doctor behind nginx', { concurrency: 2, skip: missingPeer('nginx', 'openssl', 'faketime') }, () => {
+  it('finds nothing wrong with the set-up of the README, over https, and leaves nothing', async (t) => {
+    const program = await startProgram(t);
+    const { url, trust } = await startTlsNginx(t, program.origin, 'IP:127.0.0.1');
+    const examination = await examine(program, url, trust);
+    await assertNamed(examination, program, {});
+    assert.deepEqual(
+      examination.findings.filter(({ outcome }) => outcome !== 'ok'),
+      [],
+    );
+    assert.equal((await examine(program, url.replace(/\/$/, ''), trust)).code, 0);
+  });
+
+  for (const [mistake, { changes = [], settings, command, problems }] of Object.entries(brokenSetUps)) {
+    it(`names ${mistake}`, async (t) => {
+      const program = await startProgram(t, settings, command);
+      const origin = await startNginx(t, location(program.origin, changes));
+      await assertNamed(await examine(program, `${origin}/upload/`), program, problems);
+    });
+  }
+
+  it('prints what the README shows, and neither secrets nor tokens', async (t) => {
+    const program = await startProgram(t);
+    const origin = await startNginx(t, location(program.origin, [['proxy_request_buffering off;', '']]));
+    const url = `${origin}/upload/`;
+    const command = readmeBlock('sh', 'doctor').replace('npx prosody-filer', `${process.execPath} ${mainFile}`);
+    const own = command.replace('config.toml', program.configFile).replace('https://uploads.example.org/upload/', url);
+    const { code, stdout } = await run('bash', ['-c', own]);
+    assert.equal(code, 1);
+    const linesOf = (text: string) => text.replaceAll(/[\d.]+/g, 'N').split('\n');
+    const shown = readmeBlock('text', 'PROBLEM').replace('https://uploads.example.org/upload/', url);
+    const missing = linesOf(shown).filter((line) => line !== '…' && !linesOf(stdout).includes(line));
+    assert.deepEqual(missing, [], stdout);
+    assert.doesNotMatch(stdout, new RegExp(`${program.secret}|v2?=|Bearer ey`));
+  });
+
+  it('names a server that does not run behind the proxy', async (t) => {
+    const program = await startProgram(t);
+    const origin = await startNginx(t, location(program.origin, []));
+    await program.stop();
+    const examination = await examine(program, `${origin}/upload/`);
+    await assertNamed(examination, program, { connection: /502 by the proxy.*does not run.*compare proxy_pass/ });
+  });
+
+  it('names plain http, wrong certificates and ports', async (t) => {
+    const program = await startProgram(t);
+    const { url, plainOrigin, trust } = await startTlsNginx(t, program.origin, 'DNS:uploads.example.org');
+    const plainUrl = `${await startNginx(t, location(program.origin, []))}/upload/`;
+    const unusedPort = await freePort();
+    const cases: [string, string[], Record<string, RegExp>][] = [
+      [url, [], { connection: /self-signed certificate.*NODE_EXTRA_CA_CERTS/ }],
+      [url, trust, { connection: /not in the cert's list.*for another name/ }],
+      [`${plainOrigin.replace('http:', 'https:')}/`, [], { connection: /speaks another protocol/ }],
+      [`http://127.0.0.1:${unusedPort}/`, [], { connection: /ECONNREFUSED.*does not run or listens elsewhere/ }],
+      ['http://no-such-host.invalid/', [], { connection: /ENOTFOUND|EAI_AGAIN/ }],
+      // Linux takes it for this machine, which no network needs to know.
+      [plainUrl.replace('127.0.0.1', '0.0.0.0'), [], { encryption: /plain http to 0\.0\.0\.0.*https:\/\// }],
+    ];
+    for (const [to, env, problems] of cases) await assertNamed(await examine(program, to, env), program, problems);
+    const plain = await examine(program, url.replace('https:', 'http:'));
+    assert.match(problemsOf(plain)['upload'] ?? '', /400 by the proxy.*http on its https port/);
+  });
+
+  it("names a clock of the doctor's own that is wrong", async (t) => {
+    const program = await startProgram(t);
+    const origin = await startNginx(t, location(program.origin, []));
+    const examination = await examine(program, `${origin}/upload/`, ['faketime', '-f', '+1h']);
+    await assertNamed(examination, program, { clock: /^Date is 36\d\d s behind this machine's clock/ });
+  });
+});
+
+describe('the doctor', () => {
+  it('says what remains where the configuration is for another store', async (t) => {
+    const program = await startProgram(t);
+    const other = await startProgram(t);
+    const mixed = await changedConfig(t, program, [[program.storeDir, other.storeDir]]);
+    const { 'left behind': left = '' } = problemsOf(await examine(mixed, program.uploadUrl));
+    assert.match(left, /^11 of 11 files remain .*another storeDir.* rm -r \S+\/doctor-[-0-9a-f]{36}$/);
+    assert.deepEqual(await filesIn(other.storeDir), []);
+  });
+
+  it('names another secret, and a smaller maxFileSize of the running server', async (t) => {
+    const program = await startProgram(t, { maxFileSize: '1MB' });
+    const otherSecret = await changedConfig(t, program, [[program.secret, 'another']]);
+    const secretProblem = { upload: /403 by prosody-filer \| another secret than the one of this configuration/ };
+    await assertNamed(await examine(otherSecret, program.uploadUrl), program, secretProblem);
+    const otherSize = await changedConfig(t, program, [['maxFileSize', '# maxFileSize']]);
+    const sizeProblem = { 'large file': /413 by prosody-filer \| maxFileSize of the running server is smaller/ };
+    await assertNamed(await examine(otherSize, program.uploadUrl), program, sizeProblem);
+  });
+
+  it('removes by DELETE where it has no storeDir at hand, and nothing that it did not upload', async (t) => {
+    const program = await startProgram(t, { deleteSecret: 'd' });
+    const kept = 'doctor-0/kept.txt';
+    await mkdir(path.join(program.storeDir, 'doctor-0'));
+    await writeFile(path.join(program.storeDir, kept), 'x');
+    const elsewhere = await changedConfig(t, program, [[program.storeDir, '/nowhere']]);
+    const { code, findings } = await examine(elsewhere, program.uploadUrl);
+    assert.equal(code, 0);
+    assert.match(findings.find(({ check }) => check === 'removal')?.found ?? '', /is removed by DELETE$/);
+    assert.deepEqual(await uploadsIn(program), [kept]);
+  });
+
+  it('says before it uploads what will remain where it cannot remove', async (t) => {
+    const program = await startProgram(t);
+    const elsewhere = await changedConfig(t, program, [[program.storeDir, '/nowhere']]);
+    const { code, findings } = await examine(elsewhere, program.uploadUrl);
+    assert.equal(code, 0);
+    const [warning, upload] = findings.filter(({ check }) => ['removal', 'upload'].includes(check));
+    const [, command = ''] = /(rm -r \/nowhere\/doctor-[-0-9a-f]{36})$/.exec(warning?.found ?? '') ?? [];
+    assert.deepEqual([warning?.outcome, upload?.check], ['skipped', 'upload']);
+    await run('bash', ['-c', command.replace('/nowhere', program.storeDir)]);
+    assert.deepEqual(
+      (await filesIn(program.storeDir)).filter((file) => !file.startsWith('.prosody-filer/')),
+      [],
+    );
+  });
+
+  it('ends with 2 for what is no base URL or no configuration', async (t) => {
+    const folder = await tempDir(t);
+    const configFile = path.join(folder, 'config.toml');
+    await writeFile(configFile, 'secret = "s"\nstoreDir = "./upload/"\n');
+    for (const args of [
+      [],
+      ['uploads.example.org'],
+      ['ftp://x/'],
+      ['https://x/?v=1'],
+      ['https://x/', '--config', 'y'],
+    ]) {
+      const { code, stdout, stderr } = await run(process.execPath, [mainFile, 'doctor', ...args], folder);
+      assert.deepEqual([code, stdout], [2, '']);
+      assert.match(stderr, /^prosody-filer: \S/);
+    }
+  });
+});
