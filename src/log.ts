@@ -1,21 +1,20 @@
 import { type Logger, pino } from 'pino';
 import type { PrettyOptions } from 'pino-pretty';
 
-const requestFields = ['method', 'path', 'status', 'bytes', 'durationMs', 'uploader', 'reason', 'aborted', 'reqId'];
-
 /** A request in one line, anything else as its message. */
 function describeForPeople(log: Readonly<Record<string, unknown>>): string {
-  const { msg, method, path, status = 'aborted', bytes, durationMs, uploader, reason } = log;
+  const { msg, method, path, status = 'aborted', bytes, sentBy, durationMs, uploader, reason } = log;
   if (method === undefined) return String(msg);
+  const sent = sentBy === undefined ? `${bytes} bytes` : `${bytes} bytes sent by ${sentBy}`;
   const by = uploader === undefined ? '' : ` by ${uploader}`;
   const because = reason === undefined ? '' : `: ${reason}`;
-  return `${method} ${path} ${status}, ${bytes} bytes in ${durationMs} ms${by}${because}`;
+  return `${method} ${path} ${status}, ${sent} in ${durationMs} ms${by}${because}`;
 }
 
 const prettyOptions: PrettyOptions = {
   sync: true,
   translateTime: 'SYS:HH:MM:ss.l',
-  ignore: requestFields.join(','),
+  ignore: 'method,path,status,bytes,sentBy,durationMs,uploader,reason,aborted,reqId',
   messageFormat: describeForPeople,
 };
 

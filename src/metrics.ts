@@ -32,7 +32,7 @@ export class Metrics {
 
   readonly sentBytes = new Counter({
     name: 'prosody_filer_sent_bytes_total',
-    help: 'Bytes of the downloads that were sent to their end',
+    help: 'Bytes of the downloads that were sent to their end, or left to nginx',
     registers: this.#registers,
   });
 

@@ -36,6 +36,8 @@ export interface Config {
   /** `undefined`: 0644 and 0755 less the umask. */
   readonly fileMode: number | undefined;
   readonly dirMode: number | undefined;
+  /** With slashes around it; `undefined`: the bytes of uploads are sent by this program. */
+  readonly accelRedirect: string | undefined;
   readonly cors: boolean;
   readonly strictContentType: boolean;
   readonly stallTimeoutMs: number;

@@ -117,6 +117,12 @@ function retention({ expiresAfter, retention: tables, whenFull, evictMinAge }: S
   };
 }
 
+/** nginx would ask for uploads again where they are asked for already. */
+function internalPath({ accelRedirect }: Settings, base: readonly string[] | undefined): string | undefined {
+  if (accelRedirect === undefined || !`/${base?.join('/')}/`.startsWith(accelRedirect)) return accelRedirect;
+  throw new SettingProblem(`accelRedirect: expected another path than that of uploadSubDir, got '${accelRedirect}'`);
+}
+
 function octal(mode: string | undefined): number | undefined {
   return mode === undefined ? undefined : Number.parseInt(mode, 8);
 }
@@ -156,6 +162,7 @@ export function loadConfig(file: string): LoadedConfig {
   const filesWithSecrets = [file, ...(settings.secretFile === undefined ? [] : [settings.secretFile])];
   const storeDir = make(['storeDir', 'secretFile'], () => storeDirBeside(settings.storeDir, filesWithSecrets));
   const trustProxy = make(['trustProxy', 'unixSocket'], () => proxies(settings));
+  const accelRedirect = make(['accelRedirect', 'uploadSubDir'], () => internalPath(settings, base));
   if (
     problems.length > 0 ||
     trustProxy === undefined ||
@@ -187,6 +194,7 @@ export function loadConfig(file: string): LoadedConfig {
     isDurable: settings.durability === 'sync',
     fileMode: octal(settings.fileMode),
     dirMode: octal(settings.dirMode),
+    accelRedirect,
     cors: settings.cors,
     strictContentType: settings.strictContentType,
     stallTimeoutMs: parseDuration(settings.stallTimeout),

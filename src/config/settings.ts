@@ -40,6 +40,7 @@ export interface Settings {
   durability: 'sync' | 'none';
   fileMode?: string;
   dirMode?: string;
+  accelRedirect?: string;
   cors: boolean;
   stallTimeout: string;
   shutdownTimeout: string;
@@ -132,6 +133,12 @@ export const settingsSchema: JSONSchemaType<Settings> = {
     durability: { type: 'string', enum: ['sync', 'none'], default: 'sync', description: '"sync" or "none"' },
     fileMode: { ...mode, nullable: true },
     dirMode: { ...mode, nullable: true },
+    accelRedirect: {
+      type: 'string',
+      pattern: '^/(?!\\.{1,2}/)[\\w.~-]+/$',
+      nullable: true,
+      description: 'the path of an internal location of nginx, such as "/internal-uploads/"',
+    },
     cors: { ...flag, default: true },
     stallTimeout: { ...timeout, default: '60s' },
     shutdownTimeout: { ...timeout, default: '30s' },

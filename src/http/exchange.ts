@@ -13,8 +13,10 @@ export interface Exchange {
   readonly contentType: string;
   /** ms on the monotonic clock. */
   readonly startedAt: number;
-  /** Bytes of the upload received or sent. */
+  /** Bytes of the upload received or sent, or left to somebody else to send. */
   bytes: number;
+  /** Who was told to send them, if not this program. */
+  sentBy?: 'nginx';
   uploader?: string | undefined;
   /** Why the request was refused or broke off, for the log. */
   reason?: string;

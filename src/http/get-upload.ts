@@ -4,8 +4,9 @@ import { FilerError, messageOf } from '../errors.js';
 import type { ByteRange, StoredUpload } from '../storage/store.js';
 import { isExpired } from '../upload/expiry.js';
 import { parseUploadKey, type UploadKey } from '../upload/upload-key.js';
+import { accelHeaders, isLeftToNginx } from './accel-redirect.js';
 import { evaluateConditions, matchesIfRange } from './conditional.js';
-import { contentHeaders, type RawHeaders, validatorHeaders } from './headers.js';
+import { cacheControl, contentHeaders, type RawHeaders, validatorHeaders } from './headers.js';
 import { parseRange } from './range.js';
 import type { HandlerContext } from './settings.js';
 
@@ -19,25 +20,36 @@ function requestedRange(request: FastifyRequest, reply: FastifyReply, upload: St
   throw new FilerError('RANGE_UNSATISFIABLE', `no byte of ${upload.size} lies in the range`);
 }
 
-/** Sends the head past Fastify, whose streams halve the rate of large files, and then the bytes if there are any. */
+/** Sends the head past Fastify, whose streams halve the rate of large files. */
+async function sendHead(reply: FastifyReply, status: number, headers: RawHeaders): Promise<void> {
+  // The answers of one turn leave together: a write to a client that has gone idle costs several to one that is awake.
+  await nextTurn();
+  reply.raw.writeHead(status, headers);
+  reply.hijack();
+}
+
+/** Sends an answer that has no bytes. */
+async function sendEmpty(
+  reply: FastifyReply,
+  status: number,
+  headers: RawHeaders,
+  upload: StoredUpload,
+): Promise<void> {
+  await sendHead(reply, status, headers);
+  reply.raw.end();
+  upload.close();
+}
+
+/** Sends an answer and its bytes. */
 async function send(
-  request: FastifyRequest,
+  { exchange }: FastifyRequest,
   reply: FastifyReply,
   status: number,
   headers: RawHeaders,
   upload: StoredUpload,
   range?: ByteRange,
 ): Promise<void> {
-  const { exchange } = request;
-  // The answers of one turn leave together: a write to a client that has gone idle costs several to one that is awake.
-  await nextTurn();
-  reply.raw.writeHead(status, headers);
-  reply.hijack();
-  if (status === 304 || request.method === 'HEAD') {
-    reply.raw.end();
-    upload.close();
-    return;
-  }
+  await sendHead(reply, status, headers);
   try {
     await upload.writeTo(reply.raw, range);
     exchange.bytes = range === undefined ? upload.size : range.last - range.first + 1;
@@ -54,21 +66,28 @@ async function answer(
   reply: FastifyReply,
   key: UploadKey,
   upload: StoredUpload,
-  { commonRawHeaders, retention, now }: HandlerContext,
+  { commonRawHeaders, settings, retention, now }: HandlerContext,
 ): Promise<void> {
   const at = now();
   const dated = { ...upload, key };
   if (isExpired(retention.expiryOf(dated), at)) throw new FilerError('UPLOAD_EXPIRED', 'the upload has expired');
   const outcome = evaluateConditions(request.headers, upload);
   if (outcome === 'precondition-failed') throw new FilerError('PRECONDITION_FAILED', 'the upload is not in that state');
-  const headers = [...commonRawHeaders, ...validatorHeaders(upload, retention.keptUntil(dated), at)];
-  if (outcome === 'not-modified') return send(request, reply, 304, headers, upload);
+  const keptUntil = retention.keptUntil(dated);
+  const headers = [...commonRawHeaders, ...validatorHeaders(upload, keptUntil, at)];
+  if (outcome === 'not-modified') return sendEmpty(reply, 304, headers, upload);
   const range = requestedRange(request, reply, upload);
+  const status = range === undefined ? 200 : 206;
   const length = range === undefined ? upload.size : range.last - range.first + 1;
-  headers.push(...contentHeaders(key, upload), 'content-length', String(length));
-  if (range === undefined) return send(request, reply, 200, headers, upload);
-  headers.push('content-range', `bytes ${range.first}-${range.last}/${upload.size}`);
-  return send(request, reply, 206, headers, upload, range);
+  if (settings.accelRedirect !== undefined && isLeftToNginx(request, range)) {
+    Object.assign(request.exchange, { bytes: length, sentBy: 'nginx' });
+    const toNginx = accelHeaders(settings.accelRedirect, key, cacheControl(keptUntil, at));
+    return sendEmpty(reply, status, [...commonRawHeaders, ...contentHeaders(key, upload), ...toNginx], upload);
+  }
+  headers.push(...contentHeaders(key, upload), 'accept-ranges', 'bytes', 'content-length', String(length));
+  if (range !== undefined) headers.push('content-range', `bytes ${range.first}-${range.last}/${upload.size}`);
+  if (request.method === 'HEAD') return sendEmpty(reply, status, headers, upload);
+  return send(request, reply, status, headers, upload, range);
 }
 
 /** GET and HEAD of an upload: 200, 206 or 304; throws for 404, 410, 412 and 416. */

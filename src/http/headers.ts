@@ -33,7 +33,7 @@ export function commonHeaders(cors: boolean): Record<string, string> {
 export const uncachedHeaders = { 'cache-control': 'no-store' };
 
 /** How long an upload may be cached (RFC 9111 §5.2.2): a year, but no longer than it is sure to stay. */
-function cacheControl(keptUntil: number | undefined, now: number): string {
+export function cacheControl(keptUntil: number | undefined, now: number): string {
   const secondsLeft = keptUntil === undefined ? maxAgeSeconds : Math.max(0, Math.floor((keptUntil - now) / 1000));
   return `max-age=${Math.min(maxAgeSeconds, secondsLeft)}, immutable`;
 }
@@ -47,7 +47,7 @@ export function validatorHeaders(upload: StoredUpload, keptUntil: number | undef
 
 /** What 200 and 206 say of an upload's content: its type, and for all that could run in a browser a download's name. */
 export function contentHeaders(key: UploadKey, upload: StoredUpload): RawHeaders {
-  const headers = ['accept-ranges', 'bytes', 'content-type', upload.contentType];
+  const headers = ['content-type', upload.contentType];
   if (mayShowInline(upload.contentType)) return headers;
   return [...headers, 'content-disposition', contentDisposition(key.slice(key.lastIndexOf('/') + 1))];
 }

@@ -10,7 +10,7 @@ function levelOf(request: FastifyRequest, status: number): 'info' | 'warn' | 'er
 function logLine(logger: FilerLogger, request: FastifyRequest, { raw }: FastifyReply): void {
   const level = levelOf(request, raw.statusCode);
   if (!logger.isLevelEnabled(level)) return;
-  const { client, path, bytes, startedAt, uploader } = request.exchange;
+  const { client, path, bytes, sentBy, startedAt, uploader } = request.exchange;
   const reason = request.exchange.reason ?? (raw.writableFinished ? undefined : 'the client went away or stalled');
   const line = {
     reqId: request.id,
@@ -19,6 +19,7 @@ function logLine(logger: FilerLogger, request: FastifyRequest, { raw }: FastifyR
     path,
     status: raw.headersSent ? raw.statusCode : undefined,
     bytes,
+    sentBy,
     durationMs: Math.round((performance.now() - startedAt) * 10) / 10,
     uploader,
     reason,

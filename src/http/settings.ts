@@ -19,6 +19,8 @@ export interface HttpSettings extends TokenSettings {
   readonly maxUploads: number;
   /** Addresses and networks of proxies whose X-Forwarded-For is believed, `unix` for the one on a Unix socket. */
   readonly trustProxy: readonly string[];
+  /** The URI, with slashes around it, of the internal location by which nginx sends uploads; `undefined`: it does not. */
+  readonly accelRedirect?: string | undefined;
   /** Whether answers carry CORS headers. */
   readonly cors: boolean;
   /** How long a connection may move no byte in either direction. */

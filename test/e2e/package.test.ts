@@ -25,6 +25,7 @@ it('the packed tarball holds what is needed and serves by npx', async (t) => {
     'README.md',
     'LICENSE',
     'config.example.toml',
+    'nginx.example.conf',
     'npm-shrinkwrap.json',
     'src/moving/mod_file_share_move.lua',
   ]) {

@@ -173,6 +173,24 @@ describe('trustProxy', () => {
   });
 });
 
+describe('accelRedirect', () => {
+  it('is a path that lies beside that of uploads', async (t) => {
+    const { config } = await load(t, `${minimal}uploadSubDir = "upload"\naccelRedirect = "/internal-uploads/"`);
+    assert.equal(config.accelRedirect, '/internal-uploads/');
+    assert.equal((await load(t, minimal)).config.accelRedirect, undefined);
+    for (const wrong of ['', '/', 'internal/', '/internal', '/../', '/a b/', '/a%20b/', '/a/b/', 'http://x/']) {
+      assert.deepEqual(await problemsOf(t, `${minimal}accelRedirect = "${wrong}"`), [
+        `accelRedirect: expected the path of an internal location of nginx, such as "/internal-uploads/", got '${wrong}'`,
+      ]);
+    }
+    for (const base of ['upload', '/upload/', 'upload/a']) {
+      assert.deepEqual(await problemsOf(t, `${minimal}uploadSubDir = "${base}"\naccelRedirect = "/upload/"`), [
+        "accelRedirect: expected another path than that of uploadSubDir, got '/upload/'",
+      ]);
+    }
+  });
+});
+
 describe('secrets', () => {
   it('may be several, also from a file', async (t) => {
     const file = path.join(await tempDir(t), 'secret');
