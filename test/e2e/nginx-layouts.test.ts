@@ -28,9 +28,12 @@ const uploads: Readonly<Record<string, [type: string, content: Buffer]>> = {
   'empty.txt': ['text/plain', Buffer.alloc(0)],
 };
 
+/** Symbolic links, which nginx follows where it does not ask. */
+const links = ['slot/link', 'folder/hostname'];
+
 /** Paths below the base URL at which nothing may be found. */
 const absent = [
-  ...['', 'slot', 'slot/', 'slot/absent', 'slot/none/x', 'slot/..', 'slot/link', 'folder/hostname'],
+  ...['', 'slot', 'slot/', 'slot/absent', 'slot/none/x', 'slot/..'],
   ...['.prosody-filer', '.prosody-filer/', '.prosody-filer/x', '%2eprosody-filer/x', '.Prosody-Filer/x'],
 ];
 
@@ -142,7 +145,7 @@ for (const layout of nginxLayouts) {
         for (const options of conditionalDownloads(etag, modified)) await check(targetOf('f.png'), options);
         await symlink('/etc/hostname', path.join(storeDir, 'slot/link'));
         await symlink('/etc', path.join(storeDir, 'folder'));
-        for (const below of absent) await check(`/upload/${below}`, {});
+        for (const below of [...absent, ...(layout === 'c' ? [] : links)]) await check(`/upload/${below}`, {});
       });
     }
 

@@ -4,10 +4,12 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { encodeRawUtf8, send, splitUrl } from '../support/http-client.js';
+import { layoutSettings, type NginxLayout, nginxLayouts } from '../support/nginx-example.js';
 import { missingPeer } from '../support/peers.js';
 import { type Program, startProgram } from '../support/program.js';
 import { filesIn } from '../support/tree.js';
 import { ejabberdRefusal, startEjabberd } from './ejabberd.js';
+import { startNginxLayout } from './nginx.js';
 import { type ProsodyOptions, startProsody } from './prosody.js';
 import { connectXmppClient, type Slot, type XmppClient, type XmppServer } from './xmpp-client.js';
 
@@ -18,6 +20,8 @@ interface Issuer {
   /** The status of a PUT with one byte more than signed. */
   readonly tooLongStatus: number;
   readonly signsEmptyFiles: boolean;
+  /** The nginx in front of prosody-filer. */
+  readonly front?: NginxLayout;
 }
 
 type RequestSlot = XmppClient['requestSlot'];
@@ -39,6 +43,11 @@ const issuers: readonly Issuer[] = [
     tooLongStatus: 403,
     signsEmptyFiles: false,
   },
+  ...nginxLayouts.map((front) => ({
+    ...prosody(`Prosody mod_http_upload_external v2 behind nginx, layout (${front})`, 'v2', 403),
+    whyNot: () => missingPeer('prosody', 'prosodyctl', 'nginx', 'openssl'),
+    front,
+  })),
 ];
 
 const text = Buffer.from('You have a new message.\n');
@@ -59,7 +68,7 @@ for (const issuer of issuers) {
   test(issuer.name, async (t) => {
     const reason = issuer.whyNot();
     if (reason !== undefined) return t.skip(reason);
-    const filer = await startProgram(t);
+    const filer = await startFiler(t, issuer);
     const client = await connectXmppClient(t, await issuer.start(t, filer));
     const slots: Slot[] = [];
     const requestSlot: RequestSlot = async (request) => {
@@ -80,6 +89,14 @@ for (const issuer of issuers) {
     await client.stop();
     t.diagnostic(`${slots.length} slots tried, ${intact} uploads came back byte for byte`);
   });
+}
+
+/** Starts prosody-filer; behind an nginx it has the URLs of that. */
+async function startFiler(t: TestContext, { front }: Issuer): Promise<Program> {
+  if (front === undefined) return startProgram(t);
+  const filer = await startProgram(t, layoutSettings[front]);
+  const origin = await startNginxLayout(t, front, filer, 'default_type application/octet-stream;');
+  return { ...filer, origin, uploadUrl: `${origin}/upload/` };
 }
 
 function prosody(name: string, issuer: ProsodyOptions['issuer'], tooLongStatus: number): Issuer {
@@ -106,7 +123,7 @@ async function testUploads(t: TestContext, issuer: Issuer, filer: Program, reque
       continue;
     }
     await t.test(`uploads '${filename}' and gets it back`, async () => {
-      await checkUpload(filer, await slot(), upload, issuer.tooLongStatus);
+      await checkUpload(issuer, filer, await slot(), upload);
       intact += 1;
     });
   }
@@ -114,10 +131,10 @@ async function testUploads(t: TestContext, issuer: Issuer, filer: Program, reque
 }
 
 async function checkUpload(
+  { tooLongStatus, front }: Issuer,
   filer: Program,
   slot: Slot,
   { contentType, body }: Upload,
-  tooLongStatus: number,
 ): Promise<void> {
   const putUrl = encodeRawUtf8(slot.put.url);
   const getUrl = encodeRawUtf8(slot.get);
@@ -134,7 +151,9 @@ async function checkUpload(
   const got = await send(getUrl);
   assert.equal(got.status, 200);
   assert.ok(got.body.equals(body), 'the bytes that came back are not those uploaded');
-  assert.equal(got.headers['content-type'], contentType ?? 'application/octet-stream');
+  const expectedType = contentType ?? 'application/octet-stream';
+  // In layout (c) nginx goes by the name.
+  assert.equal(got.headers['content-type'], front === 'c' ? expectedType.replace(/;.*/, '') : expectedType);
   const head = await send(getUrl, { method: 'HEAD' });
   assert.equal(head.status, 200);
   assert.equal(head.headers['content-length'], String(body.length));
