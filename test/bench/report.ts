@@ -35,11 +35,14 @@ function toTable(rows: readonly (readonly string[])[]): string {
 export function judge({ workloads, memory }: Summary): Verdict[] {
   const verdicts: Verdict[] = [];
   for (const { workload, cells } of workloads) {
-    const { name, minRatio, maxCpuRatio } = workload;
-    const { ratio = 0, cpuRatio = 0 } = cells.get('filer') ?? {};
+    const { name, minRatios = {}, maxCpuRatio } = workload;
+    const { cpuRatio = 0 } = cells.get('filer') ?? {};
     const add = (what: string, sign: string, limit: number, found: number, isMet: boolean) =>
       verdicts.push({ what, target: `${sign} ${limit}`, found, isMet });
-    if (minRatio !== undefined) add(`${name}, rate`, '≥', minRatio, ratio, ratio >= minRatio);
+    for (const [server, minRatio] of Object.entries(minRatios)) {
+      const { ratio = 0 } = cells.get(server) ?? {};
+      add(`${name}, rate of ${server}`, '≥', minRatio, ratio, ratio >= minRatio);
+    }
     if (maxCpuRatio !== undefined) add(`${name}, CPU`, '≤', maxCpuRatio, cpuRatio, cpuRatio <= maxCpuRatio);
   }
   const { bodiesMiB = [], slowUploadsMiB = [] } = memory.find(({ server }) => server === 'filer') ?? {};

@@ -19,6 +19,11 @@ function rotate<T>(list: readonly T[], by: number): T[] {
   return [...list.slice(start), ...list.slice(0, start)];
 }
 
+function isMeasured({ peer, isForDownloads }: Server, { kind, isBeyondProsody }: Workload): boolean {
+  if (isForDownloads) return kind === 'get';
+  return !(isBeyondProsody && peer.dialect === 'prosody');
+}
+
 /** Measures every workload on every server, round by round, all servers taking turns within each workload. */
 export async function runRounds(
   meter: Meter,
@@ -35,7 +40,7 @@ export async function runRounds(
     for (const workload of workloads) {
       onProgress(`round ${round} of ${rounds}: ${workload.name}`);
       for (const server of rotate(servers, round)) {
-        if (workload.isBeyondProsody && server.peer.dialect === 'prosody') continue;
+        if (!isMeasured(server, workload)) continue;
         const own = seeds.get(server) ?? noSeeds;
         if (round === 1) await meter.warmUp(server, workload, own);
         measurements.push(await meter.measure(server, workload, own, seconds, round));
@@ -56,6 +61,10 @@ export async function measureMemory(
   const memory: Memory[] = [];
   for (const server of servers) {
     const bodiesMiB = peakRssOf(server.pids);
+    if (server.isForDownloads) {
+      memory.push({ server: server.name, bodiesMiB });
+      continue;
+    }
     resetPeakRss(server.pids);
     const slowUploadsMiB = await meter.uploadSlowly(server, slowUploads).then(
       () => peakRssOf(server.pids),

@@ -1,11 +1,9 @@
 import { mkdirSync } from 'node:fs';
 import { userInfo } from 'node:os';
+import { type NginxLayout, nginxExample } from '../support/nginx-example.js';
 
-/**
- * Plain nginx: two workers, uploads by WebDAV without a token, downloads by sendfile, and its own md5 links to have
- * something to refuse. Temporary files lie on the disk of the uploads.
- */
-export function nginxConfig(folder: string, port: number): string {
+/** An nginx with two workers and these servers; temporary files lie on the disk of the uploads. */
+function nginxWith(folder: string, servers: string): string {
   const names = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
   const temporary = names.map((name) => `${name}_temp_path ${folder}/${name};`);
   return `daemon off;
@@ -23,7 +21,19 @@ http {
   keepalive_requests 1000000000;
   client_max_body_size 0;
   ${temporary.join('\n  ')}
-  server {
+  ${servers}
+}
+`;
+}
+
+/**
+ * Plain nginx: uploads by WebDAV without a token, downloads by sendfile, and its own md5 links to have something to
+ * refuse.
+ */
+export function nginxConfig(folder: string, port: number): string {
+  return nginxWith(
+    folder,
+    `server {
     listen 127.0.0.1:${port};
     root ${folder};
     location /upload/ {
@@ -36,9 +46,14 @@ http {
       if ($secure_link = "") { return 403; }
       dav_methods PUT;
     }
-  }
+  }`,
+  );
 }
-`;
+
+/** An nginx in front of the filer with a layout of nginx.example.conf, without TLS. */
+export function nginxFrontConfig(folder: string, port: number, layout: NginxLayout, filerPort: number): string {
+  const names = { address: `127.0.0.1:${port}`, filer: `127.0.0.1:${filerPort}`, storeDir: `${folder}/store` };
+  return nginxWith(folder, nginxExample(layout, names));
 }
 
 /** Prosody with nothing but mod_http_file_share, whose uploads and downloads it serves itself. */

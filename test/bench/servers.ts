@@ -3,11 +3,12 @@ import { connect } from 'node:net';
 import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { mainFile } from '../support/command.js';
+import { layoutSettings, type NginxLayout } from '../support/nginx-example.js';
 import { findProgram, freePort } from '../support/peers.js';
 import { RunningProcess } from '../support/running-process.js';
 import { processesOf } from './processes.js';
 import { type Dialect, fileName, type Peer } from './requests.js';
-import { nginxConfig, prosodyConfig } from './server-configs.js';
+import { nginxConfig, nginxFrontConfig, prosodyConfig } from './server-configs.js';
 
 /** A running server. */
 export interface Server {
@@ -15,6 +16,8 @@ export interface Server {
   readonly peer: Peer;
   /** Its processes. */
   readonly pids: readonly string[];
+  /** Whether it is measured with GET alone. */
+  readonly isForDownloads: boolean;
   /** Where it keeps the upload of a slot. */
   fileOf(slot: string): string;
   stop(): Promise<unknown>;
@@ -28,6 +31,8 @@ interface Recipe {
   config(folder: string, port: number): string;
   command(configFile: string): string[];
   fileOf(folder: string, slot: string): string;
+  /** The nginx that stands in front of it. */
+  readonly front?: NginxLayout;
 }
 
 const secret = 'a secret of the benchmark';
@@ -60,18 +65,24 @@ const asNginx = { durability: 'none', logLevel: 'warn' };
 /** Without waiting for the disk, more threads than cores only get in each other's way. */
 const fewThreads = ['UV_THREADPOOL_SIZE=2'];
 
+function nginxCommand(configFile: string): string[] {
+  return [findProgram('nginx') ?? 'nginx', '-c', configFile, '-e', 'stderr'];
+}
+
 const recipes: readonly Recipe[] = [
   {
     name: 'nginx',
     dialect: 'nginx',
     configName: 'nginx.conf',
     config: nginxConfig,
-    command: (configFile) => [findProgram('nginx') ?? 'nginx', '-c', configFile, '-e', 'stderr'],
+    command: nginxCommand,
     fileOf: (folder, slot) => path.join(folder, 'upload', slot, fileName),
   },
   filer('filer', asNginx, fewThreads),
   filer('filer, 2 workers', { ...asNginx, workers: 2 }, fewThreads),
   filer('filer, defaults', {}),
+  { ...filer('filer, try_files', asNginx, fewThreads), front: 'c' },
+  { ...filer('filer, accelRedirect', { ...asNginx, ...layoutSettings.b }, fewThreads), front: 'b' },
   {
     name: 'Prosody',
     dialect: 'prosody',
@@ -91,26 +102,50 @@ function accepts(port: number): Promise<boolean> {
   });
 }
 
-async function start(recipe: Recipe, folder: string): Promise<Server> {
-  const port = await freePort();
-  const configFile = path.join(folder, recipe.configName);
-  await mkdir(folder);
-  await writeFile(configFile, recipe.config(folder, port));
+/** Starts what listens on the port, with its configuration in this file; rejects with its log if it does not listen. */
+async function startListener(configFile: string, config: string, command: readonly string[], port: number) {
+  await writeFile(configFile, config);
+  const log = `${configFile}.log`;
   // To a file: a pipe would keep this process busy while it measures.
-  const redirect = ['-c', `ulimit -n ${openFiles}; exec "$@" >"$0" 2>&1`, path.join(folder, 'log')];
-  const running = new RunningProcess('sh', [...redirect, ...recipe.command(configFile)]);
+  const redirect = ['-c', `ulimit -n ${openFiles}; exec "$@" >"$0" 2>&1`, log];
+  const running = new RunningProcess('sh', [...redirect, ...command]);
   const stop = () => running.stop();
   const deadline = Date.now() + readyMs;
   while (!(await accepts(port))) {
     if (Date.now() > deadline) {
       await stop();
-      throw new Error(`${recipe.name} does not listen: ${await readFile(path.join(folder, 'log'), 'utf8')}`);
+      throw new Error(`what has ${configFile} does not listen: ${await readFile(log, 'utf8')}`);
     }
     await wait(50);
   }
-  const peer = { dialect: recipe.dialect, port, secret };
-  const pids = processesOf(configFile);
-  return { name: recipe.name, peer, pids, fileOf: (slot) => recipe.fileOf(folder, slot), stop };
+  return { pids: processesOf(configFile), stop };
+}
+
+async function startFront(layout: NginxLayout, folder: string, filerPort: number) {
+  const port = await freePort();
+  const configFile = path.join(folder, 'nginx.conf');
+  const config = nginxFrontConfig(folder, port, layout, filerPort);
+  return { port, ...(await startListener(configFile, config, nginxCommand(configFile), port)) };
+}
+
+async function start(recipe: Recipe, folder: string): Promise<Server> {
+  const port = await freePort();
+  const configFile = path.join(folder, recipe.configName);
+  await mkdir(folder);
+  const own = await startListener(configFile, recipe.config(folder, port), recipe.command(configFile), port);
+  const { name, dialect } = recipe;
+  const fileOf = (slot: string) => recipe.fileOf(folder, slot);
+  if (recipe.front === undefined)
+    return { name, peer: { dialect, port, secret }, ...own, isForDownloads: false, fileOf };
+  try {
+    const front = await startFront(recipe.front, folder, port);
+    const peer = { dialect, port: front.port, secret };
+    const stop = () => Promise.all([front.stop(), own.stop()]);
+    return { name, peer, pids: [...front.pids, ...own.pids], isForDownloads: true, fileOf, stop };
+  } catch (error) {
+    await own.stop();
+    throw error;
+  }
 }
 
 /** Starts all servers, each with a folder of its own below this one; nginx comes first. */
