@@ -57,7 +57,7 @@ async function checkForNginx(config: Config): Promise<Check[]> {
     ];
   }
   const message = `storeDir: where nginx serves files itself, its user ${user.name} ${obstacle}`;
-  return [{ verdict: 'warning', message }];
+  return [{ verdict: config.accelRedirect === undefined ? 'warning' : 'problem', message }];
 }
 
 async function checkFreeSpace({ storeDir, limits: { minFreeSpace } }: Config): Promise<Check> {

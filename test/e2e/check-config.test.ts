@@ -88,6 +88,11 @@ describe('check-config', () => {
       { maxUploads: 1e9 },
       /^warning {2}maxUploads: .* uploads need 2000000100: raise the limit/m,
     ],
+    'modes that keep nginx out, where it is to send the files': [
+      1,
+      { fileMode: '0600', accelRedirect: '/internal-uploads/' },
+      /^problem {2}storeDir: .* may not read uploads: change fileMode/m,
+    ],
     'modes that keep nginx out': [
       0,
       { fileMode: '0600' },
