@@ -1,7 +1,12 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
+/** How long a connection that is new when the server closes may take to send its first request. */
+const firstRequestMs = 1000;
+
 interface Connection {
+  /** Whether it has had no request yet, which its client cannot know to be unwanted. */
+  isNew: boolean;
   /** The answer that is on its way. */
   answer: ServerResponse | undefined;
   /** Pipelined requests whose turn has not come. */
@@ -20,9 +25,9 @@ export class Connections {
   /** Follows the server's connections from now on. */
   watch(server: Server): void {
     server.on('connection', (socket: Socket) => {
-      this.#connections.set(socket, { answer: undefined, waiting: 0 });
+      this.#connections.set(socket, { isNew: true, answer: undefined, waiting: 0 });
       socket.once('close', () => this.#connections.delete(socket));
-      if (this.#isClosing) socket.destroy();
+      if (this.#isClosing) this.#closeNew(socket);
     });
   }
 
@@ -31,6 +36,7 @@ export class Connections {
     const connection = this.#connections.get(socket);
     if (connection === undefined) return;
     const isTurn = () => {
+      connection.isNew = false;
       connection.answer = response;
       response.once('close', () => this.#finish(socket, connection, response));
       begin();
@@ -53,12 +59,17 @@ export class Connections {
     return this.#connections.get(socket)?.answer !== undefined;
   }
 
-  /** Ends every connection on which nothing is on its way, now or as soon as that is so. */
+  /** Ends every connection on which nothing is on its way, now or as soon as that is so; new ones a moment later. */
   close(): void {
     this.#isClosing = true;
-    for (const [socket, { answer }] of this.#connections) {
-      if (answer === undefined) socket.destroy();
+    for (const [socket, { isNew, answer }] of this.#connections) {
+      if (isNew) this.#closeNew(socket);
+      else if (answer === undefined) socket.destroy();
     }
+  }
+
+  #closeNew(socket: Socket): void {
+    setTimeout(() => !this.isAnswering(socket) && socket.destroy(), firstRequestMs).unref();
   }
 
   #finish(socket: Socket, connection: Connection, response: ServerResponse): void {

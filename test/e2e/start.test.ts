@@ -267,7 +267,7 @@ describe('SIGTERM', () => {
     assert.deepEqual(await filesIn(program.storeDir), ['s/f']);
   });
 
-  it('ends connections at once that are idle, silent or in the middle of a head', async (t) => {
+  it('ends connections that are idle, silent or in the middle of a head', async (t) => {
     const program = await startProgram(t, { shutdownTimeout: '20s' });
     const idle = await connectTo(t, program.origin);
     idle.socket.write('OPTIONS / HTTP/1.1\r\nHost: x\r\n\r\n');
