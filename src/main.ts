@@ -11,9 +11,11 @@ import { ListenError } from './commands/listen.js';
 import type { Output, ResultOptions } from './commands/output.js';
 import { type PurgeOptions, purge } from './commands/purge.js';
 import { serve } from './commands/serve.js';
+import { findServiceManager } from './commands/service-manager.js';
 import { type SignOptions, sign } from './commands/sign.js';
 import { stats } from './commands/stats.js';
 import { UsageError } from './commands/usage-error.js';
+import { isWorker } from './commands/workers.js';
 import { defaultBaseUrl } from './config/base-url.js';
 import { ConfigError } from './config/config.js';
 import { FilerError } from './errors.js';
@@ -82,7 +84,12 @@ function commandLine(): Command {
   addCommand(program, 'serve', 'serve uploads until a signal ends it; what happens without a command', true)
     .option('--create-config', 'if there is no configuration, write one with a random secret', false)
     .action(({ config, createConfig }: { config: string; createConfig: boolean }) =>
-      serve({ configFile: config, createConfig, isTerminal: output.isTerminal }),
+      serve({
+        configFile: config,
+        createConfig,
+        isTerminal: output.isTerminal,
+        serviceManager: findServiceManager(process.env, isWorker ? process.ppid : process.pid),
+      }),
     );
 
   addCommand(program, 'init', 'write a configuration with a random secret, and say what the other servers need')

@@ -78,9 +78,14 @@ export function describeTcpAddress(address: string, port: number): string {
   return `http://${isIPv6(address) ? `[${address}]` : address}:${port}`;
 }
 
-function describeAddress(app: App): string {
+/** In place of an address that only the service manager knows. */
+export const passedSocket = 'the passed socket';
+
+/** Where an app listens, such as `http://127.0.0.1:5050`. */
+export function describeAddress(app: App): string {
   const address = app.server.address();
-  if (address === null || typeof address === 'string') return `unix:${address}`;
+  if (address === null) return passedSocket;
+  if (typeof address === 'string') return `unix:${address}`;
   return describeTcpAddress(address.address, address.port);
 }
 

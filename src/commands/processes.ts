@@ -13,9 +13,18 @@ import { compileRetention } from '../upload/expiry.js';
 import { hasLimits, type Limits, unlimited } from '../upload/limits.js';
 import { closeOnSignal } from './close-on-signal.js';
 import { listen } from './listen.js';
+import { listenOnPassedSocket } from './passed-socket.js';
 import { serveMetrics } from './serve-metrics.js';
+import { notifier, type ServiceManager } from './service-manager.js';
 import { supervisorsLimits } from './shared-limits.js';
-import { closeWithSupervisor, readMetricsOfWorkers, superviseWorkers, tellSupervisor } from './workers.js';
+import { giveSignsOfLife } from './watchdog.js';
+import {
+  closeWithSupervisor,
+  giveSignToSupervisor,
+  readMetricsOfWorkers,
+  superviseWorkers,
+  tellSupervisor,
+} from './workers.js';
 
 function openConfiguredRetention(config: Config, store: Store, logger: Logger): OpenRetention {
   const settings = { ...config.limits, evictMinAgeMs: config.evictMinAgeMs };
@@ -43,6 +52,11 @@ function buildConfiguredApp(
   return buildApp({ store, settings, retention, limits: used, logger, now: Date.now, metrics });
 }
 
+/** Listens for uploads; resolves to the address. */
+function listenForUploads(app: App, { listen: address }: Config, { passedSockets }: ServiceManager): Promise<string> {
+  return passedSockets === 0 ? listen(app, address) : listenOnPassedSocket(app, passedSockets, address);
+}
+
 /** Listens for metrics where that is configured; resolves to what closes it. */
 async function listenForMetrics(
   { metricsListen }: Config,
@@ -55,35 +69,55 @@ async function listenForMetrics(
 }
 
 /** Serves uploads in this worker. */
-export async function serveInWorker(config: Config, store: Store, logger: Logger): Promise<void> {
+export async function serveInWorker(
+  config: Config,
+  store: Store,
+  logger: Logger,
+  serviceManager: ServiceManager,
+): Promise<void> {
   const metrics = openConfiguredMetrics(config, store);
   const app = buildConfiguredApp(config, store, logger, supervisorsLimits(), metrics);
-  await listen(app, config.listen);
+  await listenForUploads(app, config, serviceManager);
+  giveSignsOfLife(serviceManager, store, giveSignToSupervisor);
   if (metrics !== undefined) tellSupervisor(metrics);
   closeWithSupervisor(config.shutdownTimeoutMs, logger, () => app.close());
 }
 
 /** Serves uploads in this process alone. */
-export async function serveAlone(config: Config, store: Store, logger: Logger): Promise<void> {
+export async function serveAlone(
+  config: Config,
+  store: Store,
+  logger: Logger,
+  serviceManager: ServiceManager,
+): Promise<void> {
   const { limits, sweeper } = openConfiguredRetention(config, store, logger);
   const metrics = openConfiguredMetrics(config, store);
   const app = buildConfiguredApp(config, store, logger, limits, metrics);
-  const address = await listen(app, config.listen);
+  const address = await listenForUploads(app, config, serviceManager);
   const metricsApp = await listenForMetrics(config, store, async () => metrics?.registry.metrics() ?? '', logger);
   logger.info({ address, storeDir: config.storeDir, basePath: `/${config.baseSegments.join('/')}` }, 'listening');
+  const notify = notifier(serviceManager, logger);
+  notify('READY=1', `STATUS=serving on ${address}`);
+  giveSignsOfLife(serviceManager, store, () => notify('WATCHDOG=1'));
   const sweeps = sweepRegularly(sweeper, config.sweepIntervalMs, logger);
-  closeOnSignal(config.shutdownTimeoutMs, logger, async () => {
+  closeOnSignal(config.shutdownTimeoutMs, logger, notify, async () => {
     await Promise.all([app.close(), sweeps.stop()]);
     await metricsApp.close();
   });
 }
 
 /** Has workers serve uploads, and supervises them. */
-export async function serveInWorkers(config: Config, store: Store, logger: Logger): Promise<void> {
+export async function serveInWorkers(
+  config: Config,
+  store: Store,
+  logger: Logger,
+  serviceManager: ServiceManager,
+): Promise<void> {
   const { limits, sweeper } = openConfiguredRetention(config, store, logger);
   const metricsApp = await listenForMetrics(config, store, readMetricsOfWorkers(), logger);
   const sweeps = sweepRegularly(sweeper, config.sweepIntervalMs, logger);
-  superviseWorkers(config.workers, config.shutdownTimeoutMs, logger, limits, () =>
+  const notify = notifier(serviceManager, logger);
+  superviseWorkers(config.workers, config.shutdownTimeoutMs, logger, notify, limits, () =>
     Promise.all([sweeps.stop(), metricsApp.close()]),
   );
 }

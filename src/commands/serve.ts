@@ -10,6 +10,7 @@ import { createLogger } from '../log.js';
 import { openStore } from '../storage/open-store.js';
 import { removeStaleSocket } from './listen.js';
 import { serveAlone, serveInWorker, serveInWorkers } from './processes.js';
+import type { ServiceManager } from './service-manager.js';
 import { isWorker } from './workers.js';
 
 /** What `serve` is started with. */
@@ -18,6 +19,7 @@ export interface ServeOptions {
   /** Whether to write a configuration with a random secret where there is none. */
   readonly createConfig: boolean;
   readonly isTerminal: boolean;
+  readonly serviceManager: ServiceManager;
 }
 
 function logCreation(logger: Logger, configFile: string): void {
@@ -40,7 +42,7 @@ async function openConfiguredStore(config: Config, configFile: string) {
 }
 
 /** Serves uploads until a signal ends it. Throws a ConfigError or a ListenError when it cannot start. */
-export async function serve({ configFile, createConfig, isTerminal }: ServeOptions): Promise<void> {
+export async function serve({ configFile, createConfig, isTerminal, serviceManager }: ServeOptions): Promise<void> {
   const isCreated = createConfig && !existsSync(configFile);
   if (isCreated) writeDefaultConfig(configFile, defaultBaseUrl);
   const { config, warnings } = loadConfig(configFile);
@@ -50,8 +52,9 @@ export async function serve({ configFile, createConfig, isTerminal }: ServeOptio
   if (isCreated) logCreation(logger, configFile);
   if (!isWorker) for (const warning of [...warnings, ...storeWarnings]) logger.warn(warning);
 
-  if (!isWorker && 'path' in config.listen) await removeStaleSocket(config.listen.path);
-  if (isWorker) return serveInWorker(config, store, logger);
-  if (config.workers === 1) return serveAlone(config, store, logger);
-  return serveInWorkers(config, store, logger);
+  if (isWorker) return serveInWorker(config, store, logger, serviceManager);
+  if (serviceManager.passedSockets !== 0) logger.info('the service manager passed a socket: listenPort is not used');
+  else if ('path' in config.listen) await removeStaleSocket(config.listen.path);
+  if (config.workers === 1) return serveAlone(config, store, logger, serviceManager);
+  return serveInWorkers(config, store, logger, serviceManager);
 }

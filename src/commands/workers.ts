@@ -11,10 +11,12 @@ import { AggregatorRegistry } from 'prom-client';
 import type { Metrics } from '../metrics.js';
 import type { Limits } from '../upload/limits.js';
 import { closeOnSignal } from './close-on-signal.js';
-import { describeTcpAddress } from './listen.js';
+import { describeTcpAddress, passedSocket } from './listen.js';
+import type { Notify } from './service-manager.js';
 import { shareLimits } from './shared-limits.js';
 
 const closeMessage = 'close';
+const signOfLife = 'alive';
 /** More than a worker takes to close, so that each says itself why it is late. */
 const supervisorMarginMs = 2000;
 const restartDelayMs = 1000;
@@ -24,12 +26,14 @@ export const isWorker = cluster.isWorker;
 
 /** What the cluster says of a worker's listening socket. */
 interface ListeningAddress {
-  readonly address: string;
+  /** `null` for a socket that the service manager passed. */
+  readonly address: string | null;
   readonly port: number;
   readonly addressType: 4 | 6 | -1 | 'udp4' | 'udp6';
 }
 
 function describeAddress({ address, port, addressType }: ListeningAddress): string {
+  if (address === null) return passedSocket;
   if (addressType === -1) return `unix:${address}`;
   return describeTcpAddress(address, port);
 }
@@ -39,6 +43,10 @@ async function closeWorker(worker: Worker): Promise<void> {
   const exit = once(worker, 'exit');
   if (worker.isConnected()) worker.send(closeMessage);
   await exit;
+}
+
+function runningWorkers(): Worker[] {
+  return Object.values(cluster.workers ?? {}).flatMap((worker) => worker ?? []);
 }
 
 /** Has the supervisor read this worker's metrics. */
@@ -59,33 +67,50 @@ export function superviseWorkers(
   count: number,
   shutdownTimeoutMs: number,
   logger: Logger,
+  notify: Notify,
   limits: Limits,
   closeRest: () => Promise<unknown>,
 ): void {
   const listening = new Set<number>();
+  const alive = new Set<number>();
   let isClosing = false;
 
   cluster.on('fork', (worker: Worker) => shareLimits(worker, limits));
   cluster.on('listening', (worker: Worker, address: ListeningAddress) => {
     listening.add(worker.id);
-    if (listening.size === count) logger.info({ address: describeAddress(address), workers: count }, 'listening');
+    if (listening.size === count) {
+      logger.info({ address: describeAddress(address), workers: count }, 'listening');
+      notify('READY=1', `STATUS=${count} workers serve on ${describeAddress(address)}`);
+    }
     if (listening.size > count) logger.info({ pid: worker.process.pid }, 'a new worker is listening');
+  });
+  cluster.on('message', (worker: Worker, message: unknown) => {
+    if (message !== signOfLife) return;
+    alive.add(worker.id);
+    if (!runningWorkers().every(({ id }) => alive.has(id) || !listening.has(id))) return;
+    alive.clear();
+    notify('WATCHDOG=1');
   });
   cluster.on('exit', (worker: Worker, code: number | null, signal: string | null) => {
     if (isClosing) return;
     if (!listening.has(worker.id)) {
-      for (const other of Object.values(cluster.workers ?? {})) other?.kill('SIGKILL');
+      for (const other of runningWorkers()) other.kill('SIGKILL');
       process.exit(code ?? 1);
     }
     logger.error({ pid: worker.process.pid, code, signal }, 'a worker ended unexpectedly and is replaced');
     setTimeout(() => !isClosing && cluster.fork(), restartDelayMs);
   });
-  closeOnSignal(shutdownTimeoutMs + supervisorMarginMs, logger, async () => {
+  closeOnSignal(shutdownTimeoutMs + supervisorMarginMs, logger, notify, async () => {
     isClosing = true;
-    await Promise.all(Object.values(cluster.workers ?? {}).flatMap((worker) => (worker ? [closeWorker(worker)] : [])));
+    await Promise.all(runningWorkers().map(closeWorker));
     await closeRest();
   });
   for (let index = 0; index < count; index += 1) cluster.fork();
+}
+
+/** Tells the supervisor that this worker answers; when all have, the service manager hears of it. */
+export function giveSignToSupervisor(): void {
+  process.send?.(signOfLife);
 }
 
 /** Has a worker close when the supervisor says so or is gone; signals are the supervisor's. */
