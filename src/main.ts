@@ -2,18 +2,15 @@
 import { createRequire } from 'node:module';
 import { setFlagsFromString } from 'node:v8';
 import { Command, CommanderError, Option } from 'commander';
-import { checkConfig } from './commands/check-config.js';
-import { deleteUpload } from './commands/delete.js';
-import { type DoctorOptions, doctor } from './commands/doctor.js';
+import type { DoctorOptions } from './commands/doctor.js';
 import { findUser } from './commands/find-user.js';
-import { type InitOptions, init } from './commands/init.js';
+import type { InitOptions } from './commands/init.js';
 import { ListenError } from './commands/listen.js';
 import type { Output, ResultOptions } from './commands/output.js';
-import { type PurgeOptions, purge } from './commands/purge.js';
+import type { PurgeOptions } from './commands/purge.js';
 import { serve } from './commands/serve.js';
 import { findServiceManager } from './commands/service-manager.js';
-import { type SignOptions, sign } from './commands/sign.js';
-import { stats } from './commands/stats.js';
+import type { SignOptions } from './commands/sign.js';
 import { UsageError } from './commands/usage-error.js';
 import { isWorker } from './commands/workers.js';
 import { defaultBaseUrl } from './config/base-url.js';
@@ -71,6 +68,7 @@ function addCommand(program: Command, name: string, description: string, isDefau
     .option('--config <file>', 'the configuration', './config.toml');
 }
 
+/** What only one command needs is loaded with it, so that the server starts fast and holds little. */
 function commandLine(): Command {
   const program = new Command('prosody-filer')
     .description('Receives and serves the files that XMPP users upload (XEP-0363).')
@@ -94,7 +92,10 @@ function commandLine(): Command {
 
   addCommand(program, 'init', 'write a configuration with a random secret, and say what the other servers need')
     .option('--base-url <url>', 'under which clients reach this server', defaultBaseUrl)
-    .action(({ config, baseUrl }: Given<InitOptions>) => init({ configFile: config, baseUrl }, output));
+    .action(async ({ config, baseUrl }: Given<InitOptions>) => {
+      const { init } = await import('./commands/init.js');
+      return init({ configFile: config, baseUrl }, output);
+    });
 
   addCommand(program, 'check-config', 'check the configuration and what it needs, without leaving anything behind')
     .option('--user <name>', "check as this user, the service's (needs root)")
@@ -102,6 +103,7 @@ function commandLine(): Command {
     .addHelpText('after', '\nExit codes: 0 nothing but warnings, 1 problems, 2 a start would fail.\n')
     .action(async ({ config, user, json }: Given<ResultOptions> & { user?: string }) => {
       if (user !== undefined) await becomeUser(user);
+      const { checkConfig } = await import('./commands/check-config.js');
       process.exitCode = await checkConfig({ configFile: config, json }, output);
     });
 
@@ -112,8 +114,11 @@ function commandLine(): Command {
     .addOption(new Option('--scheme <scheme>', 'the kind of token').choices(tokenSchemes).default('v2'))
     .option('--base-url <url>', 'under which clients reach this server (default: where it listens)')
     .option('--json', 'print JSON', false)
-    .action((path: string, fileOrSize: string, { config, ...options }: Given<SignOptions, 'path' | 'fileOrSize'>) =>
-      sign({ configFile: config, path, fileOrSize, ...options }, output),
+    .action(
+      async (path: string, fileOrSize: string, { config, ...options }: Given<SignOptions, 'path' | 'fileOrSize'>) => {
+        const { sign } = await import('./commands/sign.js');
+        return sign({ configFile: config, path, fileOrSize, ...options }, output);
+      },
     );
 
   addCommand(program, 'purge', 'delete old uploads, or those of one uploader')
@@ -121,21 +126,31 @@ function commandLine(): Command {
     .option('--uploader <jid>', 'those of this uploader, as far as the tokens or paths named one')
     .option('--dry-run', 'only print what would be deleted', false)
     .option('--json', 'print JSON, one object a line', false)
-    .action(({ config, ...options }: Given<PurgeOptions>) => purge({ configFile: config, ...options }, output));
+    .action(async ({ config, ...options }: Given<PurgeOptions>) => {
+      const { purge } = await import('./commands/purge.js');
+      return purge({ configFile: config, ...options }, output);
+    });
 
   addCommand(program, 'delete', 'delete one upload')
     .argument('<url|path>', 'its URL, or its path in storeDir')
-    .action((target: string, { config }: { config: string }) => deleteUpload({ configFile: config, target }, output));
+    .action(async (target: string, { config }: { config: string }) => {
+      const { deleteUpload } = await import('./commands/delete.js');
+      return deleteUpload({ configFile: config, target }, output);
+    });
 
   addCommand(program, 'stats', 'say what is stored: by type, by age, by uploader')
     .option('--json', 'print JSON', false)
-    .action(({ config, json }: Given<ResultOptions>) => stats({ configFile: config, json }, output));
+    .action(async ({ config, json }: Given<ResultOptions>) => {
+      const { stats } = await import('./commands/stats.js');
+      return stats({ configFile: config, json }, output);
+    });
 
   addCommand(program, 'doctor', 'go through the public base URL as a client would, and explain what is wrong')
     .argument('<url>', 'such as https://uploads.example.org/upload/')
     .option('--json', 'print JSON', false)
     .addHelpText('after', '\nFor a certificate of your own, set NODE_EXTRA_CA_CERTS=/path/ca.pem in the environment.\n')
     .action(async (url: string, { config, json }: Given<DoctorOptions, 'url'>) => {
+      const { doctor } = await import('./commands/doctor.js');
       if (!(await doctor({ configFile: config, url, json }, output))) process.exitCode = 1;
     });
 

@@ -18,13 +18,13 @@ async function isTemporaryEmpty(storeDir: string): Promise<boolean> {
 
 describe('too many open files', () => {
   it('are 503 for what cannot be opened, leave nothing, and pass', async (t) => {
-    const program = await startProgram(t, {}, ['prlimit', '--nofile=64:64']);
+    const program = await startProgram(t, {}, ['prlimit', '--nofile=128:128']);
     const body = Buffer.from('hello');
     assert.equal((await put(program, 's/first', body)).status, 201);
     const connections: RawConnection[] = [];
     const open = () => connections.filter(({ socket }) => !socket.readableEnded && !socket.destroyed);
     while (open().length === connections.length) {
-      assert.ok(connections.length < 64, 'as many connections as files may be open');
+      assert.ok(connections.length < 128, 'as many connections as files may be open');
       connections.push(await connectTo(t, program.origin));
       const latest = connections.at(-1)?.socket;
       latest?.write('OPTIONS / HTTP/1.1\r\nHost: x\r\n\r\n');
