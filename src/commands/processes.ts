@@ -95,15 +95,16 @@ export async function serveAlone(
   const app = buildConfiguredApp(config, store, logger, limits, metrics);
   const address = await listenForUploads(app, config, serviceManager);
   const metricsApp = await listenForMetrics(config, store, async () => metrics?.registry.metrics() ?? '', logger);
-  logger.info({ address, storeDir: config.storeDir, basePath: `/${config.baseSegments.join('/')}` }, 'listening');
   const notify = notifier(serviceManager, logger);
-  notify('READY=1', `STATUS=serving on ${address}`);
-  giveSignsOfLife(serviceManager, store, () => notify('WATCHDOG=1'));
   const sweeps = sweepRegularly(sweeper, config.sweepIntervalMs, logger);
   closeOnSignal(config.shutdownTimeoutMs, logger, notify, async () => {
     await Promise.all([app.close(), sweeps.stop()]);
     await metricsApp.close();
   });
+  // As PID 1 of a container a process is sent only those signals that it listens to.
+  logger.info({ address, storeDir: config.storeDir, basePath: `/${config.baseSegments.join('/')}` }, 'listening');
+  notify('READY=1', `STATUS=serving on ${address}`);
+  giveSignsOfLife(serviceManager, store, () => notify('WATCHDOG=1'));
 }
 
 /** Has workers serve uploads, and supervises them. */

@@ -1,0 +1,27 @@
+# docker build --tag prosody-filer .
+# The configuration is /etc/prosody-filer/config.toml with listenPort = ":5050", uploads go below /var/lib/prosody-filer.
+
+FROM node:24-alpine AS build
+WORKDIR /build
+COPY package.json npm-shrinkwrap.json tsconfig.json ./
+RUN npm ci --ignore-scripts
+COPY src src
+RUN npm run build && npm prune --omit=dev --ignore-scripts
+
+FROM node:24-alpine
+WORKDIR /opt/prosody-filer
+COPY --from=build /build/package.json ./
+COPY --from=build /build/node_modules node_modules
+COPY --from=build /build/dist dist
+# A new volume takes over the owner.
+RUN install -d -o node -g node -m 0700 /var/lib/prosody-filer
+VOLUME /var/lib/prosody-filer
+# The image's user node, as a number, so that Kubernetes can tell that it is not root.
+USER 1000:1000
+EXPOSE 5050
+# Whether it answers at all; whether uploads can be stored is what /healthz of metricsListen tells.
+HEALTHCHECK --interval=60s --timeout=5s --start-period=10s \
+  CMD ["node", "-e", "fetch('http://127.0.0.1:5050/', { method: 'OPTIONS' }).then(({ ok }) => process.exit(ok ? 0 : 1))"]
+# No shell and no npm between: Node gets the signals itself, and ends when running transfers are done.
+ENTRYPOINT ["node", "/opt/prosody-filer/dist/main.js"]
+CMD ["serve", "--config", "/etc/prosody-filer/config.toml"]

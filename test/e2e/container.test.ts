@@ -1,0 +1,126 @@
+/* No container engine is asked: the commands of the Dockerfile are run in a folder, and the image's entry in namespaces. */
+import assert from 'node:assert/strict';
+import { cp, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import { projectFolder, run } from '../support/command.js';
+import { send } from '../support/http-client.js';
+import { freePort, missingPeer } from '../support/peers.js';
+import { readmeBlock } from '../support/readme.js';
+import { RunningProcess } from '../support/running-process.js';
+import { tempDir } from '../support/temp-dir.js';
+import { beginPut, put } from '../support/uploading.js';
+
+const dockerfile = (await readFile(path.join(projectFolder, 'Dockerfile'), 'utf8')).replace(/\\\n\s*/g, '');
+const secret = 's3cret';
+
+/** What follows an instruction, in each of its lines. */
+function instructions(name: string): string[] {
+  return [...dockerfile.matchAll(new RegExp(`^${name} (.*)$`, 'gm'))].map(([, text = '']) => text);
+}
+
+function execForm(text = ''): string[] {
+  return JSON.parse(text.slice(text.indexOf('[')));
+}
+
+const needsNamespaces = {
+  skip: missingPeer('unshare', 'setpriv') ?? (process.getuid?.() !== 0 && 'needs root'),
+};
+
+/** Starts the image's entry as PID 1 and its user, where nothing can be written but to the volume. */
+async function startContainer(t: TestContext) {
+  let running: RunningProcess | undefined;
+  t.after(() => running?.stop('SIGKILL'));
+  const folder = await tempDir(t);
+  const port = await freePort();
+  const config = readmeBlock('toml', 'secretFile = "/run/secrets')
+    .replace(':5050', `127.0.0.1:${port}`)
+    .replaceAll('"/run/secrets', `"${folder}`)
+    .replaceAll('"/var/lib', `"${folder}`);
+  await writeFile(path.join(folder, 'config.toml'), config);
+  await writeFile(path.join(folder, 'upload'), `${secret}\n`);
+  await mkdir(path.join(folder, 'prosody-filer'));
+  assert.equal((await run('chown', ['-R', '1000:1000', folder])).code, 0);
+  const [command = '', ...args] = execForm(instructions('ENTRYPOINT')[0]);
+  const entry = [command.replace('node', process.execPath), ...args, ...execForm(instructions('CMD')[0])].map((part) =>
+    part.replace('/opt/prosody-filer', projectFolder).replace('/etc/prosody-filer', folder),
+  );
+  const setUp = 'mount -o remount,bind,ro / && mount --bind "$0" "$0" && mount -o remount,bind,rw "$0" && exec "$@"';
+  const [uid = '', gid = ''] = (instructions('USER')[0] ?? '').split(':');
+  const user = [
+    'setpriv',
+    `--reuid=${uid}`,
+    `--regid=${gid}`,
+    '--clear-groups',
+    '--no-new-privs',
+    '--bounding-set=-all',
+  ];
+  const namespaces = ['--mount', '--pid', '--fork', '--kill-child', '--mount-proc'];
+  const program = new RunningProcess('unshare', [
+    ...namespaces,
+    ...['sh', '-c', setUp, path.join(folder, 'prosody-filer'), ...user, ...entry],
+  ]);
+  running = program;
+  await program.waitForLine((line) => line.includes('"msg":"listening"'));
+  return { program, origin: `http://127.0.0.1:${port}`, secret };
+}
+
+describe('the image', () => {
+  it('is built from what is not ignored, without what only the build needs', async (t) => {
+    const folder = await tempDir(t);
+    const ignored = (await readFile(path.join(projectFolder, '.dockerignore'), 'utf8')).trim().split('\n');
+    const [, stage = ''] = dockerfile.split(/^FROM .*$/m);
+    for (const [, instruction, text = ''] of stage.matchAll(/^(COPY|RUN) (.*)$/gm)) {
+      if (instruction === 'COPY') {
+        for (const name of text.split(' ').slice(0, -1)) {
+          assert.ok(ignored.includes(`!${name}`), `${name} is ignored`);
+          await cp(path.join(projectFolder, name), path.join(folder, name), { recursive: true });
+        }
+        continue;
+      }
+      const { code, stderr } = await run('env', ['npm_config_prefer_offline=true', 'sh', '-c', text], folder);
+      assert.equal(code, 0, stderr);
+    }
+    const copied = instructions('COPY --from=build').map((text) => path.basename(text.split(' ')[0] ?? ''));
+    assert.deepEqual(copied, ['package.json', 'node_modules', 'dist']);
+    const image = await tempDir(t);
+    for (const name of copied) await symlink(path.join(folder, name), path.join(image, name));
+    const version = await run(process.execPath, [path.join(image, 'dist/main.js'), '--version']);
+    assert.match(version.stdout, /^prosody-filer \d/);
+    const sizes = await run('du', ['-sm', path.join(folder, 'node_modules'), path.join(folder, 'dist')]);
+    t.diagnostic(
+      sizes.stdout
+        .replace(/\/\S+\//g, '')
+        .trim()
+        .split(/\s+/)
+        .join(' '),
+    );
+    assert.notEqual((await run('test', ['-e', path.join(folder, 'node_modules/typescript')])).code, 0);
+  });
+
+  it('serves as PID 1 and a user without rights, on a read-only root', needsNamespaces, async (t) => {
+    const container = await startContainer(t);
+    assert.equal((await put(container, 's/f', Buffer.from('hello'))).status, 201);
+    assert.equal((await send(`${container.origin}/upload/s/f`)).body.toString(), 'hello');
+  });
+
+  it('finishes a running upload at SIGTERM as PID 1, and ends with 0', needsNamespaces, async (t) => {
+    const { program, ...container } = await startContainer(t);
+    const upload = await beginPut(t, container, 's/f', 10, '01234');
+    const stopped = program.stop('SIGTERM');
+    await program.waitForLine((line) => line.includes('SIGTERM: finishing what is running'));
+    upload.socket.write('56789');
+    await upload.waitFor(/^HTTP\/1\.1 201 Created/);
+    assert.deepEqual(await stopped, { code: 0, signal: null });
+  });
+
+  it('is healthy while it answers', needsNamespaces, async (t) => {
+    const { program, origin } = await startContainer(t);
+    const [command = '', ...args] = execForm(instructions('HEALTHCHECK')[0]);
+    const check = args.map((text) => text.replace('http://127.0.0.1:5050', origin));
+    assert.equal(command, 'node');
+    assert.equal((await run(process.execPath, check)).code, 0);
+    await program.stop();
+    assert.equal((await run(process.execPath, check)).code, 1);
+  });
+});
