@@ -7,6 +7,11 @@ set -euo pipefail
 node=$1 project=$2 etc=$3 units=$4
 here=/mnt
 
+if [[ $$ -ne 1 ]]; then
+  echo 'only in namespaces of its own: it would take the host its writable filesystems' >&2
+  exit 1
+fi
+
 mount --make-rprivate /
 umount --recursive --lazy /sys/fs/cgroup
 # systemd cleans, sets up and writes wherever it may.
