@@ -1,10 +1,10 @@
 /*
- * A walk over storeDir that holds one open folder for each level and nothing else. It follows no symbolic link, and what
+ * A walk over storeDir that holds an open folder for each level and a batch of uploads. It follows no symbolic link, and what
  * cannot be an upload is passed over: the reserved folder, names that no key may have, sockets and the like, and folders
  * that this user may not read (lost+found of a filesystem of its own), since nothing in them can be served either.
  */
-import type { Dir } from 'node:fs';
-import { opendir } from 'node:fs/promises';
+import type { Dir, Dirent } from 'node:fs';
+import { opendir, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { systemErrorCode } from '../errors.js';
 import { keyBelow, type UploadKey } from '../upload/upload-key.js';
@@ -13,12 +13,15 @@ import { readFacts } from './open-upload.js';
 import type { SidecarFolder } from './sidecar.js';
 import type { ListedUpload } from './store.js';
 
+/** So many files or slots are looked at together: the disk answers sooner, and the memory is bounded. */
+const batchSize = 32;
+
 const passedOver = new Set(['ENOENT', 'ENOTDIR', 'EACCES']);
 
 async function openFolder(storeDir: string, key: UploadKey | undefined): Promise<Dir | undefined> {
-  if (key === undefined) return opendir(storeDir);
+  if (key === undefined) return opendir(storeDir, { bufferSize: batchSize });
   try {
-    return await opendir(path.join(storeDir, key));
+    return await opendir(path.join(storeDir, key), { bufferSize: batchSize });
   } catch (error) {
     if (passedOver.has(systemErrorCode(error) ?? '')) return undefined;
     throw error;
@@ -39,6 +42,41 @@ async function describeFile(
   }
 }
 
+/** The entries of a folder by the dozen, so that the disk can be asked for several at once. */
+async function* inBatches(folder: Dir): AsyncGenerator<Dirent[]> {
+  let batch: Dirent[] = [];
+  for await (const entry of folder) {
+    batch.push(entry);
+    if (batch.length < batchSize) continue;
+    yield batch;
+    batch = [];
+  }
+  yield batch;
+}
+
+/** The uploads of an entry, or the key of a folder that is better walked by itself. */
+async function listEntry(
+  storeDir: string,
+  sidecars: SidecarFolder,
+  key: UploadKey,
+  entry: Dirent,
+): Promise<ListedUpload[] | UploadKey> {
+  if (entry.isFile()) {
+    const upload = await describeFile(storeDir, key, sidecars);
+    return upload === undefined ? [] : [upload];
+  }
+  if (!entry.isDirectory()) return [];
+  const names = await readdir(path.join(storeDir, key), { withFileTypes: true }).catch((error: unknown) => {
+    if (passedOver.has(systemErrorCode(error) ?? '')) return [];
+    throw error;
+  });
+  // Nearly every slot's folder: a few files and nothing else.
+  if (names.length > batchSize || names.some((name) => name.isDirectory())) return key;
+  const keys = names.filter((name) => name.isFile()).flatMap(({ name }) => keyBelow(key, name) ?? []);
+  const uploads = await Promise.all(keys.map((own) => describeFile(storeDir, own, sidecars)));
+  return uploads.filter((upload) => upload !== undefined);
+}
+
 /** The uploads in the folder of a key, in storeDir itself for none; throws the system's errors. */
 export async function* listUploads(
   storeDir: string,
@@ -47,11 +85,14 @@ export async function* listUploads(
 ): AsyncGenerator<ListedUpload> {
   const folder = await openFolder(storeDir, parent);
   if (folder === undefined) return;
-  for await (const entry of folder) {
-    const key = keyBelow(parent, entry.name);
-    if (key === undefined) continue;
-    if (entry.isDirectory()) yield* listUploads(storeDir, sidecars, key);
-    const upload = entry.isFile() ? await describeFile(storeDir, key, sidecars) : undefined;
-    if (upload !== undefined) yield upload;
+  for await (const batch of inBatches(folder)) {
+    const known = batch.flatMap((entry) => {
+      const key = keyBelow(parent, entry.name);
+      return key === undefined ? [] : [{ key, entry }];
+    });
+    for (const found of await Promise.all(known.map(({ key, entry }) => listEntry(storeDir, sidecars, key, entry)))) {
+      if (typeof found === 'string') yield* listUploads(storeDir, sidecars, found);
+      else yield* found;
+    }
   }
 }
