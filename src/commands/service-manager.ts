@@ -36,7 +36,9 @@ export function notifier({ isToBeTold }: ServiceManager, logger: Logger): Notify
   if (!isToBeTold) return () => undefined;
   return (...variables) => {
     execFile('systemd-notify', variables, (error) => {
-      if (error !== null) logger.error(`systemd-notify ${variables[0]} failed: ${messageOf(error)}`);
+      // The end of the service is signalled to all of its processes, this one too.
+      if (error !== null && error.signal !== 'SIGTERM')
+        logger.error(`systemd-notify ${variables[0]} failed: ${messageOf(error)}`);
     });
   };
 }

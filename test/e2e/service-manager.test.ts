@@ -32,13 +32,14 @@ function countOf(manager: RunningProcess, line: string): number {
 describe('a service manager', { skip: missingPeer('perl', 'systemd-notify') ?? false }, () => {
   for (const workers of [1, 2]) {
     it(`is told of readiness, life and end by ${workers} worker(s)`, async (t) => {
-      const { manager, command } = await startManager(t, 600);
+      const { manager, command } = await startManager(t, 60);
       const program = await startProgram(t, { workers }, command);
       await manager.waitForLine((line) => line === 'READY=1');
       await eventually(() => countOf(manager, 'WATCHDOG=1') >= 3);
       await program.stop();
       await manager.waitForLine((line) => line === 'STOPPING=1');
       assert.equal(countOf(manager, 'READY=1'), 1);
+      assert.ok(!program.output().includes('failed'), program.output());
     });
   }
 
