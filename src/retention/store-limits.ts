@@ -3,9 +3,13 @@
  * cannot overshoot. What is stored is counted by each sweep, and between sweeps as uploads come and go; what comes during
  * a sweep, which may or may not see it, counts twice until the next one: too much rather than too little.
  */
+import { setTimeout as wait } from 'node:timers/promises';
 import { FilerError } from '../errors.js';
 import type { LimitSettings, Limits, PlannedUpload, Settle } from '../upload/limits.js';
 import { type CountedUpload, Usage } from './usage.js';
+
+/** How long an upload may wait for the first count: less than its client does. */
+const maxWaitMs = 20_000;
 
 /** What the limits need beside counting. */
 export interface LimitsContext {
@@ -24,6 +28,7 @@ export class StoreLimits implements Limits {
   readonly #running = new Usage();
   #stored = new Usage();
   #counting = new Usage();
+  #isCounted = false;
   readonly #firstCount: Promise<void>;
   #onFirstCount: () => void = () => {};
   #turn: Promise<unknown> = Promise.resolve();
@@ -54,6 +59,7 @@ export class StoreLimits implements Limits {
   /** From now on what was counted is what is stored. */
   endCount(): void {
     this.#stored = this.#counting;
+    this.#isCounted = true;
     this.#onFirstCount();
   }
 
@@ -62,16 +68,15 @@ export class StoreLimits implements Limits {
     this.#stored.remove(upload);
   }
 
-  /** Waits for the first count, and for the reservations before it. Throws as `Limits` says. */
-  reserve(upload: PlannedUpload): Promise<Settle> {
+  /** Waits for the first count, 20 s at most (`STORE_BUSY`), and for the reservations before it. Throws as `Limits` says. */
+  async reserve(upload: PlannedUpload): Promise<Settle> {
+    await this.#requireCount();
     const reservation = this.#turn.then(() => this.#admit(upload));
     this.#turn = reservation.catch(() => undefined);
     return reservation;
   }
 
   async #admit({ size, uploader }: PlannedUpload): Promise<Settle> {
-    const { maxStoreSize, userQuota, dailyQuota } = this.#settings;
-    if ((maxStoreSize ?? userQuota ?? dailyQuota) !== undefined) await this.#firstCount;
     if (uploader !== undefined) this.#requireQuota(size, uploader);
     await this.#requireRoom(size);
     const running = { size, uploader, modifiedAt: this.#context.now() };
@@ -83,6 +88,13 @@ export class StoreLimits implements Limits {
       this.#stored.add(upload);
       if (this.#counting !== this.#stored) this.#counting.add(upload);
     };
+  }
+
+  async #requireCount(): Promise<void> {
+    const { maxStoreSize, userQuota, dailyQuota } = this.#settings;
+    if (this.#isCounted || (maxStoreSize ?? userQuota ?? dailyQuota) === undefined) return;
+    await Promise.race([this.#firstCount, wait(maxWaitMs, undefined, { ref: false })]);
+    if (!this.#isCounted) throw new FilerError('STORE_BUSY', 'what is stored is still being counted after the start');
   }
 
   #requireQuota(size: number, uploader: string): void {

@@ -84,7 +84,7 @@ export interface Store {
   freeBytes(): Promise<number>;
   /** Writes as an upload would and leaves nothing. Throws what `put` throws where the store takes no uploads now. */
   check(): Promise<void>;
-  /** The deleted uploads whose slots are kept taken. Throws `STORE_BUSY` or `STORE_FAILED`. */
+  /** The deleted uploads of known uploaders that were less than a day old. Throws `STORE_BUSY` or `STORE_FAILED`. */
   listDeleted(): AsyncIterable<DeletedUpload>;
   /** Removes what the store keeps of uploads that are gone and that no longer counts. Throws `STORE_BUSY` or `STORE_FAILED`. */
   tidy(): Promise<void>;

@@ -4,6 +4,7 @@
  *   storeDir/.prosody-filer/tombstones/<first 2 hex>/<64 hex>      {"version":1,"key":…,"size":…,"uploader":…,…}
  *
  * The name is the SHA-256 of the key; the file's mtime is when the upload was deleted. It counts for the replay window.
+ * The file is empty, and takes no block of the disk, unless the uploader is known and the upload was less than a day old.
  */
 import { createHash } from 'node:crypto';
 import { readFile, rm, writeFile } from 'node:fs/promises';
@@ -17,8 +18,9 @@ import type { DeletedUpload } from './store.js';
 
 const version = 1;
 const folder = 'tombstones';
+const dayMs = 24 * 60 * 60 * 1000;
 
-/** `undefined` for one that is gone, or was being written when the process was killed. */
+/** `undefined` for one that is empty, is gone, or was being written when the process was killed. */
 async function readTombstone(file: string): Promise<DeletedUpload | undefined> {
   try {
     const { version: found, ...upload } = JSON.parse(await readFile(file, 'utf8'));
@@ -50,10 +52,12 @@ export class TombstoneFolder {
     if (this.#replayWindowMs === 0) return;
     const segments = this.#segmentsOf(upload.key);
     await ensureFolders(this.#storeDir, segments.slice(0, -1), 0o700);
-    await writeFile(path.join(this.#storeDir, ...segments), JSON.stringify({ version, ...upload }), { mode: 0o600 });
+    const isOfToday = upload.uploader !== undefined && Date.now() - upload.modifiedAt < dayMs;
+    const text = isOfToday ? JSON.stringify({ version, ...upload }) : '';
+    await writeFile(path.join(this.#storeDir, ...segments), text, { mode: 0o600 });
   }
 
-  /** The uploads whose tombstones count. */
+  /** Those whose uploader sent them in the last 24 hours. */
   async *list(): AsyncIterable<DeletedUpload> {
     for await (const { file, mtimeMs } of filesBelow(this.#storeDir, folder)) {
       if (Date.now() - mtimeMs >= this.#replayWindowMs) continue;

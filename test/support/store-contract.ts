@@ -254,6 +254,21 @@ export function describeStore(
       await store.put(key('slot/g'), incoming(Buffer.from('y')));
     });
 
+    it('remembers what an uploader sent today', async (t) => {
+      const { store } = await open(t, { replayWindowMs: 60_000 });
+      const facts = { uploader: 'romeo@example.org' };
+      await store.put(key('slot/f'), incoming(Buffer.from('12345'), facts));
+      await store.put(key('slot/unknown'), incoming(Buffer.from('x')));
+      await store.put(key('slot/kept'), incoming(Buffer.from('x'), facts));
+      for (const name of ['slot/f', 'slot/unknown']) await store.delete(key(name));
+      const deleted = [];
+      for await (const { modifiedAt, ...upload } of store.listDeleted()) {
+        assert.ok(Math.abs(Date.now() - modifiedAt) < 10_000);
+        deleted.push(upload);
+      }
+      assert.deepEqual(deleted, [{ key: 'slot/f', size: 5, ...facts }]);
+    });
+
     it('frees the slot when that time is over', async (t) => {
       const { store } = await open(t, { replayWindowMs: 1000 });
       await store.put(key('slot/f'), incoming(Buffer.from('x')));
