@@ -124,3 +124,22 @@ describe('the image', () => {
     assert.equal((await run(process.execPath, check)).code, 1);
   });
 });
+
+it("the README's compose file declares what it uses, and the configuration beside it reads its secret", async (t) => {
+  const missing = missingPeer('python3');
+  if (missing !== undefined) return t.skip(missing);
+  const folder = await tempDir(t);
+  const compose = path.join(folder, 'compose.yaml');
+  await writeFile(compose, readmeBlock('yaml', 'services:'));
+  const toJson = 'import json, sys, yaml; print(json.dumps(yaml.safe_load(open(sys.argv[1]))))';
+  const { stdout, stderr } = await run('python3', ['-c', toJson, compose]);
+  assert.equal(stderr, '');
+  const { services, volumes, secrets } = JSON.parse(stdout);
+  const filer = services['prosody-filer'];
+  const named: string[] = [...filer.volumes, ...services.prosody.volumes].map(
+    (volume: string) => volume.split(':')[0] ?? '',
+  );
+  assert.deepEqual(named.filter((name) => !name.startsWith('./')).sort(), Object.keys(volumes).sort());
+  assert.deepEqual(filer.secrets, Object.keys(secrets));
+  assert.ok(readmeBlock('toml', '/run/secrets/').includes(`"/run/secrets/${filer.secrets[0]}"`));
+});
