@@ -68,7 +68,8 @@ for (const workers of [1, 2]) {
     it('count an upload that breaks off no longer', async (t) => {
       const program = await startProgram(t, { workers, maxStoreSize: '15KB' });
       const broken = await beginPut(t, program, 's/broken', size, 'beginning');
-      await eventually(async () => (await put(program, 's/f', Buffer.alloc(size))).status === 507);
+      await eventually(async () => (await filesIn(program.storeDir)).length === 1);
+      assert.equal((await put(program, 's/f', Buffer.alloc(size))).status, 507);
       broken.socket.destroy();
       await eventually(async () => (await put(program, 's/f', Buffer.alloc(size))).status === 201);
     });
