@@ -1,7 +1,5 @@
 import type { NoAnswerError } from './send-request.js';
-import type { Problem } from './verdict.js';
-
-type CauseAndChange = readonly [cause: string, change: string];
+import type { CauseAndChange, Problem } from './verdict.js';
 
 const nobodyListens: CauseAndChange = [
   'the proxy does not run or listens elsewhere, or a firewall refuses',

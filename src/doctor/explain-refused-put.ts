@@ -2,6 +2,7 @@
  * What the server sees of a path no answer tells. So a PUT that was refused is sent again with tokens for what the path
  * may have become on its way: the one that is accepted tells the mistake. Each stores a few bytes, which are removed.
  */
+import { percentDecoded } from '../upload/percent-decoded.js';
 import type { UploadKey } from '../upload/upload-key.js';
 import { setClocks } from './check-clock.js';
 import { explainStatus, isFromFiler } from './explain-status.js';
@@ -19,18 +20,10 @@ interface Suspicion {
 const passUnchanged = 'proxy_pass http://127.0.0.1:5050; without a path, $uri or a captured $1 behind it';
 const yearMs = 365 * 24 * 60 * 60 * 1000;
 
-function decoded(text: string): string | undefined {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return undefined;
-  }
-}
-
 function prefixSuspicions(visit: Visit, sample: Sample): Suspicion[] {
   const { url, baseSegments } = visit.settings;
   const own = baseSegments.map((segment) => `${segment}/`).join('');
-  const prefixes = new Set([own, decoded(url.pathname)?.slice(1) ?? '']);
+  const prefixes = new Set([own, percentDecoded(url.pathname)?.slice(1) ?? '']);
   return [...prefixes]
     .filter((prefix) => prefix !== '')
     .map((prefix) => ({
@@ -51,7 +44,7 @@ function prefixSuspicions(visit: Visit, sample: Sample): Suspicion[] {
 
 function encodingSuspicions(visit: Visit, sample: Sample): Suspicion[] {
   const mistakes = [
-    { name: decoded(sample.name), cause: 'the proxy decodes the path before it passes it on' },
+    { name: percentDecoded(sample.name), cause: 'the proxy decodes the path before it passes it on' },
     { name: encodeURIComponent(sample.name), cause: 'the proxy encodes the path once more' },
   ];
   return mistakes.flatMap(({ name, cause }) =>

@@ -1,8 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import { type Answer, headerOf } from './send-request.js';
-import type { Problem } from './verdict.js';
-
-type CauseAndChange = readonly [cause: string, change: string];
+import type { CauseAndChange, Problem } from './verdict.js';
 
 const nobodyBehind: CauseAndChange = [
   'prosody-filer does not run, or proxy_pass names another address than listenPort',

@@ -24,3 +24,6 @@ export function toFinding(check: string, verdict: Verdict): Finding {
   if ('skipped' in verdict) return { check, outcome: 'skipped', found: verdict.skipped };
   return { check, outcome: 'problem', ...verdict };
 }
+
+/** The usual cause of a problem and what to change, as tables of advice hold them. */
+export type CauseAndChange = readonly [cause: string, change: string];

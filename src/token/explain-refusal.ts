@@ -1,3 +1,4 @@
+import { percentDecoded } from '../upload/percent-decoded.js';
 import type { UploadKey } from '../upload/upload-key.js';
 import { type QueryScheme, querySchemes } from './query-schemes.js';
 import type { AnnouncedUpload, TokenSettings } from './token.js';
@@ -6,14 +7,6 @@ import type { AnnouncedUpload, TokenSettings } from './token.js';
 interface Mistake {
   readonly key: string | undefined;
   readonly explanation: string;
-}
-
-function percentDecoded(key: string): string | undefined {
-  try {
-    return decodeURIComponent(key);
-  } catch {
-    return undefined;
-  }
 }
 
 function pathMistakes(key: UploadKey, basePath: string): Mistake[] {
