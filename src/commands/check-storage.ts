@@ -33,7 +33,7 @@ function may(permission: 4 | 1, user: SystemUser, { mode, uid, gid }: { mode: nu
 }
 
 /** What keeps nginx from serving files itself, and what to do about it. */
-async function findObstacle(user: SystemUser, { storeDir, fileMode = 0o644, dirMode = 0o755 }: Config) {
+async function findObstacle(user: SystemUser, storeDir: string, { fileMode = 0o644, dirMode = 0o755 }: Config) {
   // Where storeDir is a symbolic link, nginx must pass through the folders that it leads to.
   const folders = await existingFolders(await realpath(storeDir).catch(() => storeDir));
   const closed = folders.find((folder) => !may(1, user, folder));
@@ -44,10 +44,10 @@ async function findObstacle(user: SystemUser, { storeDir, fileMode = 0o644, dirM
   return undefined;
 }
 
-async function checkForNginx(config: Config): Promise<Check[]> {
+async function checkForNginx(storeDir: string, config: Config): Promise<Check[]> {
   const [user] = (await Promise.all(nginxUsers.map(findUser))).filter((found) => found !== undefined);
   if (user === undefined) return [];
-  const obstacle = await findObstacle(user, config);
+  const obstacle = await findObstacle(user, storeDir, config);
   if (obstacle === undefined) {
     const expiry = { verdict: 'warning', message: expiryWarning } as const;
     const expires = config.retention.expiresAfterMs !== undefined || config.retention.rules.length > 0;
@@ -60,7 +60,7 @@ async function checkForNginx(config: Config): Promise<Check[]> {
   return [{ verdict: config.accelRedirect === undefined ? 'warning' : 'problem', message }];
 }
 
-async function checkFreeSpace({ storeDir, limits: { minFreeSpace } }: Config): Promise<Check> {
+async function checkFreeSpace(storeDir: string, { limits: { minFreeSpace } }: Config): Promise<Check> {
   const [nearest] = await existingFolders(storeDir);
   const { bavail, bsize } = await statfs(nearest?.folder ?? '/');
   const free = `${formatSize(bavail * bsize)} are free`;
@@ -69,14 +69,19 @@ async function checkFreeSpace({ storeDir, limits: { minFreeSpace } }: Config): P
   return { verdict: 'problem', message };
 }
 
-/** Whether uploads can be stored, and read by nginx. */
-export async function checkStorage(config: Config): Promise<Check[]> {
+async function checkFolder(storeDir: string, config: Config): Promise<Check[]> {
   try {
-    await probeStore(config.storeDir);
+    await probeStore(storeDir);
   } catch (error) {
     if (!(error instanceof FilerError)) throw error;
     return [{ verdict: 'failure', message: error.message }];
   }
-  const message = `storeDir: ${config.storeDir} can be written to and has hard links`;
-  return [{ verdict: 'ok', message }, await checkFreeSpace(config), ...(await checkForNginx(config))];
+  const message = `storeDir: ${storeDir} can be written to and has hard links`;
+  const free = await checkFreeSpace(storeDir, config);
+  return [{ verdict: 'ok', message }, free, ...(await checkForNginx(storeDir, config))];
+}
+
+/** Whether uploads can be stored, and read by nginx. */
+export async function checkStorage(config: Config): Promise<Check[]> {
+  return config.storeDir === undefined ? [] : checkFolder(config.storeDir, config);
 }

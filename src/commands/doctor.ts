@@ -1,5 +1,6 @@
+import path from 'node:path';
 import { parseBaseUrl } from '../config/base-url.js';
-import type { Config } from '../config/config.js';
+import { type Config, describeStorage } from '../config/config.js';
 import { loadConfig } from '../config/load-config.js';
 import { examine } from '../doctor/examine.js';
 import type { Finding } from '../doctor/verdict.js';
@@ -34,6 +35,12 @@ function toText(finding: Finding): string {
   return lines.join(`\n${' '.repeat(8)}`);
 }
 
+/** How an operator removes a slot's uploads without this program. */
+function removeCommand(config: Config, slot: string): string {
+  if (config.storeDir !== undefined) return `rm -r ${path.join(config.storeDir, slot)}`;
+  return `aws s3 rm --recursive ${describeStorage(config)}${slot}`;
+}
+
 /** Examines a server through its public URL, prints what it finds, and resolves to whether all is right. Throws a ConfigError. */
 export async function doctor({ configFile, url, json }: DoctorOptions, output: Output): Promise<boolean> {
   const baseUrl = parseBaseUrl(url, 'url');
@@ -41,7 +48,15 @@ export async function doctor({ configFile, url, json }: DoctorOptions, output: O
   const [secret = ''] = config.secrets;
   const removeFromStore = await findRemover(config);
   const findings: Finding[] = [];
-  await examine({ ...config, url: new URL(baseUrl), secret, removeFromStore }, (finding) => {
+  const settings: DoctorSettings = {
+    ...config,
+    url: new URL(baseUrl),
+    secret,
+    removeFromStore,
+    storage: describeStorage(config),
+    removeCommand: (slot) => removeCommand(config, slot),
+  };
+  await examine(settings, (finding) => {
     findings.push(finding);
     if (!json) output.print(toText(finding));
   });

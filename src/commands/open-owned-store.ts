@@ -6,21 +6,23 @@ import { openStore } from '../storage/open-store.js';
 import type { Store } from '../storage/store.js';
 import { UsageError } from './usage-error.js';
 
-/**
- * Opens the store for a command that changes it. Throws a UsageError where there is none, and for another user than its
- * owner, whose files the server could not read.
- */
-export async function openOwnedStore({ limits, ...config }: Config): Promise<Store> {
-  const { storeDir } = config;
+async function requireOwner(storeDir: string): Promise<void> {
   const { uid } = await stat(storeDir).catch((error: unknown) => {
     throw new UsageError(`storeDir: expected the folder of a server that has run, ${messageOf(error)}`);
   });
   const own = userInfo().uid;
-  if (uid !== own) {
-    throw new UsageError(
-      `${storeDir} belongs to user ${uid}, this is user ${own}: run the command with sudo -u '#${uid}'`,
-    );
-  }
+  if (uid === own) return;
+  throw new UsageError(
+    `${storeDir} belongs to user ${uid}, this is user ${own}: run the command with sudo -u '#${uid}'`,
+  );
+}
+
+/**
+ * Opens the store for a command that changes it. Throws a UsageError where there is none, and for another user than the
+ * owner of its folder, whose files the server could not read.
+ */
+export async function openOwnedStore({ limits, ...config }: Config): Promise<Store> {
+  if (config.storeDir !== undefined) await requireOwner(config.storeDir);
   const { store } = await openStore({ ...config, minFreeSpace: limits.minFreeSpace });
   return store;
 }

@@ -3,7 +3,7 @@
  * there may be only once is in the one or in the supervisor: the sweeps, the limits that they count for, the metrics.
  */
 import type { Logger } from 'pino';
-import type { Config } from '../config/config.js';
+import { type Config, describeStorage } from '../config/config.js';
 import { type App, buildApp } from '../http/app.js';
 import { Metrics } from '../metrics.js';
 import { type OpenRetention, openRetention } from '../retention/open-retention.js';
@@ -102,7 +102,8 @@ export async function serveAlone(
     await metricsApp.close();
   });
   // As PID 1 of a container a process is sent only those signals that it listens to.
-  logger.info({ address, storeDir: config.storeDir, basePath: `/${config.baseSegments.join('/')}` }, 'listening');
+  const basePath = `/${config.baseSegments.join('/')}`;
+  logger.info({ address, storage: describeStorage(config), basePath }, 'listening');
   notify('READY=1', `STATUS=serving on ${address}`);
   giveSignsOfLife(serviceManager, store, () => notify('WATCHDOG=1'));
 }

@@ -1,3 +1,4 @@
+import { describeStorage } from '../config/config.js';
 import { loadConfig } from '../config/load-config.js';
 import { readStore } from '../storage/open-store.js';
 import type { ListedUpload } from '../storage/store.js';
@@ -97,8 +98,9 @@ export async function stats({ configFile, json }: ResultOptions, output: Output)
   const { config } = loadConfig(configFile);
   const store = await readStore(config);
   const found = await countUploads(store.list(), compileRetention(config.retention), Date.now());
-  if (json) return output.print(JSON.stringify({ storeDir: config.storeDir, ...found }));
-  output.print(`${found.files} files, ${formatSize(found.bytes)} in ${config.storeDir}`);
+  const { storeDir, s3 } = config;
+  if (json) return output.print(JSON.stringify({ storeDir, bucket: s3?.bucket, ...found }));
+  output.print(`${found.files} files, ${formatSize(found.bytes)} in ${describeStorage(config)}`);
   if (found.files === 0) return;
   output.print(table('\nby type', found.types));
   output.print(table('\nby age', found.ages));

@@ -1,3 +1,4 @@
+import type { S3Options } from '../storage/s3-options.js';
 import type { RetentionSettings } from '../upload/expiry.js';
 import type { LimitSettings } from '../upload/limits.js';
 
@@ -10,14 +11,50 @@ export interface TcpAddress {
 /** Where the server listens: a TCP address, or a Unix socket with its mode. */
 export type ListenAddress = TcpAddress | { readonly path: string; readonly mode: number };
 
+/** A component of an XMPP server that hands out slots (XEP-0363, XEP-0114). */
+export interface ComponentConfig {
+  /** Its domain. */
+  readonly jid: string;
+  /** Where the XMPP server listens for components. */
+  readonly host: string;
+  readonly port: number;
+  readonly secret: string;
+  readonly name: string;
+  /** The bare JIDs and the domains, in lower case, whose users may ask for slots; never empty. */
+  readonly access: readonly string[];
+  /** Whether nobody said who may, so that it is the users of the domain above. */
+  readonly isDefaultAccess: boolean;
+  /** Patterns for content types such as `image/*`; empty: all. */
+  readonly allowedTypes: readonly string[];
+  /** The URL, with a slash at its end, under which clients reach this server; set unless all goes past it. */
+  readonly baseUrl: string | undefined;
+  /** Bytes. */
+  readonly maxFileSize: number;
+  /** Bytes for which each uploader may be given slots in 24 hours. */
+  readonly dailyQuota: number | undefined;
+  /** Whether clients upload to this server or to the bucket. */
+  readonly upload: 'filer' | 'direct';
+}
+
+/** Where uploads lie: in a folder, or in a bucket. */
+export type Storage =
+  | { readonly storeDir: string; readonly s3?: undefined }
+  | { readonly storeDir?: undefined; readonly s3: S3Options };
+
+/** Where uploads lie, for people. */
+export function describeStorage({ storeDir, s3 }: Storage): string {
+  return s3 === undefined ? storeDir : `s3://${s3.bucket}/${s3.path}`;
+}
+
 /** The checked configuration: bytes, ms, absolute paths. */
-export interface Config {
+export type Config = Storage & CommonConfig;
+
+interface CommonConfig {
   readonly listen: ListenAddress;
   /** Where metrics and health are told; `undefined`: nowhere. */
   readonly metricsListen: TcpAddress | undefined;
   readonly secrets: readonly string[];
   readonly deleteSecret: string | undefined;
-  readonly storeDir: string;
   /** Decoded path segments of the base URL, e.g. `['upload']`. */
   readonly baseSegments: readonly string[];
   readonly maxFileSize: number | undefined;
@@ -44,6 +81,8 @@ export interface Config {
   readonly shutdownTimeoutMs: number;
   readonly logLevel: LogLevel;
   readonly logFormat: LogFormat;
+  /** `undefined`: the XMPP server hands out all slots. */
+  readonly component: ComponentConfig | undefined;
 }
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';

@@ -1,13 +1,23 @@
-import { isUtf8 } from 'node:buffer';
-import { readFileSync, realpathSync } from 'node:fs';
+import { realpathSync } from 'node:fs';
 import path from 'node:path';
-import { systemErrorCode } from '../errors.js';
+import type { S3Options } from '../storage/s3-options.js';
 import { parseDuration, parseSize } from '../units.js';
 import type { RetentionSettings } from '../upload/expiry.js';
 import type { LimitSettings } from '../upload/limits.js';
 import { checkSettings } from './check-settings.js';
-import { type Config, ConfigError, type ListenAddress, type LogLevel, type TcpAddress } from './config.js';
+import { componentConfig } from './component-settings.js';
+import {
+  type Config,
+  ConfigError,
+  type ListenAddress,
+  type LogLevel,
+  type Storage,
+  type TcpAddress,
+} from './config.js';
 import { isSameAddress, parseTcpAddress } from './listen-address.js';
+import { s3Options } from './s3-settings.js';
+import { readSecretFile } from './secret-file.js';
+import { SettingProblem } from './setting-problem.js';
 import type { Settings } from './settings.js';
 import { readToml } from './toml-file.js';
 
@@ -15,9 +25,6 @@ import { readToml } from './toml-file.js';
 const publishedSecrets = new Set(['mysecret', '123', 'this is your secret string']);
 
 const logrusLevels: Readonly<Record<string, LogLevel>> = { warning: 'warn', panic: 'fatal' };
-
-/** A part of the configuration that could not be made from its setting; the message follows the key. */
-class SettingProblem extends Error {}
 
 function listenAddress({ listenPort, unixSocket, unixSocketMode }: Settings): ListenAddress {
   if (unixSocket) return { path: path.resolve(listenPort), mode: Number.parseInt(unixSocketMode, 8) };
@@ -37,22 +44,8 @@ function metricsAddress({ metricsListen }: Settings, listen: ListenAddress | und
   throw new SettingProblem(`metricsListen: expected another address than that of listenPort, got '${metricsListen}'`);
 }
 
-function secretsFromFile(file: string | undefined): string[] {
-  if (file === undefined) return [];
-  let bytes: Buffer;
-  try {
-    bytes = readFileSync(file);
-  } catch (error) {
-    // Without its name, which may be the secret itself.
-    throw new SettingProblem(`secretFile: expected a file that this user can read, got ${systemErrorCode(error)}`);
-  }
-  const secret = bytes.toString().replace(/\r?\n$/, '');
-  if (secret === '' || !isUtf8(bytes)) {
-    throw new SettingProblem(
-      `secretFile: expected the secret as text in ${file}, got ${bytes.length} bytes that are none`,
-    );
-  }
-  return [secret];
+function secretsFromFile({ secretFile }: Settings): string[] {
+  return secretFile === undefined ? [] : [readSecretFile('secretFile', secretFile)];
 }
 
 function baseSegments({ uploadSubDir }: Settings): string[] {
@@ -75,13 +68,26 @@ function realPath(file: string): string {
 }
 
 /** Nothing with a secret in it may lie where uploads are served from. */
-function storeDirBeside(storeDir: string, files: readonly string[]): string {
+function folderBeside(storeDir: string, files: readonly string[]): string {
   const root = realPath(storeDir);
   const inside = files.map(realPath).find((file) => file.startsWith(path.join(root, '/')));
   if (inside === undefined) return path.resolve(storeDir);
   throw new SettingProblem(
     `storeDir: expected a folder for uploads only, got one with ${inside} in it: it would be served`,
   );
+}
+
+/** The settings that mean something for a folder only. */
+const folderKeys = ['storeDir', 'fileMode', 'dirMode', 'accelRedirect', 'minFreeSpace'] as const;
+
+function storage(settings: Settings, s3: S3Options | undefined, files: readonly string[]): Storage | undefined {
+  const { storeDir } = settings;
+  if (s3 !== undefined) {
+    const superfluous = folderKeys.find((key) => settings[key] !== undefined);
+    if (superfluous === undefined) return { s3 };
+    throw new SettingProblem(`${superfluous}: expected it without a table [s3] only: uploads lie in its bucket`);
+  }
+  return storeDir === undefined ? undefined : { storeDir: folderBeside(storeDir, files) };
 }
 
 /** On TCP a client whose connection has closed has no address either. */
@@ -155,18 +161,26 @@ export function loadConfig(file: string): LoadedConfig {
     }
   }
 
+  const { s3: s3Table, component: componentTable } = settings;
+  const secretFiles = [settings.secretFile, s3Table?.secretAccessKeyFile, componentTable?.secretFile];
+  const filesWithSecrets = [file, ...secretFiles.filter((name) => name !== undefined)];
+
   const listen = make(['listenPort', 'unixSocket', 'unixSocketMode'], () => listenAddress(settings));
   const metricsListen = make(['metricsListen'], () => metricsAddress(settings, listen));
-  const fromFile = make(['secretFile'], () => secretsFromFile(settings.secretFile));
+  const fromFile = make(['secretFile'], () => secretsFromFile(settings));
   const base = make(['uploadSubDir'], () => baseSegments(settings));
-  const filesWithSecrets = [file, ...(settings.secretFile === undefined ? [] : [settings.secretFile])];
-  const storeDir = make(['storeDir', 'secretFile'], () => storeDirBeside(settings.storeDir, filesWithSecrets));
+  const s3 = make(['s3'], () => s3Table && s3Options(s3Table));
+  const store = make(['storeDir', 's3', 'secretFile', ...folderKeys], () => storage(settings, s3, filesWithSecrets));
+  const component = make(
+    ['component', 's3', 'uploadSubDir'],
+    () => componentTable && componentConfig(componentTable, base ?? [], s3),
+  );
   const trustProxy = make(['trustProxy', 'unixSocket'], () => proxies(settings));
   const accelRedirect = make(['accelRedirect', 'uploadSubDir'], () => internalPath(settings, base));
   if (
     problems.length > 0 ||
     trustProxy === undefined ||
-    storeDir === undefined ||
+    store === undefined ||
     listen === undefined ||
     fromFile === undefined ||
     base === undefined
@@ -180,7 +194,8 @@ export function loadConfig(file: string): LoadedConfig {
     metricsListen,
     secrets,
     deleteSecret: settings.deleteSecret,
-    storeDir,
+    ...store,
+    component,
     baseSegments: base,
     maxFileSize: bytes(settings.maxFileSize),
     maxUploads: settings.maxUploads,
@@ -204,7 +219,8 @@ export function loadConfig(file: string): LoadedConfig {
   });
   const isPublished = secrets.some((candidate) => publishedSecrets.has(candidate));
   const warning = `${file}: secret: this one is published, so anybody can upload: put a random one here and into the XMPP server`;
-  const holdsSecret = [secret, settings.secrets, settings.deleteSecret].some((setting) => setting !== undefined);
+  const inFile = [secret, settings.secrets, settings.deleteSecret, s3Table?.secretAccessKey, componentTable?.secret];
+  const holdsSecret = inFile.some((setting) => setting !== undefined);
   return {
     config,
     warnings: isPublished ? [warning] : [],

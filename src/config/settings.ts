@@ -1,6 +1,7 @@
-import { isIP } from 'node:net';
 import type { JSONSchemaType } from 'ajv';
-import { parseDuration, parseSize } from '../units.js';
+import { type ComponentSettings, componentSchema } from './component-settings.js';
+import { type S3Settings, s3Schema } from './s3-settings.js';
+import { settingTypes } from './setting-types.js';
 
 /** A table `[[retention]]`. */
 export interface RetentionSetting {
@@ -20,7 +21,7 @@ export interface Settings {
   secrets?: string[];
   secretFile?: string;
   deleteSecret?: string;
-  storeDir: string;
+  storeDir?: string;
   uploadSubDir: string;
   maxFileSize?: string;
   maxUploads: number;
@@ -35,6 +36,8 @@ export interface Settings {
   expiresAfter?: string;
   replayWindow: string;
   retention: RetentionSetting[];
+  s3?: S3Settings;
+  component?: ComponentSettings;
   trustProxy: string[];
   strictContentType: boolean;
   durability: 'sync' | 'none';
@@ -48,42 +51,9 @@ export interface Settings {
   logFormat: 'auto' | 'json' | 'pretty';
 }
 
-/** What Node's timers can wait. */
-const maxTimerMs = 2 ** 31 - 1;
-
-function isProxy(text: string): boolean {
-  if (text === 'unix') return true;
-  const [address = '', bits, ...rest] = text.split('/');
-  const maxBits = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1;
-  return (
-    rest.length === 0 && maxBits > 0 && (bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= maxBits))
-  );
-}
-
-/** What a string in the file must be, by the name under which the schema asks for it. */
-export const formats = {
-  timeout: (text: string) => parseDuration(text) > 0 && parseDuration(text) <= maxTimerMs,
-  time: (text: string) => parseDuration(text) >= 0,
-  duration: (text: string) => parseDuration(text) > 0,
-  proxy: isProxy,
-  mode: (text: string) => /^0?[0-7]{3}$/.test(text),
-  size: (text: string) => parseSize(text) > 0,
-};
+const { text, flag, size, duration, timeout, mode, proxy, secret, secretFile } = settingTypes;
 
 const levels = ['trace', 'debug', 'info', 'warn', 'warning', 'error', 'fatal', 'panic'];
-
-const flag = { type: 'boolean', description: 'true or false' } as const;
-const text = { type: 'string', minLength: 1 } as const;
-const size = { type: 'string', format: 'size', description: 'a size such as "50MB" or "2GiB"' } as const;
-const duration = { type: 'string', format: 'duration', description: 'a time such as "24h" or "28d"' } as const;
-const timeout = { type: 'string', format: 'timeout', description: 'a time such as "60s", at most "24d"' } as const;
-const mode = { type: 'string', format: 'mode', description: 'an octal mode as text, such as "0640"' } as const;
-const proxy = {
-  type: 'string',
-  format: 'proxy',
-  description: 'an address, a network such as "10.0.0.0/8", or "unix"',
-} as const;
-const secret = { ...text, description: 'the secret that the XMPP server signs with, not empty' } as const;
 
 const retentionRule: JSONSchemaType<RetentionSetting> = {
   type: 'object',
@@ -103,7 +73,7 @@ const retentionRule: JSONSchemaType<RetentionSetting> = {
 export const settingsSchema: JSONSchemaType<Settings> = {
   type: 'object',
   additionalProperties: false,
-  required: ['storeDir'],
+  required: [],
   properties: {
     listenPort: { ...text, default: '127.0.0.1:5050', description: 'an address such as "127.0.0.1:5050"' },
     unixSocket: { ...flag, default: false },
@@ -111,9 +81,9 @@ export const settingsSchema: JSONSchemaType<Settings> = {
     metricsListen: { ...text, nullable: true, description: 'an address such as "127.0.0.1:9550"' },
     secret: { ...secret, nullable: true },
     secrets: { type: 'array', items: secret, minItems: 1, nullable: true, description: 'a list of secrets, not empty' },
-    secretFile: { ...text, nullable: true, description: 'the path of a file that holds the secret' },
+    secretFile: { ...secretFile, nullable: true },
     deleteSecret: { ...secret, nullable: true, description: "Metronome's delete_secret, not empty" },
-    storeDir: { ...text, description: 'the folder for the uploads' },
+    storeDir: { ...text, nullable: true, description: 'the folder for the uploads, or a table [s3]' },
     uploadSubDir: { type: 'string', default: '/', description: 'the path of the base URL, such as "upload/"' },
     maxFileSize: { ...size, nullable: true },
     maxUploads: { type: 'integer', minimum: 1, default: 2000, description: 'how many uploads may run at once' },
@@ -128,6 +98,8 @@ export const settingsSchema: JSONSchemaType<Settings> = {
     expiresAfter: { ...duration, nullable: true },
     replayWindow: { type: 'string', format: 'time', default: '30d', description: 'a time such as "30d", or "0s"' },
     retention: { type: 'array', items: retentionRule, default: [], description: 'tables [[retention]]' },
+    s3: { ...s3Schema, nullable: true },
+    component: { ...componentSchema, nullable: true },
     trustProxy: { type: 'array', items: proxy, default: [], description: 'a list of addresses or networks' },
     strictContentType: { ...flag, default: false },
     durability: { type: 'string', enum: ['sync', 'none'], default: 'sync', description: '"sync" or "none"' },
@@ -157,5 +129,11 @@ export const settingsSchema: JSONSchemaType<Settings> = {
   },
 };
 
-/** Keys whose values never stand in a message. */
-export const secretKeys: ReadonlySet<string> = new Set(['secret', 'secrets', 'deleteSecret']);
+/** Keys, with those of their tables before them, whose values never stand in a message. */
+export const secretKeys: ReadonlySet<string> = new Set([
+  'secret',
+  'secrets',
+  'deleteSecret',
+  's3.secretAccessKey',
+  'component.secret',
+]);

@@ -1,4 +1,3 @@
-import path from 'node:path';
 import { FilerError } from '../errors.js';
 import { signDelete } from '../token/delete-token.js';
 import { NoAnswerError } from './send-request.js';
@@ -17,15 +16,14 @@ async function sendDelete(visit: Visit, { target, key }: StoredSample): Promise<
 
 /** Whether what will be uploaded can be removed, and by what; else what the operator has to do. */
 export async function checkRemoval(visit: Visit): Promise<Verdict> {
-  const { removeFromStore, storeDir } = visit.settings;
+  const { removeFromStore, removeCommand, storage } = visit.settings;
   const key = visit.keyOf('missing.txt');
   const status = await sendDelete(visit, { target: visit.targetOf(key), key });
   if (status === 204) return `all that is uploaded goes into ${visit.slot} and is removed by DELETE`;
   if (typeof removeFromStore !== 'string')
-    return `all that is uploaded goes into ${visit.slot} and is removed from ${storeDir}`;
+    return `all that is uploaded goes into ${visit.slot} and is removed from ${storage}`;
   const why = status === undefined ? 'there is no deleteSecret' : `DELETE is ${status}`;
-  const command = `rm -r ${path.join(storeDir, visit.slot)}`;
-  return { skipped: `${why}; ${removeFromStore}. 20 MB will remain; on the server, ${command}` };
+  return { skipped: `${why}; ${removeFromStore}. 20 MB will remain; on the server, ${removeCommand(visit.slot)}` };
 }
 
 async function isRemoved(visit: Visit, stored: StoredSample): Promise<boolean> {
@@ -43,13 +41,16 @@ async function isRemoved(visit: Visit, stored: StoredSample): Promise<boolean> {
 
 /** Removes all that the visit stored, nothing else. */
 export async function removeSamples(visit: Visit): Promise<Verdict> {
-  const { storeDir, deleteSecret, removeFromStore } = visit.settings;
+  const { deleteSecret, removeFromStore, removeCommand } = visit.settings;
   const remaining: StoredSample[] = [];
   for (const stored of visit.stored) if (!(await isRemoved(visit, stored))) remaining.push(stored);
   if (remaining.length === 0) return `${visit.stored.size} files, all are gone`;
-  const folders = new Set(remaining.map(({ key }) => path.join(storeDir, path.dirname(key))));
   const found = `${remaining.length} of ${visit.stored.size} files remain`;
-  const change = `on the server, rm -r ${[...folders].join(' ')}`;
+  const change = `on the server, ${removeCommand(visit.slot)}`;
   if (deleteSecret === undefined && typeof removeFromStore === 'string') return { skipped: `${found}: ${change}` };
-  return { found, cause: 'the server has another storeDir, or refuses the deleteSecret of this configuration', change };
+  return {
+    found,
+    cause: 'the server has another storeDir or bucket, or refuses the deleteSecret of this configuration',
+    change,
+  };
 }

@@ -12,7 +12,10 @@ export interface DoctorSettings {
   readonly baseSegments: readonly string[];
   readonly maxFileSize: number | undefined;
   readonly cors: boolean;
-  readonly storeDir: string;
+  /** Where uploads lie, for people. */
+  readonly storage: string;
+  /** The command by which an operator removes a slot's uploads from there. */
+  readonly removeCommand: (slot: string) => string;
   /** Removes from the store's folder; or why that cannot be done here. */
   readonly removeFromStore: ((key: UploadKey) => Promise<boolean>) | string;
 }

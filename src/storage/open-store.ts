@@ -5,6 +5,7 @@ import { FilerError, messageOf, systemErrorCode } from '../errors.js';
 import { reservedFolder } from '../upload/upload-key.js';
 import { disk } from './disk-calls.js';
 import { DiskStore, type DiskStoreOptions } from './disk-store.js';
+import type { S3Options } from './s3-options.js';
 import type { Store } from './store.js';
 
 function unusable(expected: string, found: string, cause?: unknown): FilerError {
@@ -50,14 +51,23 @@ async function prepareFolder(storeDir: string, dirMode = 0o755): Promise<string>
   }
 }
 
+/** Where uploads lie, in a folder or in a bucket, and how they are written. */
+export type StoreOptions = Omit<DiskStoreOptions, 'storeDir'> &
+  ({ readonly storeDir: string; readonly s3?: undefined } | { readonly storeDir?: undefined; readonly s3: S3Options });
+
+/** A store, and what to tell the operator of it. */
+interface OpenedStore {
+  readonly store: Store;
+  readonly warnings: string[];
+}
+
 /**
  * Opens the configured store, making its folder where there is none, and removes what dead processes left in it.
  * `stallTimeoutMs` is how long an upload may make no progress; the warnings are for the operator.
  * Throws `STORE_UNUSABLE` with the key, what was found and what is expected.
  */
-export async function openStore(
-  options: DiskStoreOptions & { readonly stallTimeoutMs: number },
-): Promise<{ store: Store; warnings: string[] }> {
+export async function openStore(options: StoreOptions & { readonly stallTimeoutMs: number }): Promise<OpenedStore> {
+  if (options.s3 !== undefined) throw new FilerError('STORE_UNUSABLE', 's3: not built in');
   const storeDir = await prepareFolder(options.storeDir, options.dirMode);
   const store = new DiskStore({ ...options, storeDir });
   try {
@@ -71,7 +81,8 @@ export async function openStore(
  * The configured store for looking at what is in it: makes, removes and tries nothing.
  * Throws `STORE_UNUSABLE` where there is none.
  */
-export async function readStore(options: DiskStoreOptions): Promise<Pick<Store, 'list'>> {
+export async function readStore(options: StoreOptions): Promise<Pick<Store, 'list'>> {
+  if (options.s3 !== undefined) throw new FilerError('STORE_UNUSABLE', 's3: not built in');
   try {
     return new DiskStore({ ...options, storeDir: await realpath(options.storeDir) });
   } catch (error) {

@@ -270,7 +270,7 @@ describe('a wrong configuration', () => {
       'secret: expected the secret that the XMPP server signs with, not empty, got nothing',
       'sekret: expected a known key; did you mean secret?',
       'stallTimeout: expected a time such as "60s", at most "24d", got \'0s\'',
-      'storeDir: expected the folder for the uploads, got nothing',
+      'storeDir: expected the folder for the uploads, or a table [s3], got nothing',
       "unixSocket: expected true or false, got 'yes'",
       'uploadSubDir: expected the path of the base URL, such as "upload/", got \'../x\'',
     ]);
@@ -344,5 +344,123 @@ describe('parseBaseUrl', () => {
     ]) {
       assert.throws(() => parseBaseUrl(url), { name: 'ConfigError', message: /^--base-url: expected a URL/ }, url);
     }
+  });
+});
+
+describe('[s3]', () => {
+  const bucket = 'secret = "k"\n[s3]\nbucket = "uploads"\n';
+
+  it('takes the place of storeDir', async (t) => {
+    const text = `${bucket}ENDPOINTURL = "https://s3.example.org"\naccessKeyId = "id"\nsecretAccessKey = "hush"\n`;
+    const { config } = await load(t, text);
+    assert.equal(config.storeDir, undefined);
+    assert.deepEqual(config.s3, {
+      region: 'auto',
+      endpointUrl: 'https://s3.example.org',
+      bucket: 'uploads',
+      path: '',
+      credentials: { accessKeyId: 'id', secretAccessKey: 'hush' },
+      forcePathStyle: false,
+      download: 'proxy',
+      publicUrl: undefined,
+    });
+  });
+
+  it('begins each key with the path, with one slash behind it or with nothing', async (t) => {
+    for (const [given, path] of [
+      ['', ''],
+      ['/', ''],
+      ['a', 'a/'],
+      ['/a/b/', 'a/b/'],
+    ]) {
+      const { config } = await load(t, `${bucket}region = "eu-central-1"\npath = "${given}"\n`);
+      assert.equal(config.s3?.path, path);
+    }
+    const [problem] = await problemsOf(t, `${bucket}region = "eu-central-1"\npath = "a//b"\n`);
+    assert.match(problem ?? '', /^s3\.path: expected what the keys in the bucket begin with/);
+  });
+
+  it('is reached by anybody under baseDomain', async (t) => {
+    for (const [given, url] of [
+      ['cdn.example.org', 'https://cdn.example.org/'],
+      ['http://localhost:1/b', 'http://localhost:1/b/'],
+    ]) {
+      const { config } = await load(t, `${bucket}region = "eu-central-1"\nbaseDomain = "${given}"\n`);
+      assert.equal(config.s3?.publicUrl, url);
+    }
+  });
+
+  it('reads the secret of its key from a file', async (t) => {
+    const file = path.join(await tempDir(t), 'key');
+    await writeFile(file, 'hush\n');
+    const text = `${bucket}region = "eu-central-1"\naccessKeyId = "id"\nsecretAccessKeyFile = "${file}"\n`;
+    const { config, secretFiles } = await load(t, text);
+    assert.equal(config.s3?.credentials?.secretAccessKey, 'hush');
+    assert.ok(secretFiles.includes(file));
+  });
+
+  for (const [lines, problem] of [
+    ['', /^s3\.region: expected the region of the bucket/],
+    ['region = "eu-central-1"\naccessKeyId = "id"', /^s3\.secretAccessKey: expected it or .*File, got neither/],
+    ['region = "eu-central-1"\nsecretAccessKey = "hush"', /^s3\.accessKeyId: expected the id/],
+    ['region = "eu-central-1"\ndownload = "public"', /^s3\.baseDomain: expected/],
+    ['region = "eu-central-1"\nbuckett = "b"', /^s3\.buckett: expected a known key; did you mean bucket\?/],
+    ['region = "eu-central-1"\nsecretAccessKey = 5', /^s3\.secretAccessKey: .*, got one of type number$/],
+    ['endpointUrl = "s3.example.org"', /^s3\.endpointUrl: expected the URL of the S3 service/],
+  ] as const) {
+    it(`is told: ${problem.source}`, async (t) => {
+      assert.match((await problemsOf(t, bucket + lines)).join('\n'), problem);
+    });
+  }
+
+  it('needs a bucket, and takes nothing that is for a folder', async (t) => {
+    assert.deepEqual(await problemsOf(t, 'secret = "k"\n[s3]\nregion = "eu-central-1"\n'), [
+      's3.bucket: expected the name of a bucket, got nothing',
+    ]);
+    for (const line of [
+      'storeDir = "/s"',
+      'minFreeSpace = "1GB"',
+      'accelRedirect = "/internal/"',
+      'fileMode = "0640"',
+    ]) {
+      const [problem] = await problemsOf(t, `${line}\n${bucket}region = "eu-central-1"\n`);
+      assert.match(problem ?? '', /^\w+: expected it without a table \[s3\] only/);
+    }
+  });
+});
+
+describe('[component]', () => {
+  const component =
+    'uploadSubDir = "upload/"\n[component]\njid = "upload.example.org"\nsecret = "c"\nbaseUrl = "https://u.example.org/upload/"\n';
+
+  it('lets the users of the domain above ask for slots if nobody else is named', async (t) => {
+    const { config } = await load(t, minimal + component);
+    assert.deepEqual([config.component?.access, config.component?.isDefaultAccess], [['example.org'], true]);
+    assert.deepEqual([config.component?.port, config.component?.maxFileSize], [5347, 100 * 1024 * 1024]);
+    const named = await load(t, `${minimal}${component}access = ["Romeo@Example.net", "example.org"]\n`);
+    assert.deepEqual(named.config.component?.access, ['romeo@example.net', 'example.org']);
+  });
+
+  for (const [lines, problem] of [
+    ['access = []', /^component\.access: expected a list of JIDs and domains, not empty, got \[\]/],
+    ['access = ["a b"]', /^component\.access\[0\]: expected a JID or a domain, got 'a b'/],
+    ['port = 0', /^component\.port: expected the port/],
+    ['secretFile = "/f"', /^component\.secret: expected it or component\.secretFile, got both/],
+    ['upload = "direct"', /^component\.upload: expected "filer", since "direct" needs a table \[s3\]/],
+  ] as const) {
+    it(`is told: ${problem.source}`, async (t) => {
+      assert.match((await problemsOf(t, minimal + component + lines)).join('\n'), problem);
+    });
+  }
+
+  it('needs the URL of the uploads, with the path of uploadSubDir', async (t) => {
+    const wrong = component.replace('/upload/"\n', '/files/"\n');
+    assert.deepEqual(await problemsOf(t, minimal + wrong), [
+      "component.baseUrl: expected a URL with the path of uploadSubDir, /upload/, got 'https://u.example.org/files/'",
+    ]);
+    assert.match(
+      (await problemsOf(t, minimal + component.replace(/baseUrl.*\n/, ''))).join(),
+      /^component\.baseUrl: expected the URL under which clients reach this server, got nothing$/,
+    );
   });
 });
