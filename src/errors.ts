@@ -18,6 +18,7 @@ export type ErrorCode =
   | 'STORE_BUSY'
   | 'STORE_FAILED'
   | 'STORE_FULL'
+  | 'STORE_REFUSED'
   | 'STORE_UNUSABLE'
   | 'TOKEN_MISSING'
   | 'TOKEN_REFUSED'

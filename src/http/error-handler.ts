@@ -22,6 +22,7 @@ const statusOf: Readonly<Record<ErrorCode, number>> = {
   STORE_BUSY: 503,
   STORE_FAILED: 500,
   STORE_FULL: 507,
+  STORE_REFUSED: 502,
   STORE_UNUSABLE: 500,
   TOKEN_MISSING: 403,
   TOKEN_REFUSED: 403,

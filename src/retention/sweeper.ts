@@ -102,8 +102,7 @@ export class Sweeper {
         hasMore = true;
       }
     }
-    for await (const upload of store.listDeleted()) limits.countDeleted(upload);
-    await store.tidy();
+    for await (const upload of store.tidy()) limits.countDeleted(upload);
     limits.endCount();
     this.#oldest = oldest.sort(byAge).slice(0, maxOldest);
     this.#hasMore = hasMore || oldest.length > maxOldest;

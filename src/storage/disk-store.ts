@@ -10,13 +10,14 @@ import { access, constants } from 'node:fs/promises';
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import { FilerError, systemErrorCode } from '../errors.js';
+import { factsOfKey } from '../upload/facts-of-key.js';
 import type { UploadKey } from '../upload/upload-key.js';
 import { BufferPool } from './buffer-pool.js';
 import { disk } from './disk-calls.js';
 import { describeDiskError } from './disk-errors.js';
 import { removeEmptyFolders } from './folders.js';
 import { listUploads } from './list-uploads.js';
-import { factsOfKey, openUpload } from './open-upload.js';
+import { openUpload } from './open-upload.js';
 import { publish } from './publish.js';
 import { receiveBody } from './receive-body.js';
 import { SidecarFolder } from './sidecar.js';
@@ -45,6 +46,15 @@ const spaceCheckBytes = 1024 * 1024;
 /** A block, so that a full filesystem has none for it. */
 const checkBytes = 4096;
 
+/** What the call resolves to; throws for the system's errors what a store throws. */
+async function describingErrors<T>(call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    throw describeDiskError(error);
+  }
+}
+
 /** A store on a filesystem with hard links. */
 export class DiskStore implements Store {
   readonly #options: DiskStoreOptions;
@@ -68,8 +78,8 @@ export class DiskStore implements Store {
     return this.#temporary.removeLeftOvers(untouchedMs);
   }
 
-  async put(key: UploadKey, upload: IncomingUpload): Promise<void> {
-    try {
+  put(key: UploadKey, upload: IncomingUpload): Promise<void> {
+    return describingErrors(async () => {
       // A small body that is on its way already is rather taken: linking it finds out at no cost.
       if (upload.size > smallBytes || upload.isHeldBack === true) await this.#requireFree(key);
       await this.#requireSpace(upload.size);
@@ -80,35 +90,18 @@ export class DiskStore implements Store {
         // What stays behind goes at the next start: that changes nothing for the upload.
         await disk.unlink(temporary.path).catch(() => undefined);
       }
-    } catch (error) {
-      throw describeDiskError(error);
-    }
+    });
   }
 
-  async open(key: UploadKey): Promise<StoredUpload | undefined> {
-    try {
-      return await openUpload(this.#pathOf(key), key, this.#sidecars, this.#pool);
-    } catch (error) {
-      throw describeDiskError(error);
-    }
+  open(key: UploadKey): Promise<StoredUpload | undefined> {
+    return describingErrors(() => openUpload(this.#pathOf(key), key, this.#sidecars, this.#pool));
   }
 
   async delete(key: UploadKey): Promise<boolean> {
     const upload = await this.open(key);
     if (upload === undefined) return false;
     upload.close();
-    const { size, uploader, modifiedAt } = upload;
-    try {
-      // Before the file goes, so that at no time its slot is free.
-      await this.#tombstones.leave({ key, size, uploader, modifiedAt });
-      await disk.unlink(this.#pathOf(key));
-    } catch (error) {
-      if (systemErrorCode(error) === 'ENOENT') return false;
-      throw describeDiskError(error);
-    }
-    await this.#sidecars.remove(key, size, modifiedAt);
-    await removeEmptyFolders(this.#options.storeDir, path.dirname(this.#pathOf(key)));
-    return true;
+    return describingErrors(() => this.#delete(key, upload));
   }
 
   async *list(): AsyncGenerator<ListedUpload> {
@@ -119,17 +112,15 @@ export class DiskStore implements Store {
     }
   }
 
-  async freeBytes(): Promise<number> {
-    try {
+  freeBytes(): Promise<number> {
+    return describingErrors(async () => {
       const { bavail, bsize } = await disk.statfs(this.#options.storeDir);
       return bavail * bsize;
-    } catch (error) {
-      throw describeDiskError(error);
-    }
+    });
   }
 
-  async check(): Promise<void> {
-    try {
+  check(): Promise<void> {
+    return describingErrors(async () => {
       await access(this.#options.storeDir, constants.W_OK);
       await this.#requireSpace(checkBytes, this.#options.minFreeSpace);
       const { fd, path: file } = await this.#temporary.create();
@@ -140,26 +131,34 @@ export class DiskStore implements Store {
         await disk.close(fd);
         await disk.unlink(file);
       }
-    } catch (error) {
-      throw describeDiskError(error);
-    }
+    });
   }
 
-  async wasDeleted(key: UploadKey): Promise<boolean> {
+  wasDeleted(key: UploadKey): Promise<boolean> {
+    return describingErrors(() => this.#tombstones.holds(key));
+  }
+
+  async *tidy(): AsyncGenerator<DeletedUpload> {
     try {
-      return await this.#tombstones.holds(key);
+      yield* this.#tombstones.tidy();
+      await this.#sidecars.tidy();
     } catch (error) {
       throw describeDiskError(error);
     }
   }
 
-  listDeleted(): AsyncIterable<DeletedUpload> {
-    return this.#tombstones.list();
-  }
-
-  async tidy(): Promise<void> {
-    await this.#tombstones.tidy();
-    await this.#sidecars.tidy();
+  async #delete(key: UploadKey, { size, uploader, modifiedAt }: StoredUpload): Promise<boolean> {
+    // Before the file goes, so that at no time its slot is free.
+    await this.#tombstones.leave({ key, size, uploader, modifiedAt });
+    try {
+      await disk.unlink(this.#pathOf(key));
+    } catch (error) {
+      if (systemErrorCode(error) === 'ENOENT') return false;
+      throw error;
+    }
+    await this.#sidecars.remove(key, size, modifiedAt);
+    await removeEmptyFolders(this.#options.storeDir, path.dirname(this.#pathOf(key)));
+    return true;
   }
 
   #pathOf(key: UploadKey): string {

@@ -1,21 +1,16 @@
 import { closeSync, constants, fstatSync, readlinkSync } from 'node:fs';
 import { systemErrorCode } from '../errors.js';
-import { typeOfName } from '../upload/content-type.js';
-import { type UploadKey, uploaderOfKey } from '../upload/upload-key.js';
+import { factsOfKey } from '../upload/facts-of-key.js';
+import type { UploadKey } from '../upload/upload-key.js';
 import type { BufferPool } from './buffer-pool.js';
 import { disk } from './disk-calls.js';
 import { describeDiskError } from './disk-errors.js';
 import { sendFile } from './send-file.js';
-import type { SidecarFacts, SidecarFolder } from './sidecar.js';
+import type { SidecarFolder } from './sidecar.js';
 import type { StoredFacts, StoredUpload } from './store.js';
 
 const absent = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG', 'ENXIO']);
 const readFlags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-
-/** What the path alone says of an upload. */
-export function factsOfKey(key: UploadKey): SidecarFacts {
-  return { contentType: typeOfName(key), uploader: uploaderOfKey(key) };
-}
 
 /** What path, file and sidecar say of an upload. */
 export async function readFacts(

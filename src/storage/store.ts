@@ -15,6 +15,8 @@ export interface UploadFacts {
 
 /** An upload that is on its way into the store. */
 export interface IncomingUpload extends UploadFacts {
+  /** Until when it is sure to stay, for caches of what is served without this program; ms since the epoch, `undefined`: for ever. */
+  readonly keptUntil?: number | undefined;
   /** Whether the client sends the bytes only when they are asked for (RFC 9110 §10.1.1). */
   readonly isHeldBack?: boolean;
   /** Called once, when the store is ready to take the bytes. */
@@ -38,6 +40,14 @@ export interface ListedUpload extends StoredFacts {
   readonly key: UploadKey;
 }
 
+/** What another server is to say of the bytes that it sends (RFC 9110 §8.3, RFC 6266, RFC 9111 §5.2). */
+export interface ResponseHeaders {
+  readonly contentType: string;
+  /** `undefined`: the browser may show it in place. */
+  readonly contentDisposition: string | undefined;
+  readonly cacheControl: string;
+}
+
 /** An upload that lies in the store, held open: it must be written or closed, once. */
 export interface StoredUpload extends StoredFacts {
   /** A strong entity tag with its quotes (RFC 9110 §8.8.3). */
@@ -47,6 +57,11 @@ export interface StoredUpload extends StoredFacts {
    * A chunk is the sink's only until its write is done, as with a socket: its memory is used again.
    */
   writeTo(sink: Writable, range?: ByteRange): Promise<void>;
+  /**
+   * Where clients fetch the bytes by themselves, with these headers as far as that server can be told; the URL is valid for
+   * minutes, and not beyond `keptUntil` (ms since the epoch). `undefined`: nowhere, they are to be written.
+   */
+  locate?(headers: ResponseHeaders, keptUntil: number | undefined): Promise<string>;
   /** Closes the upload without reading it. */
   close(): void;
 }
@@ -66,26 +81,28 @@ export interface Store {
   /**
    * Resolves when the upload can be opened, and with a durable store survives a power failure.
    * Throws `KEY_TAKEN`, `BODY_INCOMPLETE` (body ended early or ran over), `STORE_FULL`, `STORE_BUSY` (try again later),
-   * `KEY_INVALID` (the store cannot hold such a name) or `STORE_FAILED`; then nothing is left of it and the key is free.
+   * `KEY_INVALID` (the store cannot hold such a name), `SIZE_REFUSED` (it holds nothing so large), `STORE_REFUSED` or
+   * `STORE_FAILED`; then nothing is left of it and the key is free.
    */
   put(key: UploadKey, upload: IncomingUpload): Promise<void>;
-  /** The upload, or `undefined` where there is none. Throws `STORE_BUSY` or `STORE_FAILED`. */
+  /** The upload, or `undefined` where there is none. Throws `STORE_BUSY`, `STORE_REFUSED` or `STORE_FAILED`. */
   open(key: UploadKey): Promise<StoredUpload | undefined>;
   /** Whether an upload was there and was deleted so recently that its slot stays taken. Throws as `open` does. */
   wasDeleted(key: UploadKey): Promise<boolean>;
-  /** Removes the upload, and keeps its slot taken for a while; `false` where there was none. Throws `STORE_BUSY` or `STORE_FAILED`. */
+  /** Removes the upload, and keeps its slot taken for a while; `false` where there was none. Throws `STORE_BUSY`, `STORE_REFUSED` or `STORE_FAILED`. */
   delete(key: UploadKey): Promise<boolean>;
   /**
    * Every upload, in no order and never all in memory; one that comes or goes meanwhile may be in it or not.
-   * Throws `STORE_BUSY` or `STORE_FAILED`.
+   * Throws `STORE_BUSY`, `STORE_REFUSED` or `STORE_FAILED`.
    */
   list(): AsyncIterable<ListedUpload>;
-  /** Bytes that can still be stored. Throws `STORE_BUSY` or `STORE_FAILED`. */
+  /** Bytes that can still be stored. Throws `STORE_BUSY`, `STORE_REFUSED` or `STORE_FAILED`. */
   freeBytes(): Promise<number>;
   /** Writes as an upload would and leaves nothing. Throws what `put` throws where the store takes no uploads now. */
   check(): Promise<void>;
-  /** The deleted uploads of known uploaders that were less than a day old. Throws `STORE_BUSY` or `STORE_FAILED`. */
-  listDeleted(): AsyncIterable<DeletedUpload>;
-  /** Removes what the store keeps of uploads that are gone and that no longer counts. Throws `STORE_BUSY` or `STORE_FAILED`. */
-  tidy(): Promise<void>;
+  /**
+   * Removes what the store keeps of uploads that are gone and that no longer counts; gives the deleted uploads of known
+   * uploaders that were less than a day old. Throws `STORE_BUSY`, `STORE_REFUSED` or `STORE_FAILED`.
+   */
+  tidy(): AsyncIterable<DeletedUpload>;
 }

@@ -57,19 +57,15 @@ export class TombstoneFolder {
     await writeFile(path.join(this.#storeDir, ...segments), text, { mode: 0o600 });
   }
 
-  /** Those whose uploader sent them in the last 24 hours. */
-  async *list(): AsyncIterable<DeletedUpload> {
+  /** Removes the tombstones that no longer count, and gives the uploads whose uploader sent them in the last 24 hours. */
+  async *tidy(): AsyncGenerator<DeletedUpload> {
     for await (const { file, mtimeMs } of filesBelow(this.#storeDir, folder)) {
-      if (Date.now() - mtimeMs >= this.#replayWindowMs) continue;
+      if (Date.now() - mtimeMs >= this.#replayWindowMs) {
+        await rm(file, { force: true });
+        continue;
+      }
       const upload = await readTombstone(file);
       if (upload !== undefined) yield upload;
-    }
-  }
-
-  /** Removes the tombstones that no longer count. */
-  async tidy(): Promise<void> {
-    for await (const { file, mtimeMs } of filesBelow(this.#storeDir, folder)) {
-      if (Date.now() - mtimeMs >= this.#replayWindowMs) await rm(file, { force: true });
     }
   }
 

@@ -262,7 +262,7 @@ export function describeStore(
       await store.put(key('slot/kept'), incoming(Buffer.from('x'), facts));
       for (const name of ['slot/f', 'slot/unknown']) await store.delete(key(name));
       const deleted = [];
-      for await (const { modifiedAt, ...upload } of store.listDeleted()) {
+      for await (const { modifiedAt, ...upload } of store.tidy()) {
         assert.ok(Math.abs(Date.now() - modifiedAt) < 10_000);
         deleted.push(upload);
       }
