@@ -51,9 +51,11 @@ async function prepareFolder(storeDir: string, dirMode = 0o755): Promise<string>
   }
 }
 
-/** Where uploads lie, in a folder or in a bucket, and how they are written. */
-export type StoreOptions = Omit<DiskStoreOptions, 'storeDir'> &
-  ({ readonly storeDir: string; readonly s3?: undefined } | { readonly storeDir?: undefined; readonly s3: S3Options });
+/** Where uploads lie, in a folder or in a bucket, how they are written, and how long one may make no progress. */
+export type OpenOptions = Omit<DiskStoreOptions, 'storeDir'> & { readonly stallTimeoutMs: number } & (
+    | { readonly storeDir: string; readonly s3?: undefined }
+    | { readonly storeDir?: undefined; readonly s3: S3Options }
+  );
 
 /** A store, and what to tell the operator of it. */
 interface OpenedStore {
@@ -63,11 +65,13 @@ interface OpenedStore {
 
 /**
  * Opens the configured store, making its folder where there is none, and removes what dead processes left in it.
- * `stallTimeoutMs` is how long an upload may make no progress; the warnings are for the operator.
  * Throws `STORE_UNUSABLE` with the key, what was found and what is expected.
  */
-export async function openStore(options: StoreOptions & { readonly stallTimeoutMs: number }): Promise<OpenedStore> {
-  if (options.s3 !== undefined) throw new FilerError('STORE_UNUSABLE', 's3: not built in');
+export async function openStore(options: OpenOptions): Promise<OpenedStore> {
+  if (options.s3 !== undefined) {
+    const { openS3Store } = await import('./open-s3-store.js');
+    return openS3Store(options);
+  }
   const storeDir = await prepareFolder(options.storeDir, options.dirMode);
   const store = new DiskStore({ ...options, storeDir });
   try {
@@ -81,8 +85,11 @@ export async function openStore(options: StoreOptions & { readonly stallTimeoutM
  * The configured store for looking at what is in it: makes, removes and tries nothing.
  * Throws `STORE_UNUSABLE` where there is none.
  */
-export async function readStore(options: StoreOptions): Promise<Pick<Store, 'list'>> {
-  if (options.s3 !== undefined) throw new FilerError('STORE_UNUSABLE', 's3: not built in');
+export async function readStore(options: OpenOptions): Promise<Pick<Store, 'list'>> {
+  if (options.s3 !== undefined) {
+    const { makeS3Store } = await import('./open-s3-store.js');
+    return makeS3Store(options);
+  }
   try {
     return new DiskStore({ ...options, storeDir: await realpath(options.storeDir) });
   } catch (error) {

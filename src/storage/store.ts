@@ -92,7 +92,8 @@ export interface Store {
   /** Removes the upload, and keeps its slot taken for a while; `false` where there was none. Throws `STORE_BUSY`, `STORE_REFUSED` or `STORE_FAILED`. */
   delete(key: UploadKey): Promise<boolean>;
   /**
-   * Every upload, in no order and never all in memory; one that comes or goes meanwhile may be in it or not.
+   * Every upload, in no order and never all in memory; one that comes or goes meanwhile may be in it or not. What only
+   * opening tells (type, uploader, expiry) is there for those whose token's expiry is due, for others as the store can.
    * Throws `STORE_BUSY`, `STORE_REFUSED` or `STORE_FAILED`.
    */
   list(): AsyncIterable<ListedUpload>;

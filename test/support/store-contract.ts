@@ -310,14 +310,15 @@ export function describeStore(
       const facts = { contentType: 'image/webp', expiresAt: 1_700_604_800_000, uploader: 'romeo@example.org' };
       await store.put(key('slot/f.jpg'), incoming(Buffer.from('12345'), facts));
       await store.put(key('slot/日本語 %41.txt'), incoming(Buffer.alloc(0), { contentType: 'text/plain' }));
-      await store.put(key(ejabberds), incoming(Buffer.from('1'), { contentType: 'image/png' }));
+      const hash = ejabberds.slice(0, 40);
+      await store.put(key(ejabberds), incoming(Buffer.from('1'), { contentType: 'image/png', uploader: hash }));
       await store.put(key('gone/f'), incoming(Buffer.from('x'), facts));
       await store.delete(key('gone/f'));
       const uploads = await listed(store);
       assert.deepEqual(
         uploads.map(({ key, size, contentType, expiresAt, uploader }) => [key, size, contentType, expiresAt, uploader]),
         [
-          [ejabberds, 1, 'image/png', undefined, undefined],
+          [ejabberds, 1, 'image/png', undefined, hash],
           ['slot/f.jpg', 5, 'image/webp', 1_700_604_800_000, 'romeo@example.org'],
           ['slot/日本語 %41.txt', 0, 'text/plain', undefined, undefined],
         ],

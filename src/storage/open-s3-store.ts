@@ -1,0 +1,43 @@
+import { FilerError } from '../errors.js';
+import { S3Bucket } from './s3-bucket.js';
+import type { S3Options } from './s3-options.js';
+import { S3Store } from './s3-store.js';
+import type { Store } from './store.js';
+
+const notExclusive =
+  's3: this service takes no If-None-Match: of two uploads to one slot at the same moment the later one may replace the other';
+
+/** What a store in a bucket is opened with. */
+export interface S3StoreOptions {
+  readonly s3: S3Options;
+  /** How long the slot of a deleted upload stays taken, in ms. */
+  readonly replayWindowMs?: number;
+  /** How long a transfer may move no byte. */
+  readonly stallTimeoutMs: number;
+}
+
+/** Tries whether the bucket takes uploads; resolves to warnings for the operator. Throws `STORE_UNUSABLE` where it cannot. */
+async function probe(bucket: S3Bucket, name: string): Promise<string[]> {
+  try {
+    return (await bucket.isExclusive()) ? [] : [notExclusive];
+  } catch (error) {
+    if (!(error instanceof FilerError)) throw error;
+    if (error.code === 'STORE_BUSY') return [`s3: out of reach, uploads are 503 until that changes: ${error.message}`];
+    const expected = `expected the bucket ${name} to take uploads with this key`;
+    throw new FilerError('STORE_UNUSABLE', `s3: ${expected}, ${error.message}`, { cause: error });
+  }
+}
+
+/** The store in a bucket, nothing tried yet. */
+export function makeS3Store({ s3, replayWindowMs = 0, stallTimeoutMs }: S3StoreOptions, bucket?: S3Bucket): Store {
+  return new S3Store(bucket ?? new S3Bucket(s3, stallTimeoutMs), s3, replayWindowMs);
+}
+
+/**
+ * Opens the store in a bucket, also when the service is out of reach now.
+ * Throws `STORE_UNUSABLE` where it refuses.
+ */
+export async function openS3Store(options: S3StoreOptions): Promise<{ store: Store; warnings: string[] }> {
+  const bucket = new S3Bucket(options.s3, options.stallTimeoutMs);
+  return { store: makeS3Store(options, bucket), warnings: await probe(bucket, options.s3.bucket) };
+}

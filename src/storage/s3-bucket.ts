@@ -1,0 +1,218 @@
+/*
+ * The requests to one bucket. What may be tried again is (three times, by the SDK); a PUT is not, since its body is gone by
+ * then and the first try may have succeeded. Checksums beyond those that an operation requires are switched off: the SDK
+ * would send a body in "aws-chunked" pieces with a trailer, which other services than AWS refuse.
+ */
+import { randomUUID } from 'node:crypto';
+import { Readable } from 'node:stream';
+import {
+  DeleteObjectCommand,
+  GetObjectCommand,
+  HeadObjectCommand,
+  type HeadObjectCommandOutput,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  type PutObjectCommandInput,
+  S3Client,
+} from '@aws-sdk/client-s3';
+import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
+import { FilerError } from '../errors.js';
+import { reservedFolder } from '../upload/upload-key.js';
+import { describeS3Error, statusOf } from './s3-errors.js';
+import type { S3Options } from './s3-options.js';
+import type { ByteRange, ResponseHeaders } from './store.js';
+
+/** How long the service may take to answer what has no large body. */
+const answerMs = 10_000;
+const connectMs = 5000;
+
+/** What is written beside the bytes of an object. */
+export type ObjectHeaders = Pick<
+  PutObjectCommandInput,
+  'ContentType' | 'ContentDisposition' | 'CacheControl' | 'Expires' | 'Metadata' | 'IfMatch' | 'IfNoneMatch'
+>;
+
+/** An object as a listing gives it. */
+export interface ListedObject {
+  /** The key without what all keys begin with. */
+  readonly name: string;
+  /** Bytes. */
+  readonly size: number;
+  readonly etag: string;
+  /** ms since the epoch. */
+  readonly modifiedAt: number;
+}
+
+/** Names that the service encodes as in a form, since XML cannot hold all of them. */
+function decodeName(name: string): string {
+  return decodeURIComponent(name.replaceAll('+', ' '));
+}
+
+/** ms since the epoch, to the second as in the header Last-Modified: some listings are more precise. */
+function toSeconds(date: Date | undefined): number {
+  return 1000 * Math.floor((date?.getTime() ?? 0) / 1000);
+}
+
+/** A bucket, or the part of it below a path. Every method throws what `describeS3Error` makes of a failure. */
+export class S3Bucket {
+  readonly #options: S3Options;
+  readonly #retrying: S3Client;
+  readonly #once: S3Client;
+  #exclusive: Promise<boolean> | undefined;
+
+  /** `stallMs` is how long a transfer may move no byte. */
+  constructor(options: S3Options, stallMs: number) {
+    this.#options = options;
+    const { region, endpointUrl, credentials, forcePathStyle } = options;
+    const agent = { keepAlive: true, maxSockets: Number.POSITIVE_INFINITY };
+    const common = {
+      region,
+      forcePathStyle,
+      requestChecksumCalculation: 'WHEN_REQUIRED',
+      responseChecksumValidation: 'WHEN_REQUIRED',
+      requestHandler: {
+        connectionTimeout: connectMs,
+        // Later than the client's connection, whose end says more.
+        socketTimeout: stallMs + answerMs,
+        httpAgent: agent,
+        httpsAgent: agent,
+      },
+      ...(endpointUrl === undefined ? {} : { endpoint: endpointUrl }),
+      ...(credentials === undefined ? {} : { credentials }),
+    } as const;
+    this.#retrying = new S3Client({ ...common, maxAttempts: 3 });
+    this.#once = new S3Client({ ...common, maxAttempts: 1 });
+  }
+
+  /** What is known of an object, `undefined` where there is none. */
+  async head(name: string): Promise<HeadObjectCommandOutput | undefined> {
+    try {
+      return await this.#retrying.send(new HeadObjectCommand(this.#place(name)), this.#soon());
+    } catch (error) {
+      if (statusOf(error) === 404) return undefined;
+      throw describeS3Error('HEAD', error);
+    }
+  }
+
+  /** Whether a PUT can be told not to replace an object; services differ. Tried once, with an object of its own. */
+  isExclusive(): Promise<boolean> {
+    this.#exclusive ??= this.#tryExclusive().catch((error: unknown) => {
+      this.#exclusive = undefined;
+      throw error;
+    });
+    return this.#exclusive;
+  }
+
+  /** Writes an object of few bytes. */
+  async write(name: string, body: Buffer, headers: ObjectHeaders): Promise<void> {
+    await this.#put(name, body, body.length, headers, AbortSignal.timeout(answerMs));
+  }
+
+  /** Writes an object from a stream of exactly so many bytes, until the signal aborts it. */
+  async writeStream(name: string, body: Readable, size: number, headers: ObjectHeaders, signal: AbortSignal) {
+    await this.#put(name, body, size, headers, signal);
+  }
+
+  /** Opens the bytes of the object, or a part of them, as long as it has this entity tag. */
+  async read(name: string, etag: string, range?: ByteRange): Promise<Readable> {
+    const part = range === undefined ? {} : { Range: `bytes=${range.first}-${range.last}` };
+    const command = new GetObjectCommand({ ...this.#place(name), IfMatch: etag, ...part });
+    // Until the answer begins; its bytes may take as long as they move.
+    const late = new AbortController();
+    const timer = setTimeout(() => late.abort(), answerMs);
+    try {
+      const { Body } = await this.#retrying.send(command, { abortSignal: late.signal });
+      if (Body instanceof Readable) return Body;
+    } catch (error) {
+      throw describeS3Error('GET', error);
+    } finally {
+      clearTimeout(timer);
+    }
+    throw new FilerError('STORE_FAILED', 'S3 GET: the answer has no body');
+  }
+
+  /** Removes an object, if there is one. */
+  async remove(name: string): Promise<void> {
+    try {
+      await this.#retrying.send(new DeleteObjectCommand(this.#place(name)), this.#soon());
+    } catch (error) {
+      throw describeS3Error('DELETE', error);
+    }
+  }
+
+  /** The objects whose names begin so, in the order of their bytes. */
+  async *list(beginning = ''): AsyncGenerator<ListedObject> {
+    const { bucket, path } = this.#options;
+    let token: string | undefined;
+    do {
+      const command = new ListObjectsV2Command({
+        Bucket: bucket,
+        Prefix: path + beginning,
+        EncodingType: 'url',
+        ContinuationToken: token,
+      });
+      const page = await this.#retrying.send(command, this.#soon()).catch((error: unknown) => {
+        throw describeS3Error('LIST', error);
+      });
+      for (const { Key, Size = 0, ETag = '', LastModified } of page.Contents ?? []) {
+        const name = decodeName(Key ?? '').slice(path.length);
+        yield { name, size: Size, etag: ETag, modifiedAt: toSeconds(LastModified) };
+      }
+      token = page.NextContinuationToken;
+    } while (token !== undefined);
+  }
+
+  /** A URL by which anybody gets the object for so many seconds, with these headers. */
+  signGet(name: string, headers: ResponseHeaders, seconds: number): Promise<string> {
+    const command = new GetObjectCommand({
+      ...this.#place(name),
+      ResponseContentType: headers.contentType,
+      ResponseContentDisposition: headers.contentDisposition ?? 'inline',
+      ResponseCacheControl: headers.cacheControl,
+    });
+    return getSignedUrl(this.#once, command, { expiresIn: seconds });
+  }
+
+  /** A URL by which anybody can PUT so many bytes for so many seconds, of that type if one is given. */
+  signPut(name: string, size: number, contentType: string | undefined, seconds: number): Promise<string> {
+    const type = contentType === undefined ? {} : { ContentType: contentType };
+    const command = new PutObjectCommand({ ...this.#place(name), ContentLength: size, ...type });
+    const signableHeaders = new Set(['host', 'content-length', 'content-type']);
+    return getSignedUrl(this.#once, command, { expiresIn: seconds, signableHeaders });
+  }
+
+  async #tryExclusive(): Promise<boolean> {
+    const name = `${reservedFolder}/probe-${randomUUID()}`;
+    const empty = Buffer.alloc(0);
+    await this.write(name, empty, {});
+    try {
+      await this.write(name, empty, { IfNoneMatch: '*' });
+      return false;
+    } catch (error) {
+      if (!(error instanceof FilerError)) throw error;
+      if (error.code === 'STORE_REFUSED') return false;
+      if (error.code === 'KEY_TAKEN') return true;
+      throw error;
+    } finally {
+      await this.remove(name);
+    }
+  }
+
+  async #put(name: string, body: Buffer | Readable, size: number, headers: ObjectHeaders, abortSignal: AbortSignal) {
+    const command = new PutObjectCommand({ ...this.#place(name), ...headers, Body: body, ContentLength: size });
+    try {
+      await this.#once.send(command, { abortSignal });
+    } catch (error) {
+      throw describeS3Error('PUT', error);
+    }
+  }
+
+  #place(name: string): { readonly Bucket: string; readonly Key: string } {
+    const { bucket, path } = this.#options;
+    return { Bucket: bucket, Key: path + name };
+  }
+
+  #soon(): { readonly abortSignal: AbortSignal } {
+    return { abortSignal: AbortSignal.timeout(answerMs) };
+  }
+}

@@ -1,0 +1,61 @@
+/*
+ * When a token names an expiry, it stands in the object's metadata, which listings do not give. So that a sweep finds what
+ * is due without asking for every object, an empty object is written first:
+ *
+ *   .prosody-filer/expiring/2026-11-25T12:00:00.000Z/<id of the PUT>/<key>
+ *
+ * Names are listed in order, so the due ones come first. One without an upload does no harm: it goes when it is due. Each PUT
+ * has one of its own, so that a PUT that fails takes nothing from another one of the same key.
+ */
+import { reservedFolder, type UploadKey } from '../upload/upload-key.js';
+import type { S3Bucket } from './s3-bucket.js';
+import { keyOfName } from './s3-keys.js';
+
+const folder = `${reservedFolder}/expiring/`;
+
+/** What a date can say in four digits of the year; later is as good as never. */
+const maxTime = Date.UTC(9999, 11, 31);
+
+/** The expiry that the token of a PUT named. */
+export interface NotedExpiry {
+  readonly key: UploadKey;
+  /** A UUID. */
+  readonly putId: string;
+  /** ms since the epoch. */
+  readonly expiresAt: number;
+}
+
+/** The name of the empty object. */
+export function nameOfExpiry({ key, putId, expiresAt }: NotedExpiry): string {
+  return `${folder}${new Date(Math.min(Math.max(expiresAt, 0), maxTime)).toISOString()}/${putId}/${key}`;
+}
+
+/** The expiries that tokens named, in one bucket. */
+export class S3Expiries {
+  readonly #bucket: S3Bucket;
+
+  constructor(bucket: S3Bucket) {
+    this.#bucket = bucket;
+  }
+
+  /** Notes an expiry. */
+  async note(expiry: NotedExpiry): Promise<void> {
+    await this.#bucket.write(nameOfExpiry(expiry), Buffer.alloc(0), {});
+  }
+
+  /** Forgets an expiry, if it was noted. */
+  async forget(expiry: NotedExpiry): Promise<void> {
+    await this.#bucket.remove(nameOfExpiry(expiry));
+  }
+
+  /** Those that are due at `now` (ms since the epoch), the earliest first. */
+  async *due(now: number): AsyncGenerator<NotedExpiry> {
+    for await (const { name } of this.#bucket.list(folder)) {
+      const [time = '', putId = '', ...segments] = name.slice(folder.length).split('/');
+      const expiresAt = Date.parse(time);
+      if (expiresAt > now) return;
+      const key = keyOfName(segments.join('/'));
+      if (key !== undefined) yield { key, putId, expiresAt };
+    }
+  }
+}

@@ -1,0 +1,272 @@
+/*
+ * Uploads as objects path/<key> of an S3-compatible service:
+ *
+ *   put:  HEAD → note of the token's expiry, if it names one → PUT If-None-Match: *
+ *
+ * The PUT is all or nothing and never replaces, also when another filer puts the same key. Type, disposition and caching
+ * are the object's own headers, for those who fetch it past this program; uploader and expiry are metadata.
+ */
+import { randomUUID } from 'node:crypto';
+import type { Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { HeadObjectCommandOutput } from '@aws-sdk/client-s3';
+import { FilerError, systemErrorCode } from '../errors.js';
+import { dispositionOf } from '../upload/content-disposition.js';
+import { servableType } from '../upload/content-type.js';
+import { factsOfKey } from '../upload/facts-of-key.js';
+import { reservedFolder, type UploadKey } from '../upload/upload-key.js';
+import { relayBody } from './relay-body.js';
+import type { ObjectHeaders, S3Bucket } from './s3-bucket.js';
+import { describeS3Error } from './s3-errors.js';
+import { nameOfExpiry, S3Expiries } from './s3-expiries.js';
+import { keyOfName, maxNameBytes } from './s3-keys.js';
+import type { S3Options } from './s3-options.js';
+import { isTombstone, looksLikeTombstone, makeTombstone, mayBeOfToday, readTombstone } from './s3-tombstone.js';
+import type {
+  ByteRange,
+  DeletedUpload,
+  IncomingUpload,
+  ListedUpload,
+  Store,
+  StoredFacts,
+  StoredUpload,
+} from './store.js';
+
+/** How long a signed download may begin. */
+const downloadSeconds = 600;
+const yearSeconds = 365 * 24 * 60 * 60;
+const checkBytes = 4096;
+
+function encodePath(path: string): string {
+  return path.split('/').map(encodeURIComponent).join('/');
+}
+
+function timeOf({ LastModified }: HeadObjectCommandOutput): number {
+  return LastModified?.getTime() ?? 0;
+}
+
+function secondsUntil(keptUntil: number | undefined): number {
+  const left = keptUntil === undefined ? downloadSeconds : Math.floor((keptUntil - Date.now()) / 1000);
+  return Math.max(1, Math.min(downloadSeconds, left));
+}
+
+/** Metadata are ASCII. */
+function objectHeaders(key: UploadKey, upload: IncomingUpload, putId: string): ObjectHeaders {
+  const { contentType, expiresAt, keptUntil, uploader } = upload;
+  const caching =
+    keptUntil === undefined
+      ? { CacheControl: `max-age=${yearSeconds}, immutable` }
+      : { CacheControl: 'immutable', Expires: new Date(keptUntil) };
+  return {
+    ContentType: contentType,
+    ContentDisposition: dispositionOf(key, contentType) ?? 'inline',
+    ...caching,
+    Metadata: {
+      'put-id': putId,
+      ...(expiresAt === undefined ? {} : { 'expires-at': String(expiresAt) }),
+      ...(uploader === undefined ? {} : { uploader: encodeURIComponent(uploader) }),
+    },
+  };
+}
+
+/** What key and object say; of a client that uploaded past this program the type may be anything, also that of no type. */
+function toFacts(key: UploadKey, head: HeadObjectCommandOutput): StoredFacts {
+  const known = factsOfKey(key);
+  const { 'put-id': putId, 'expires-at': expiresAt, uploader } = head.Metadata ?? {};
+  const type = servableType(head.ContentType ?? '');
+  const isUnknown = putId === undefined && /^(application|binary)\/octet-stream$/.test(type);
+  return {
+    size: head.ContentLength ?? 0,
+    modifiedAt: timeOf(head),
+    contentType: isUnknown ? known.contentType : type,
+    expiresAt: expiresAt === undefined ? undefined : Number(expiresAt),
+    uploader: uploader === undefined ? known.uploader : decodeURIComponent(uploader),
+  };
+}
+
+/** A store in a bucket. */
+export class S3Store implements Store {
+  readonly #bucket: S3Bucket;
+  readonly #options: S3Options;
+  readonly #expiries: S3Expiries;
+  readonly #replayWindowMs: number;
+
+  constructor(bucket: S3Bucket, options: S3Options, replayWindowMs: number) {
+    this.#bucket = bucket;
+    this.#options = options;
+    this.#expiries = new S3Expiries(bucket);
+    this.#replayWindowMs = replayWindowMs;
+  }
+
+  async put(key: UploadKey, upload: IncomingUpload): Promise<void> {
+    if (!this.#isShort(key))
+      throw new FilerError('KEY_INVALID', `the key is longer than S3 takes, ${maxNameBytes} bytes`);
+    const condition = await this.#conditionFor(await this.#bucket.head(key));
+    const putId = randomUUID();
+    const { expiresAt } = upload;
+    if (expiresAt !== undefined) await this.#expiries.note({ key, putId, expiresAt });
+    try {
+      await this.#send(key, upload, { ...objectHeaders(key, upload, putId), ...condition }, putId);
+    } catch (error) {
+      if (expiresAt !== undefined) await this.#expiries.forget({ key, putId, expiresAt }).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  async open(key: UploadKey): Promise<StoredUpload | undefined> {
+    const head = await this.#headUpload(key);
+    if (head === undefined) return undefined;
+    const etag = head.ETag ?? '';
+    return {
+      ...toFacts(key, head),
+      etag,
+      writeTo: (sink, range) => this.#writeTo(key, etag, sink, range),
+      ...this.#locator(key),
+      close: () => undefined,
+    };
+  }
+
+  async delete(key: UploadKey): Promise<boolean> {
+    const head = await this.#headUpload(key);
+    if (head === undefined) return false;
+    const facts = toFacts(key, head);
+    if (this.#replayWindowMs === 0) await this.#bucket.remove(key);
+    else await this.#bury({ key, ...facts });
+    const { expiresAt } = facts;
+    const putId = head.Metadata?.['put-id'];
+    if (expiresAt !== undefined && putId !== undefined) await this.#expiries.forget({ key, putId, expiresAt });
+    return true;
+  }
+
+  /** Those whose token's expiry is due come first, with it and with all else that is known; of the others only what the key and a listing say. */
+  async *list(): AsyncGenerator<ListedUpload> {
+    const due = new Set<string>();
+    for await (const expiry of this.#expiries.due(Date.now())) {
+      const { key, putId } = expiry;
+      const head = await this.#headUpload(key);
+      if (head?.Metadata?.['put-id'] !== putId) continue;
+      due.add(key);
+      yield { key, ...toFacts(key, head) };
+    }
+    for await (const object of this.#bucket.list()) {
+      const key = keyOfName(object.name);
+      if (key === undefined || due.has(key)) continue;
+      const looks = looksLikeTombstone(object);
+      if (looks === true || (looks === 'maybe' && (await this.#headUpload(key)) === undefined)) continue;
+      yield { key, ...factsOfKey(key), size: object.size, modifiedAt: object.modifiedAt };
+    }
+  }
+
+  async wasDeleted(key: UploadKey): Promise<boolean> {
+    const head = this.#isShort(key) ? await this.#bucket.head(key) : undefined;
+    return head !== undefined && isTombstone(head.Metadata) && !this.#isOver(timeOf(head));
+  }
+
+  async *tidy(): AsyncGenerator<DeletedUpload> {
+    for await (const expiry of this.#expiries.due(Date.now())) {
+      const head = await this.#bucket.head(expiry.key);
+      if (head?.Metadata?.['put-id'] !== expiry.putId) await this.#expiries.forget(expiry);
+    }
+    for await (const object of this.#bucket.list()) {
+      const key = keyOfName(object.name);
+      if (key === undefined || looksLikeTombstone(object) === false) continue;
+      const isOver = this.#isOver(object.modifiedAt);
+      if (!isOver && !mayBeOfToday(object)) continue;
+      const { Metadata } = (await this.#bucket.head(key)) ?? {};
+      if (Metadata === undefined || !isTombstone(Metadata)) continue;
+      if (isOver) await this.#bucket.remove(key);
+      else {
+        const upload = readTombstone(key, Metadata);
+        if (upload !== undefined) yield upload;
+      }
+    }
+  }
+
+  async freeBytes(): Promise<number> {
+    return Number.POSITIVE_INFINITY;
+  }
+
+  async check(): Promise<void> {
+    const name = `${reservedFolder}/check-${randomUUID()}`;
+    await this.#bucket.write(name, Buffer.alloc(checkBytes), {});
+    await this.#bucket.remove(name);
+  }
+  #isShort(key: UploadKey): boolean {
+    const longest = nameOfExpiry({ key, putId: randomUUID(), expiresAt: 0 });
+    return Buffer.byteLength(this.#options.path + longest) <= maxNameBytes;
+  }
+
+  /** The object where it is an upload. */
+  async #headUpload(key: UploadKey): Promise<HeadObjectCommandOutput | undefined> {
+    const head = this.#isShort(key) ? await this.#bucket.head(key) : undefined;
+    return isTombstone(head?.Metadata) ? undefined : head;
+  }
+
+  /** Whether a tombstone of that time (ms since the epoch) no longer counts. */
+  #isOver(modifiedAt: number): boolean {
+    return Date.now() - modifiedAt >= this.#replayWindowMs;
+  }
+
+  /** What a PUT asks for where this is at its key. Throws `KEY_TAKEN`. */
+  async #conditionFor(
+    head: HeadObjectCommandOutput | undefined,
+  ): Promise<Pick<ObjectHeaders, 'IfMatch' | 'IfNoneMatch'>> {
+    const isExclusive = await this.#bucket.isExclusive();
+    if (head === undefined) return isExclusive ? { IfNoneMatch: '*' } : {};
+    if (!isTombstone(head.Metadata)) throw new FilerError('KEY_TAKEN', 'the upload exists');
+    // Without its quotes all services take it, with them not all.
+    const etag = head.ETag?.replaceAll('"', '');
+    if (this.#isOver(timeOf(head))) return isExclusive ? { IfMatch: etag } : {};
+    throw new FilerError('KEY_TAKEN', 'an upload of this slot was deleted (replayWindow)');
+  }
+
+  /** Puts a tombstone into the place of an upload. */
+  async #bury(upload: DeletedUpload): Promise<void> {
+    const { body, headers } = makeTombstone(upload);
+    await this.#bucket.write(upload.key, body, headers);
+  }
+
+  async #send(key: UploadKey, upload: IncomingUpload, headers: ObjectHeaders, putId: string): Promise<void> {
+    let isSent = false;
+    try {
+      await relayBody(upload.openBody(), upload.size, async (body, signal) => {
+        body.once('end', () => {
+          isSent = true;
+        });
+        await this.#bucket.writeStream(key, body, upload.size, headers, signal);
+      });
+    } catch (error) {
+      // The service may have all of it and only its answer was lost.
+      const isUnsure = isSent && error instanceof FilerError && error.code === 'STORE_BUSY';
+      if (!(isUnsure && (await this.#holds(key, putId)))) throw error;
+    }
+  }
+
+  /** Whether the key holds what this PUT wrote, as far as can be told. */
+  async #holds(key: UploadKey, putId: string): Promise<boolean> {
+    const head = await this.#bucket.head(key).catch(() => undefined);
+    return head?.Metadata?.['put-id'] === putId;
+  }
+
+  async #writeTo(key: UploadKey, etag: string, sink: Writable, range?: ByteRange): Promise<void> {
+    const body = await this.#bucket.read(key, etag, range);
+    try {
+      await pipeline(body, sink);
+    } catch (error) {
+      if (systemErrorCode(error) === 'ERR_STREAM_PREMATURE_CLOSE') {
+        throw new FilerError('BODY_INCOMPLETE', 'the connection closed before all was sent', { cause: error });
+      }
+      throw describeS3Error('GET', error);
+    }
+  }
+
+  /** How clients get the bytes by themselves, if they are to. */
+  #locator(key: UploadKey): Pick<StoredUpload, 'locate'> {
+    const { download, path, publicUrl } = this.#options;
+    if (download === 'proxy') return {};
+    if (download === 'redirect') {
+      return { locate: (headers, keptUntil) => this.#bucket.signGet(key, headers, secondsUntil(keptUntil)) };
+    }
+    return { locate: async () => publicUrl + encodePath(path + key) };
+  }
+}

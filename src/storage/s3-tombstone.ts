@@ -1,0 +1,60 @@
+/*
+ * An upload that was deleted leaves an object at its own key, so that no PUT can fill the slot again. It counts for the
+ * replay window after it was written. Its metadata has `deleted`, and where the upload was less than a day old and its
+ * uploader is known also what it was. Listings give no metadata: there the size and the entity tag tell tombstones of
+ * either kind from uploads, and where the tag is not the MD5 of the bytes (as with encryption), the metadata do.
+ */
+import { createHash } from 'node:crypto';
+import type { UploadKey } from '../upload/upload-key.js';
+import type { ListedObject, ObjectHeaders } from './s3-bucket.js';
+import type { DeletedUpload } from './store.js';
+
+const dayMs = 24 * 60 * 60 * 1000;
+
+function withTag(text: string) {
+  const body = Buffer.from(text);
+  return { body, etag: `"${createHash('md5').update(body).digest('hex')}"` };
+}
+
+const kinds = {
+  plain: withTag('This upload was deleted.\n'),
+  ofToday: withTag('This upload was deleted on the day it came.\n'),
+} as const;
+
+/** What to write in the place of an upload. */
+export function makeTombstone({ size, uploader, modifiedAt }: DeletedUpload): {
+  readonly body: Buffer;
+  readonly headers: ObjectHeaders;
+} {
+  const isOfToday = uploader !== undefined && Date.now() - modifiedAt < dayMs;
+  const facts = isOfToday
+    ? { size: String(size), uploader: encodeURIComponent(uploader), 'modified-at': String(modifiedAt) }
+    : {};
+  const Metadata = { deleted: 'yes', ...facts };
+  const { body } = isOfToday ? kinds.ofToday : kinds.plain;
+  return { body, headers: { ContentType: 'text/plain', CacheControl: 'no-store', Metadata } };
+}
+
+/** Whether an object with these metadata is a tombstone. */
+export function isTombstone(metadata: Readonly<Record<string, string>> | undefined): boolean {
+  return metadata?.['deleted'] !== undefined;
+}
+
+/** Whether a listed object is a tombstone, as far as the listing tells: `maybe` asks for its metadata. */
+export function looksLikeTombstone({ size, etag }: ListedObject): boolean | 'maybe' {
+  const kind = Object.values(kinds).find(({ body }) => body.length === size);
+  if (kind === undefined) return false;
+  return kind.etag === etag ? true : 'maybe';
+}
+
+/** Whether a listed tombstone may say what its uploader sent in the last 24 hours. */
+export function mayBeOfToday({ size, modifiedAt }: ListedObject): boolean {
+  return size === kinds.ofToday.body.length && Date.now() - modifiedAt < dayMs;
+}
+
+/** The upload that a tombstone's metadata tell of; `undefined` where they do not. */
+export function readTombstone(key: UploadKey, metadata: Readonly<Record<string, string>>): DeletedUpload | undefined {
+  const { size, uploader, 'modified-at': modifiedAt } = metadata;
+  if (size === undefined || uploader === undefined) return undefined;
+  return { key, size: Number(size), uploader: decodeURIComponent(uploader), modifiedAt: Number(modifiedAt) };
+}
