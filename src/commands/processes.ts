@@ -31,10 +31,11 @@ function openConfiguredRetention(config: Config, store: Store, logger: Logger): 
   return openRetention(store, compileRetention(config.retention), settings, { logger, now: Date.now });
 }
 
-function openConfiguredMetrics({ metricsListen }: Config, store: Store): Metrics | undefined {
+function openConfiguredMetrics({ metricsListen, storeDir }: Config, store: Store): Metrics | undefined {
   if (metricsListen === undefined) return undefined;
   const metrics = new Metrics();
-  metrics.watchFreeSpace(() => store.freeBytes());
+  // A bucket has no end.
+  if (storeDir !== undefined) metrics.watchFreeSpace(() => store.freeBytes());
   return metrics;
 }
 

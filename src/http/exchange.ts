@@ -16,7 +16,7 @@ export interface Exchange {
   /** Bytes of the upload received or sent, or left to somebody else to send. */
   bytes: number;
   /** Who was told to send them, if not this program. */
-  sentBy?: 'nginx';
+  sentBy?: 'nginx' | 'the store';
   uploader?: string | undefined;
   /** Why the request was refused or broke off, for the log. */
   reason?: string;

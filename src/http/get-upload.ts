@@ -6,7 +6,14 @@ import { isExpired } from '../upload/expiry.js';
 import { parseUploadKey, type UploadKey } from '../upload/upload-key.js';
 import { accelHeaders, isLeftToNginx } from './accel-redirect.js';
 import { evaluateConditions, matchesIfRange } from './conditional.js';
-import { cacheControl, contentHeaders, type RawHeaders, validatorHeaders } from './headers.js';
+import {
+  cacheControl,
+  contentHeaders,
+  type RawHeaders,
+  redirectHeaders,
+  responseHeaders,
+  validatorHeaders,
+} from './headers.js';
 import { parseRange } from './range.js';
 import type { HandlerContext } from './settings.js';
 
@@ -76,6 +83,11 @@ async function answer(
   const keptUntil = retention.keptUntil(dated);
   const headers = [...commonRawHeaders, ...validatorHeaders(upload, keptUntil, at)];
   if (outcome === 'not-modified') return sendEmpty(reply, 304, headers, upload);
+  if (upload.locate !== undefined && request.method === 'GET') {
+    const location = await upload.locate(responseHeaders(key, upload, keptUntil, at), keptUntil);
+    Object.assign(request.exchange, { bytes: upload.size, sentBy: 'the store' });
+    return sendEmpty(reply, 302, [...commonRawHeaders, ...redirectHeaders(location)], upload);
+  }
   const range = requestedRange(request, reply, upload);
   const status = range === undefined ? 200 : 206;
   const length = range === undefined ? upload.size : range.last - range.first + 1;
@@ -90,7 +102,7 @@ async function answer(
   return send(request, reply, status, headers, upload, range);
 }
 
-/** GET and HEAD of an upload: 200, 206 or 304; throws for 404, 410, 412 and 416. */
+/** GET and HEAD of an upload: 200, 206, 302 or 304; throws for 404, 410, 412 and 416. */
 export async function getUpload(
   request: FastifyRequest,
   reply: FastifyReply,

@@ -1,6 +1,5 @@
-import { create as contentDisposition } from 'content-disposition';
-import type { StoredUpload } from '../storage/store.js';
-import { mayShowInline } from '../upload/content-type.js';
+import type { ResponseHeaders, StoredUpload } from '../storage/store.js';
+import { dispositionOf } from '../upload/content-disposition.js';
 import type { UploadKey } from '../upload/upload-key.js';
 
 /** The methods that clients may use (RFC 9110 §10.2.1). */
@@ -48,6 +47,22 @@ export function validatorHeaders(upload: StoredUpload, keptUntil: number | undef
 /** What 200 and 206 say of an upload's content: its type, and for all that could run in a browser a download's name. */
 export function contentHeaders(key: UploadKey, upload: StoredUpload): RawHeaders {
   const headers = ['content-type', upload.contentType];
-  if (mayShowInline(upload.contentType)) return headers;
-  return [...headers, 'content-disposition', contentDisposition(key.slice(key.lastIndexOf('/') + 1))];
+  const disposition = dispositionOf(key, upload.contentType);
+  return disposition === undefined ? headers : [...headers, 'content-disposition', disposition];
+}
+
+/** What another server is to say of an upload that is sure to stay until then (ms since the epoch). */
+export function responseHeaders(
+  key: UploadKey,
+  { contentType }: StoredUpload,
+  keptUntil: number | undefined,
+  now: number,
+): ResponseHeaders {
+  const contentDisposition = dispositionOf(key, contentType);
+  return { contentType, contentDisposition, cacheControl: cacheControl(keptUntil, now) };
+}
+
+/** What sends a client elsewhere, for this once: range and conditions go with it. */
+export function redirectHeaders(location: string): RawHeaders {
+  return ['location', location, 'content-length', '0', ...Object.entries(uncachedHeaders).flat()];
 }

@@ -10,7 +10,7 @@ const maxCheckMs = 5000;
 
 /** What /healthz says. */
 type Health =
-  | { readonly status: 'ok'; readonly freeBytes: number }
+  | { readonly status: 'ok'; readonly freeBytes?: number }
   | { readonly status: 'failing'; readonly reason: string };
 
 async function refuseAfter(delayMs: number): Promise<never> {
@@ -27,7 +27,8 @@ function healthCheck(store: Store): () => Promise<Health> {
     });
     try {
       await Promise.race([running, refuseAfter(maxCheckMs)]);
-      return { status: 'ok', freeBytes: await store.freeBytes() };
+      const freeBytes = await store.freeBytes();
+      return Number.isFinite(freeBytes) ? { status: 'ok', freeBytes } : { status: 'ok' };
     } catch (error) {
       return { status: 'failing', reason: messageOf(error) };
     }

@@ -32,7 +32,7 @@ async function putWithin(limits: Limits, upload: PlannedUpload, put: () => Promi
 export async function putUpload(
   request: FastifyRequest,
   reply: FastifyReply,
-  { store, settings, uploadLimit, limits, now }: HandlerContext,
+  { store, settings, retention, uploadLimit, limits, now }: HandlerContext,
 ): Promise<FastifyReply> {
   const { exchange, headers } = request;
   const key = parseUploadKey(exchange.path, settings.baseSegments);
@@ -44,11 +44,15 @@ export async function putUpload(
     throw new FilerError('SIZE_REFUSED', `${announced.size} bytes are more than maxFileSize, ${settings.maxFileSize}`);
   }
   const isHeldBack = headers.expect !== undefined && request.raw.httpVersion === '1.1';
-  const upload = {
+  const facts = {
     size: announced.size,
     contentType: servableType(grant.contentType),
     expiresAt: grant.expiresAt,
     uploader: grant.uploader,
+  };
+  const upload = {
+    ...facts,
+    keptUntil: retention.keptUntil({ ...facts, key, modifiedAt: now() }),
     isHeldBack,
     openBody: () => {
       if (isHeldBack) reply.raw.writeContinue();

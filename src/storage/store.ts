@@ -97,7 +97,7 @@ export interface Store {
    * Throws `STORE_BUSY`, `STORE_REFUSED` or `STORE_FAILED`.
    */
   list(): AsyncIterable<ListedUpload>;
-  /** Bytes that can still be stored. Throws `STORE_BUSY`, `STORE_REFUSED` or `STORE_FAILED`. */
+  /** Bytes that can still be stored, `Infinity` where nobody knows of a limit. Throws `STORE_BUSY`, `STORE_REFUSED` or `STORE_FAILED`. */
   freeBytes(): Promise<number>;
   /** Writes as an upload would and leaves nothing. Throws what `put` throws where the store takes no uploads now. */
   check(): Promise<void>;

@@ -6,8 +6,10 @@ import { mainFile } from './command.js';
 import { type ExitStatus, RunningProcess } from './running-process.js';
 import { tempDir } from './temp-dir.js';
 
-/** Top-level settings as they stand in config.toml. */
-export type Settings = Readonly<Record<string, string | number | boolean | readonly string[]>>;
+type Setting = string | number | boolean | readonly string[] | undefined;
+
+/** Settings as they stand in config.toml, those of a table under its name; what is `undefined` is left out. */
+export type Settings = Readonly<Record<string, Setting | Readonly<Record<string, Setting>>>>;
 
 /** One line of the program's JSON log. */
 export type LogLine = Readonly<Record<string, unknown>>;
@@ -71,7 +73,7 @@ export async function startProgram(
   const used = {
     listenPort: '127.0.0.1:0',
     secret,
-    storeDir: await tempDir(t),
+    storeDir: settings['s3'] === undefined ? await tempDir(t) : undefined,
     uploadSubDir: 'upload/',
     logFormat: 'json',
     ...settings,
@@ -105,10 +107,17 @@ export async function startProgram(
   };
 }
 
-/** JSON's strings, numbers, booleans and arrays of strings are TOML's as well. */
+/** JSON's strings, numbers, booleans and arrays of strings are TOML's as well; tables stand last. */
 function toToml(settings: Settings): string {
-  const lines = Object.entries(settings).map(([key, value]) => `${key} = ${JSON.stringify(value)}`);
-  return `${lines.join('\n')}\n`;
+  const isTable = (value: unknown) => typeof value === 'object' && !Array.isArray(value);
+  const entries = Object.entries(settings).filter(([, value]) => value !== undefined);
+  const lines = entries
+    .filter(([, value]) => !isTable(value))
+    .map(([key, value]) => `${key} = ${JSON.stringify(value)}\n`);
+  const tables = entries
+    .filter(([, value]) => isTable(value))
+    .map(([name, table]) => `[${name}]\n${toToml(table as Settings)}`);
+  return [...lines, ...tables].join('');
 }
 
 function toLogLines(lines: readonly string[]): LogLine[] {
