@@ -26,6 +26,10 @@ import type { ByteRange, ResponseHeaders } from './store.js';
 const answerMs = 10_000;
 const connectMs = 5000;
 
+const silent = { debug: nothing, info: nothing, warn: nothing, error: nothing };
+
+function nothing(): void {}
+
 /** What is written beside the bytes of an object. */
 export type ObjectHeaders = Pick<
   PutObjectCommandInput,
@@ -70,6 +74,10 @@ export class S3Bucket {
       forcePathStyle,
       requestChecksumCalculation: 'WHEN_REQUIRED',
       responseChecksumValidation: 'WHEN_REQUIRED',
+      // With it a refusal of a large body often came as a broken connection.
+      expectContinueHeader: false,
+      // It would print each failure, which is logged as the reason of an answer.
+      logger: silent,
       requestHandler: {
         connectionTimeout: connectMs,
         // Later than the client's connection, whose end says more.
@@ -177,7 +185,8 @@ export class S3Bucket {
   signPut(name: string, size: number, contentType: string | undefined, seconds: number): Promise<string> {
     const type = contentType === undefined ? {} : { ContentType: contentType };
     const command = new PutObjectCommand({ ...this.#place(name), ContentLength: size, ...type });
-    const signableHeaders = new Set(['host', 'content-length', 'content-type']);
+    // The SDK puts a type in where none is given: signed, it would bind clients to that one.
+    const signableHeaders = new Set(['host', 'content-length', ...(contentType === undefined ? [] : ['content-type'])]);
     return getSignedUrl(this.#once, command, { expiresIn: seconds, signableHeaders });
   }
 

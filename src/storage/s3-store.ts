@@ -14,6 +14,7 @@ import { FilerError, systemErrorCode } from '../errors.js';
 import { dispositionOf } from '../upload/content-disposition.js';
 import { servableType } from '../upload/content-type.js';
 import { factsOfKey } from '../upload/facts-of-key.js';
+import { percentDecoded } from '../upload/percent-decoded.js';
 import { reservedFolder, type UploadKey } from '../upload/upload-key.js';
 import { relayBody } from './relay-body.js';
 import type { ObjectHeaders, S3Bucket } from './s3-bucket.js';
@@ -79,8 +80,8 @@ function toFacts(key: UploadKey, head: HeadObjectCommandOutput): StoredFacts {
     size: head.ContentLength ?? 0,
     modifiedAt: timeOf(head),
     contentType: isUnknown ? known.contentType : type,
-    expiresAt: expiresAt === undefined ? undefined : Number(expiresAt),
-    uploader: uploader === undefined ? known.uploader : decodeURIComponent(uploader),
+    expiresAt: /^\d{1,15}$/.test(expiresAt ?? '') ? Number(expiresAt) : undefined,
+    uploader: uploader === undefined ? known.uploader : percentDecoded(uploader),
   };
 }
 

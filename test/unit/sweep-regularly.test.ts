@@ -1,0 +1,47 @@
+import assert from 'node:assert/strict';
+import { describe, it, type TestContext } from 'node:test';
+import { sweepRegularly } from '../../src/retention/sweep-regularly.js';
+
+const hourMs = 60 * 60 * 1000;
+
+/** Sweeps each hour with a sweeper that fails as often as is said; tells how often it was asked to sweep. */
+function start(t: TestContext, failures: number) {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const errors: object[] = [];
+  let asked = 0;
+  const sweep = async () => {
+    asked += 1;
+    if (asked <= failures) throw new Error('no answer');
+    return { files: 0, bytes: 0, deletedFiles: 0, deletedBytes: 0 };
+  };
+  const sweeps = sweepRegularly({ sweep, stop: async () => undefined }, hourMs, { error: (line) => errors.push(line) });
+  const pass = async (ms: number) => {
+    await new Promise(setImmediate);
+    t.mock.timers.tick(ms);
+  };
+  return { sweeps, errors, pass, asked: () => asked };
+}
+
+describe('regular sweeps', () => {
+  it('begin at once and come after each interval', async (t) => {
+    const { pass, asked, sweeps } = start(t, 0);
+    assert.equal(asked(), 1);
+    await pass(hourMs - 1);
+    assert.equal(asked(), 1);
+    await pass(1);
+    assert.equal(asked(), 2);
+    await sweeps.stop();
+    await pass(2 * hourMs);
+    assert.equal(asked(), 2);
+  });
+
+  it('are tried again within a minute when one fails', async (t) => {
+    const { pass, asked, errors } = start(t, 2);
+    await pass(60_000);
+    await pass(60_000);
+    assert.equal(asked(), 3);
+    assert.deepEqual(errors, [{ error: 'no answer' }, { error: 'no answer' }]);
+    await pass(60_000);
+    assert.equal(asked(), 3);
+  });
+});
