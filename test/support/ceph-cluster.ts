@@ -5,12 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { findProgram, freePort } from './peers.js';
 import { RunningProcess } from './running-process.js';
-import { tempDir } from './temp-dir.js';
-
-/** What runs hooks, in their order, when what it stands for ends: a test's context. */
-export interface Teardown {
-  after(hook: () => Promise<void> | void): void;
-}
+import { type Teardown, tempDir } from './temp-dir.js';
 
 /** A Ceph cluster without a gateway. */
 export interface CephCluster {
@@ -89,7 +84,7 @@ osd crush chooseleaf type = 0
 osd crush initial weight = 1
 osd objectstore = memstore
 memstore device bytes = 4294967296
-rgw frontends = beast endpoint=127.0.0.1:${gatewayPort}
+rgw frontends = beast endpoint=127.0.0.1:${gatewayPort} tcp_nodelay=1
 rgw gc obj min wait = 1
 rgw gc processor period = 2
 `;

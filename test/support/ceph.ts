@@ -8,8 +8,9 @@ import {
   paginateListObjectsV2,
   S3Client,
 } from '@aws-sdk/client-s3';
-import { startCephCluster, type Teardown } from './ceph-cluster.js';
+import { startCephCluster } from './ceph-cluster.js';
 import { freePort } from './peers.js';
+import type { Teardown } from './temp-dir.js';
 
 /** What `missingPeer` is to be asked for before `startCeph`. */
 export const cephPrograms = ['ceph', 'ceph-mon', 'ceph-osd', 'monmaptool', 'radosgw', 'radosgw-admin'] as const;
