@@ -42,6 +42,7 @@ export function describeS3Error(operation: string, error: unknown): FilerError {
   const status = statusOf(error);
   const name = error instanceof Error ? error.name : 'unknown';
   const found = [status, status === undefined ? systemErrorCode(error) : undefined, name, messageOf(error)];
-  const text = found.filter((part) => part !== undefined && part !== '').join(' ');
+  // What the SDK says where the service says nothing.
+  const text = found.filter((part) => part !== undefined && part !== '' && part !== 'UnknownError').join(' ');
   return new FilerError(codeOf(error, status), `S3 ${operation}: ${text.replace(/\s+/g, ' ')}`, { cause: error });
 }
