@@ -1,7 +1,7 @@
 import type { Verdict } from './verdict.js';
 import type { Observation, Visit } from './visit.js';
 
-/** A Bearer token of Prosody 0.12 lives for 300 s. */
+/** Bearer tokens of Prosody 0.12 and our own of slots live for 300 s. */
 const toleranceMs = 30_000;
 
 /** What to do about clocks that disagree. */
@@ -30,7 +30,7 @@ export function checkClock({ observations, startedAt }: Pick<Visit, 'observation
   return {
     found: `${name} is ${seconds} s ${first.ms > 0 ? 'ahead of' : 'behind'} this machine's clock`,
     cause:
-      'the clock of one of them is wrong: Bearer tokens live for 5 minutes, and a server ahead of time refuses them',
+      'the clock of one of them is wrong: Bearer and slot tokens live for 5 minutes, and a server ahead of time refuses them',
     change: setClocks,
   };
 }

@@ -18,6 +18,11 @@ const otherwise: Readonly<Record<TokenScheme, Advice | undefined>> = {
     cause: 'the secret is right, so the Authorization header does not arrive: the proxy drops or replaces it',
     change: 'remove proxy_set_header Authorization',
   },
+  slot: {
+    cause:
+      'the secret is right, so the query of some 400 characters does not arrive whole: the proxy cuts or filters it',
+    change: 'let the proxy pass queries on as they are, without a limit to their length',
+  },
 };
 
 /** The Bearer token's type alone is not that of the name, which a proxy goes by that sends files by itself. */
@@ -26,6 +31,7 @@ const files: Readonly<Record<TokenScheme, Pick<Sample, 'name' | 'contentType'>>>
   v2: { name: 'v2.png', contentType: 'image/png' },
   token: { name: 'token.pdf', contentType: 'application/pdf' },
   bearer: { name: 'bearer.bin', contentType: 'audio/ogg' },
+  slot: { name: 'slot.webp', contentType: 'image/webp' },
 };
 
 /** The small file that is uploaded by a scheme. */

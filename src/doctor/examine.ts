@@ -39,6 +39,7 @@ const checksOfUploads: readonly Check[] = [
   { name: 'v2 token', run: checkScheme('v2') },
   { name: 'Metronome token', run: checkScheme('token') },
   { name: 'Bearer token', run: checkScheme('bearer') },
+  { name: 'slot token', run: checkScheme('slot') },
   { name: 'names', run: checkNames },
   { name: 'large file', run: checkLargeFile },
   { name: 'second PUT', run: checkSecondPut },

@@ -61,13 +61,13 @@ function querySuspicion(sample: Sample): Suspicion {
 }
 
 function clockSuspicion(sample: Sample): Suspicion {
-  const cause = "the server's clock is wrong: it takes a Bearer token of this minute for expired";
+  const cause = "the server's clock is wrong: it takes a token of this minute for expired";
   return { sample, signing: { now: Date.now() + yearMs }, problem: { cause, change: setClocks } };
 }
 
 /** A path or query that arrives in another way shows with v1, which is tried before the others. */
 function suspicionsOf(visit: Visit, sample: Sample): Suspicion[] {
-  if (sample.scheme === 'bearer') return [clockSuspicion(sample)];
+  if (sample.scheme === 'bearer' || sample.scheme === 'slot') return [clockSuspicion(sample)];
   if (sample.scheme !== 'v1') return [];
   return [...prefixSuspicions(visit, sample), ...encodingSuspicions(visit, sample), querySuspicion(sample)];
 }

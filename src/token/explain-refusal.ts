@@ -1,27 +1,6 @@
-import { percentDecoded } from '../upload/percent-decoded.js';
-import type { UploadKey } from '../upload/upload-key.js';
+import { explainPath } from './explain-path.js';
 import { type QueryScheme, querySchemes } from './query-schemes.js';
 import type { AnnouncedUpload, TokenSettings } from './token.js';
-
-/** A mistake in a set-up under which the token would be right, and how it shows. */
-interface Mistake {
-  readonly key: string | undefined;
-  readonly explanation: string;
-}
-
-function pathMistakes(key: UploadKey, basePath: string): Mistake[] {
-  return [
-    {
-      key: basePath !== '' && key.startsWith(basePath) ? key.slice(basePath.length) : undefined,
-      explanation: `the path holds the prefix ${basePath} twice: look at the proxy and at uploadSubDir`,
-    },
-    {
-      key: basePath === '' ? undefined : basePath + key,
-      explanation: `the issuer signed the path together with the prefix ${basePath}: look at its base URL`,
-    },
-    { key: percentDecoded(key), explanation: 'the path was percent-encoded twice: look at the proxy' },
-  ];
-}
 
 /**
  * Why a query token does not sign the upload, in one line for the operator, as far as it can be told: each common
@@ -40,12 +19,10 @@ export function explainRefusal(
   if (scheme.verify(digest, upload, { ...settings, strictContentType: false }) !== undefined) {
     return 'its slot is for another content type (strictContentType)';
   }
-  const basePath = baseSegments.map((segment) => `${segment}/`).join('');
-  const mistake = pathMistakes(upload.key, basePath).find(
-    ({ key }) =>
-      key !== undefined && scheme.verify(digest, { ...upload, key: key as UploadKey }, settings) !== undefined,
+  const mistake = explainPath(
+    upload.key,
+    baseSegments,
+    (key) => scheme.verify(digest, { ...upload, key }, settings) !== undefined,
   );
-  return (
-    mistake?.explanation ?? `made with another secret, or for another path, type or size than ${upload.size} bytes`
-  );
+  return mistake ?? `made with another secret, or for another path, type or size than ${upload.size} bytes`;
 }

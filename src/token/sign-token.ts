@@ -1,12 +1,14 @@
-import { type BearerOptions, signBearer } from './bearer.js';
+import { signBearer } from './bearer.js';
+import type { JwtOptions } from './jwt.js';
 import { type QueryScheme, querySchemes } from './query-schemes.js';
+import { signSlotToken, slotParameter } from './slot-token.js';
 import type { Slot } from './token.js';
 
 /** The ways to prove to this server that an upload is allowed. */
-export type TokenScheme = QueryScheme['name'] | 'bearer';
+export type TokenScheme = QueryScheme['name'] | 'bearer' | 'slot';
 
 /** Every scheme that can be signed. */
-export const tokenSchemes: readonly TokenScheme[] = [...querySchemes.map(({ name }) => name), 'bearer'];
+export const tokenSchemes: readonly TokenScheme[] = [...querySchemes.map(({ name }) => name), 'bearer', 'slot'];
 
 /** What a PUT carries to be allowed: a query without its `?`, or headers. */
 export interface SignedPut {
@@ -15,18 +17,21 @@ export interface SignedPut {
 }
 
 /**
- * Signs a PUT as an issuer with this secret does; only Bearer tokens hold a time, an uploader and an expiry.
+ * Signs a PUT as an issuer with this secret does; only Bearer and slot tokens hold a time, an uploader and an expiry.
  * Throws `KEY_INVALID` where the scheme takes no such key.
  */
 export async function signPut(
   scheme: TokenScheme,
   secret: string,
   slot: Slot,
-  { now = Date.now(), ...more }: Partial<BearerOptions> = {},
+  { now = Date.now(), ...more }: Partial<JwtOptions> = {},
 ): Promise<SignedPut> {
   const queryScheme = querySchemes.find(({ name }) => name === scheme);
   if (queryScheme !== undefined) {
     return { query: `${queryScheme.parameter}=${queryScheme.sign(secret, slot)}`, headers: {} };
+  }
+  if (scheme === 'slot') {
+    return { query: `${slotParameter}=${await signSlotToken(secret, slot, { now, ...more })}`, headers: {} };
   }
   return { query: '', headers: { Authorization: await signBearer(secret, slot, { now, ...more }) } };
 }

@@ -2,6 +2,7 @@ import { FilerError } from '../errors.js';
 import { verifyBearer } from './bearer.js';
 import { explainRefusal } from './explain-refusal.js';
 import { type QueryScheme, querySchemes } from './query-schemes.js';
+import { slotParameter, verifySlotToken } from './slot-token.js';
 import type { AnnouncedUpload, Grant, TokenSettings } from './token.js';
 
 /** Where a request may carry its token. */
@@ -10,21 +11,24 @@ export interface TokenSource {
   readonly authorization: string | undefined;
 }
 
-/** The query's token for one of the schemes, the highest version first; a repeated parameter is refused. */
-function findQueryToken(query: URLSearchParams): { scheme: QueryScheme; digest: string } | undefined {
-  const found = querySchemes.map((scheme) => ({ scheme, values: query.getAll(scheme.parameter) }));
-  const repeated = found.find(({ values }) => values.length > 1);
-  if (repeated !== undefined) {
-    throw new FilerError('TOKEN_REFUSED', `the parameter "${repeated.scheme.parameter}" is repeated`);
-  }
-  for (const { scheme, values } of found) {
-    if (values[0] !== undefined) return { scheme, digest: values[0] };
+function refuseRepeated(query: URLSearchParams): void {
+  const parameters = [slotParameter, ...querySchemes.map(({ parameter }) => parameter)];
+  const repeated = parameters.find((parameter) => query.getAll(parameter).length > 1);
+  if (repeated !== undefined) throw new FilerError('TOKEN_REFUSED', `the parameter "${repeated}" is repeated`);
+}
+
+/** The query's digest for one of the schemes, the highest version first. */
+function findDigest(query: URLSearchParams): { scheme: QueryScheme; digest: string } | undefined {
+  for (const scheme of querySchemes) {
+    const digest = query.get(scheme.parameter);
+    if (digest !== null) return { scheme, digest };
   }
   return undefined;
 }
 
 /**
- * What the request's token allows for the announced upload; only the highest version present counts, then Bearer.
+ * What the request's token allows for the announced upload; of our own slots' token, the highest version in the query and
+ * Bearer only the first one that is present counts.
  * `now` is in ms since the epoch, `baseSegments` those of the base URL's path (to name a doubled prefix).
  * Throws `TOKEN_MISSING`, `TOKEN_REFUSED`, `AUTHORIZATION_MALFORMED` or `SIZE_REFUSED`.
  */
@@ -35,7 +39,10 @@ export async function verifyToken(
   baseSegments: readonly string[],
   now: number,
 ): Promise<Grant> {
-  const found = findQueryToken(source.query);
+  refuseRepeated(source.query);
+  const slotToken = source.query.get(slotParameter);
+  if (slotToken !== null) return verifySlotToken(slotToken, upload, settings, baseSegments, now);
+  const found = findDigest(source.query);
   if (found !== undefined) {
     const { scheme, digest } = found;
     const grant = scheme.verify(digest, upload, settings);
@@ -44,7 +51,7 @@ export async function verifyToken(
     throw new FilerError('TOKEN_REFUSED', `${scheme.name} token: ${reason}`);
   }
   if (source.authorization === undefined) {
-    throw new FilerError('TOKEN_MISSING', 'neither v2, token or v in the query nor an Authorization header');
+    throw new FilerError('TOKEN_MISSING', 'neither slot, v2, token or v in the query nor an Authorization header');
   }
   return verifyBearer(source.authorization, upload, settings, now);
 }

@@ -135,7 +135,7 @@ describe('sign', () => {
       [/^prosody-filer: path: expected .*, got 'a\/b\/f': a Bearer token is for/, 'a/b/f', '5', '--scheme', 'bearer'],
       [/^prosody-filer: file: expected .*, got 'none': ENOENT/, 's/f', 'none'],
       [/^prosody-filer: file: expected .*, got '\.', which is no plain file/, 's/f', '.'],
-      [/argument 'v3' is invalid\. Allowed choices are v2, token, v1, bearer\./, 's/f', '5', '--scheme', 'v3'],
+      [/argument 'v3' is invalid\. Allowed choices are v2, token, v1, bearer, slot\./, 's/f', '5', '--scheme', 'v3'],
       [/missing required argument 'file\|size'/, 's/f'],
     ];
     for (const [message, ...args] of wrong) {

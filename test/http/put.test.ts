@@ -7,12 +7,16 @@ import { eventually } from '../support/eventually.js';
 import { send } from '../support/http-client.js';
 import { connectTo } from '../support/raw-socket.js';
 import { type ServerOverrides, startServer } from '../support/server.js';
-import { bearer, deleteToken, v1Token, v2Token } from '../support/tokens.js';
+import { bearer, deleteToken, jwt, slotTyp, v1Token, v2Token } from '../support/tokens.js';
 import { filesIn } from '../support/tree.js';
 
 const body = Buffer.from('hello');
 const now = 1_700_000_000_000;
 const claims = { slot: 's', filename: 'f.jpg', filesize: 5, filetype: 'image/webp', sub: 'a@b', exp: now / 1000 + 300 };
+
+function slotToken(different: object = {}): string {
+  return jwt({ ...claims, path: 's/f.jpg', ...different }, { typ: slotTyp });
+}
 
 describe('a PUT that is allowed', () => {
   const tokens: Record<string, { query?: string; headers?: Record<string, string> }> = {
@@ -20,6 +24,7 @@ describe('a PUT that is allowed', () => {
     v2: { query: `?v2=${v2Token('s/f.jpg', 5, 'image/webp')}`, headers: { 'content-type': 'image/webp' } },
     token: { query: `?token=${v2Token('s/f.jpg', 5, 'image/webp')}`, headers: { 'content-type': 'image/webp' } },
     Bearer: { headers: { authorization: bearer(claims) } },
+    slot: { query: `?slot=${slotToken()}`, headers: { 'content-type': 'omemo' } },
   };
   for (const [scheme, { query = '', headers = {} }] of Object.entries(tokens)) {
     it(`by ${scheme} is 201 and comes back with its type`, async (t) => {
@@ -91,7 +96,7 @@ interface Refusal {
 
 const good = `?v=${v1Token('s/f.jpg', 5)}`;
 const refusals: Record<string, Refusal> = {
-  'without a token': { status: 403, target: '/upload/s/f.jpg', reason: /neither v2, token or v/ },
+  'without a token': { status: 403, target: '/upload/s/f.jpg', reason: /neither slot, v2, token or v/ },
   'with a wrong token': { status: 403, target: `/upload/s/f.jpg?v=${'0'.repeat(64)}`, reason: /another secret/ },
   'with a repeated parameter': { status: 403, target: `/upload/s/f.jpg${good}&v=x`, reason: /repeated/ },
   'with a token for another size': {
@@ -116,6 +121,21 @@ const refusals: Record<string, Refusal> = {
     target: '/upload/s/f.jpg',
     headers: { authorization: bearer({ ...claims, filesize: 6 }) },
     reason: /for 6 bytes, the PUT announces 5/,
+  },
+  'with an expired slot token': {
+    status: 403,
+    target: `/upload/s/f.jpg?slot=${slotToken({ exp: now / 1000 - 7 })}`,
+    reason: /slot token: expired 7 s ago/,
+  },
+  'with a slot token for another size': {
+    status: 413,
+    target: `/upload/s/f.jpg?slot=${slotToken({ filesize: 6 })}`,
+    reason: /for 6 bytes, the PUT announces 5/,
+  },
+  'with a slot token for another path': {
+    status: 403,
+    target: `/upload/s/g.jpg?slot=${slotToken()}`,
+    reason: /slot token: made for another path/,
   },
   'over maxFileSize': { status: 413, settings: { maxFileSize: 4 }, reason: /more than maxFileSize, 4/ },
   'to a path with dots': { status: 400, target: `/upload/s/..?v=${v1Token('s/..', 5)}`, reason: /segment ".."/ },

@@ -27,12 +27,19 @@ function base64url(value: object): string {
   return Buffer.from(JSON.stringify(value)).toString('base64url');
 }
 
-/** The Authorization header of mod_http_file_share with these claims. */
-export function bearer(claims: object, { alg = 'HS256', key = secret } = {}): string {
-  const signed = `${base64url({ alg, typ: 'JWT' })}.${base64url(claims)}`;
-  const signature = createHmac('sha256', key).update(signed).digest('base64url');
-  return `Bearer ${signed}.${signature}`;
+/** A JWT with these claims, signed with HMAC-SHA256 whatever its header says. */
+export function jwt(claims: object, { alg = 'HS256', typ = 'JWT', key = secret } = {}): string {
+  const signed = `${base64url({ alg, typ })}.${base64url(claims)}`;
+  return `${signed}.${createHmac('sha256', key).update(signed).digest('base64url')}`;
 }
+
+/** The Authorization header of mod_http_file_share with these claims. */
+export function bearer(claims: object, options: { alg?: string; key?: string } = {}): string {
+  return `Bearer ${jwt(claims, options)}`;
+}
+
+/** The `typ` of the token of our own slots, apart from which it is a JWT as others. */
+export const slotTyp = 'upload-slot+jwt';
 
 /**
  * Made by the util.jwt of Prosody 0.12.3 with the secret: 23026 bytes of image/jpeg by romeo@example.org for

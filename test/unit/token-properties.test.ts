@@ -34,7 +34,7 @@ describe('verifyToken', () => {
     const digestOfOther = fc
       .tuple(fc.constantFrom('slot/g.jpg', 'a/b/c/d', 'upload/f'), fc.nat())
       .map(([key, size]) => v1Token(key, size));
-    const parameter = fc.oneof(fc.constantFrom('v', 'v2', 'token', 'V', 'v3'), anyText);
+    const parameter = fc.oneof(fc.constantFrom('v', 'v2', 'token', 'slot', 'V', 'v3'), anyText);
     const pairs = fc.array(fc.tuple(parameter, fc.oneof(hex, digestOfOther, anyText)), { maxLength: 4 });
     const property = fc.asyncProperty(pairs, announced, async (query, upload) => {
       assert.equal(await verify(query, undefined, upload), undefined);
