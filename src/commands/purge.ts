@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto';
 import { loadConfig } from '../config/load-config.js';
 import type { ListedUpload } from '../storage/store.js';
 import { parseDuration } from '../units.js';
+import { uploaderHash } from '../upload/uploader.js';
 import { openOwnedStore } from './open-owned-store.js';
 import type { Output, ResultOptions } from './output.js';
 import { UsageError } from './usage-error.js';
@@ -18,7 +18,7 @@ export interface PurgeOptions extends ResultOptions {
 
 /** What may stand for an uploader in the store: the JID, or the hash with which ejabberd begins its paths. */
 function namesOf(uploader: string): Set<string> {
-  return new Set([uploader, createHash('sha1').update(uploader).digest('hex')]);
+  return new Set([uploader, uploaderHash(uploader)]);
 }
 
 function parseAge(olderThan: string): number {

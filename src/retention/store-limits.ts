@@ -6,7 +6,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { FilerError } from '../errors.js';
 import type { LimitSettings, Limits, PlannedUpload, Settle } from '../upload/limits.js';
-import { type CountedUpload, Usage } from './usage.js';
+import { type CountedUpload, Usage } from '../upload/usage.js';
 
 /** How long an upload may wait for the first count: less than its client does. */
 const maxWaitMs = 20_000;
@@ -53,7 +53,7 @@ export class StoreLimits implements Limits {
 
   /** Counts an upload that is gone, for what its uploader sent on its day. */
   countDeleted(upload: CountedUpload): void {
-    this.#counting.addDeleted(upload);
+    this.#counting.addSent(upload);
   }
 
   /** From now on what was counted is what is stored. */
@@ -70,10 +70,17 @@ export class StoreLimits implements Limits {
 
   /** Waits for the first count, 20 s at most (`STORE_BUSY`), and for the reservations before it. Throws as `Limits` says. */
   async reserve(upload: PlannedUpload): Promise<Settle> {
-    await this.#requireCount();
+    const { maxStoreSize, userQuota, dailyQuota } = this.#settings;
+    if ((maxStoreSize ?? userQuota ?? dailyQuota) !== undefined) await this.#requireCount();
     const reservation = this.#turn.then(() => this.#admit(upload));
     this.#turn = reservation.catch(() => undefined);
     return reservation;
+  }
+
+  /** What an uploader sent in the last 24 hours, by the hour; waits for the first count, 20 s at most (`STORE_BUSY`). */
+  async sentByHour(uploader: string): Promise<CountedUpload[]> {
+    await this.#requireCount();
+    return this.#stored.sentByHour(uploader, this.#context.now());
   }
 
   async #admit({ size, uploader }: PlannedUpload): Promise<Settle> {
@@ -91,8 +98,7 @@ export class StoreLimits implements Limits {
   }
 
   async #requireCount(): Promise<void> {
-    const { maxStoreSize, userQuota, dailyQuota } = this.#settings;
-    if (this.#isCounted || (maxStoreSize ?? userQuota ?? dailyQuota) === undefined) return;
+    if (this.#isCounted) return;
     await Promise.race([this.#firstCount, wait(maxWaitMs, undefined, { ref: false })]);
     if (!this.#isCounted) throw new FilerError('STORE_BUSY', 'what is stored is still being counted after the start');
   }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { Usage } from '../../src/retention/usage.js';
+import { Usage } from '../../src/upload/usage.js';
 
 const hour = 3_600_000;
 const noon = Date.UTC(2026, 10, 22, 12);
@@ -22,11 +22,15 @@ describe('what is counted', () => {
     const first = { size: 1, uploader: 'a', modifiedAt: noon };
     usage.add(first);
     usage.remove(first);
-    usage.addDeleted({ size: 2, uploader: 'a', modifiedAt: noon + 10 * hour });
+    usage.addSent({ size: 2, uploader: 'a', modifiedAt: noon + 10 * hour });
     usage.add({ size: 4, uploader: 'a', modifiedAt: noon + 23 * hour });
     usage.add({ size: 8, uploader: 'b', modifiedAt: noon });
     assert.deepEqual(usage.sentBy('a', noon + 23 * hour), { bytes: 7, lessAt: noon + 24 * hour });
     assert.deepEqual(usage.sentBy('a', noon + 24 * hour), { bytes: 6, lessAt: noon + 34 * hour });
+    assert.deepEqual(usage.sentByHour('a', noon + 24 * hour), [
+      { size: 2, uploader: 'a', modifiedAt: noon + 10 * hour },
+      { size: 4, uploader: 'a', modifiedAt: noon + 23 * hour },
+    ]);
     assert.equal(usage.sentBy('a', noon + 47 * hour).bytes, 0);
     assert.equal(usage.sentBy('nobody', noon).bytes, 0);
   });

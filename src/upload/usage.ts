@@ -26,11 +26,11 @@ export class Usage {
   /** Counts an upload that is stored. */
   add(upload: CountedUpload): void {
     this.#store(upload, upload.size);
-    this.addDeleted(upload);
+    this.addSent(upload);
   }
 
-  /** Counts an upload that was stored, for its day only. */
-  addDeleted({ size, uploader, modifiedAt }: CountedUpload): void {
+  /** Counts an upload for its day only: one that was stored, or that may come. */
+  addSent({ size, uploader, modifiedAt }: CountedUpload): void {
     if (uploader === undefined) return;
     const hours = this.#sentBy.get(uploader) ?? new Map<number, number>();
     this.#sentBy.set(uploader, hours);
@@ -51,6 +51,12 @@ export class Usage {
   /** Bytes stored for an uploader. */
   storedBy(uploader: string): number {
     return this.#storedBy.get(uploader) ?? 0;
+  }
+
+  /** What an uploader sent in the 24 hours before `now` (ms since the epoch), each hour's as if it were one upload. */
+  sentByHour(uploader: string, now: number): CountedUpload[] {
+    const hours = [...(this.#sentBy.get(uploader) ?? [])].filter(([hour]) => hour > hourOf(now) - dayHours);
+    return hours.map(([hour, size]) => ({ size, uploader, modifiedAt: hour * hourMs }));
   }
 
   /** Bytes that an uploader sent in the 24 hours before `now` (ms since the epoch), and when some of them are a day old. */
