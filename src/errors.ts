@@ -1,6 +1,6 @@
 import { constants } from 'node:os';
 
-/** Why something was refused or failed; http/error-handler.ts turns each into a status. */
+/** Why something was refused or failed; http/error-handler.ts has a status for each, slots/upload-stanzas.ts a stanza error. */
 export type ErrorCode =
   | 'AUTHORIZATION_MALFORMED'
   | 'BODY_INCOMPLETE'
@@ -14,7 +14,9 @@ export type ErrorCode =
   | 'PRECONDITION_FAILED'
   | 'QUOTA_REACHED'
   | 'RANGE_UNSATISFIABLE'
+  | 'REQUEST_INVALID'
   | 'SIZE_REFUSED'
+  | 'SLOTS_LIMITED'
   | 'STORE_BUSY'
   | 'STORE_FAILED'
   | 'STORE_FULL'
@@ -22,6 +24,8 @@ export type ErrorCode =
   | 'STORE_UNUSABLE'
   | 'TOKEN_MISSING'
   | 'TOKEN_REFUSED'
+  | 'TYPE_REFUSED'
+  | 'UPLOADER_REFUSED'
   | 'UPLOADS_LIMITED'
   | 'UPLOAD_EXPIRED';
 

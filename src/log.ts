@@ -1,10 +1,17 @@
 import { type Logger, pino } from 'pino';
 import type { PrettyOptions } from 'pino-pretty';
 
+/** Anything but a request: its message, and whose and which upload it is about. */
+function describeEvent({ msg, path, bytes, uploader, reason }: Readonly<Record<string, unknown>>): string {
+  const by = uploader === undefined ? '' : ` (${uploader})`;
+  const upload = path === undefined ? undefined : `${path}, ${bytes} bytes`;
+  return [`${msg}${by}`, upload, reason].filter((part) => part !== undefined).join(': ');
+}
+
 /** A request in one line, anything else as its message. */
 function describeForPeople(log: Readonly<Record<string, unknown>>): string {
-  const { msg, method, path, status = 'aborted', bytes, sentBy, durationMs, uploader, reason } = log;
-  if (method === undefined) return String(msg);
+  const { method, path, status = 'aborted', bytes, sentBy, durationMs, uploader, reason } = log;
+  if (method === undefined) return describeEvent(log);
   const sent = sentBy === undefined ? `${bytes} bytes` : `${bytes} bytes sent by ${sentBy}`;
   const by = uploader === undefined ? '' : ` by ${uploader}`;
   const because = reason === undefined ? '' : `: ${reason}`;

@@ -1,12 +1,14 @@
 /*
  * What runs in which process. Uploads are served by one process, or by workers of which this one is the supervisor. What
- * there may be only once is in the one or in the supervisor: the sweeps, the limits that they count for, the metrics.
+ * there may be only once is in the one or in the supervisor: the sweeps, the limits that they count for, the component that
+ * gives slots, the metrics.
  */
 import type { Logger } from 'pino';
 import { type Config, describeStorage } from '../config/config.js';
 import { type App, buildApp } from '../http/app.js';
 import { Metrics } from '../metrics.js';
 import { type OpenRetention, openRetention } from '../retention/open-retention.js';
+import type { StoreLimits } from '../retention/store-limits.js';
 import { sweepRegularly } from '../retention/sweep-regularly.js';
 import type { Store } from '../storage/store.js';
 import { compileRetention } from '../upload/expiry.js';
@@ -69,6 +71,17 @@ async function listenForMetrics(
   return serveMetrics(metricsListen, { store, readMetrics }, logger);
 }
 
+/** Gives slots where that is configured; resolves to what stops it. */
+async function giveConfiguredSlots(
+  config: Config,
+  limits: StoreLimits,
+  logger: Logger,
+): Promise<{ stop(): Promise<void> }> {
+  if (config.component === undefined) return { stop: async () => undefined };
+  const { serveSlots } = await import('./serve-slots.js');
+  return serveSlots(config.component, config, limits, logger);
+}
+
 /** Serves uploads in this worker. */
 export async function serveInWorker(
   config: Config,
@@ -98,8 +111,9 @@ export async function serveAlone(
   const metricsApp = await listenForMetrics(config, store, async () => metrics?.registry.metrics() ?? '', logger);
   const notify = notifier(serviceManager, logger);
   const sweeps = sweepRegularly(sweeper, config.sweepIntervalMs, logger);
+  const slots = await giveConfiguredSlots(config, limits, logger);
   closeOnSignal(config.shutdownTimeoutMs, logger, notify, async () => {
-    await Promise.all([app.close(), sweeps.stop()]);
+    await Promise.all([app.close(), sweeps.stop(), slots.stop()]);
     await metricsApp.close();
   });
   // As PID 1 of a container a process is sent only those signals that it listens to.
@@ -120,7 +134,8 @@ export async function serveInWorkers(
   const metricsApp = await listenForMetrics(config, store, readMetricsOfWorkers(), logger);
   const sweeps = sweepRegularly(sweeper, config.sweepIntervalMs, logger);
   const notify = notifier(serviceManager, logger);
+  const slots = await giveConfiguredSlots(config, limits, logger);
   superviseWorkers(config.workers, config.shutdownTimeoutMs, logger, notify, limits, () =>
-    Promise.all([sweeps.stop(), metricsApp.close()]),
+    Promise.all([sweeps.stop(), slots.stop(), metricsApp.close()]),
   );
 }

@@ -11,10 +11,19 @@ import { tempDir } from '../support/temp-dir.js';
 import type { XmppServer } from './xmpp-client.js';
 
 /** How mod_http_upload is set. */
-export interface EjabberdOptions {
+export interface ModuleOptions {
   readonly baseUrl: string;
   readonly secret: string;
 }
+
+/** For a component that connects to ejabberd: where it is taken, and by which secret. */
+export interface ComponentOptions {
+  readonly componentPort: number;
+  readonly secret: string;
+}
+
+/** Who hands out the slots. */
+export type EjabberdOptions = ModuleOptions | ComponentOptions;
 
 const run = promisify(execFile);
 const account = { domain: 'localhost', username: 'alice', password: 'alice-password' };
@@ -26,7 +35,7 @@ export function ejabberdRefusal(): string | undefined {
   return uid === 0 || username === systemUser ? undefined : skipOrFail('ejabberdctl runs as root only');
 }
 
-/** Starts an ejabberd of its own with one account and mod_http_upload; resolves once it listens. */
+/** Starts an ejabberd of its own with one account and an upload service; resolves once it listens. */
 export async function startEjabberd(t: Pick<TestContext, 'after'>, options: EjabberdOptions): Promise<XmppServer> {
   let running: RunningProcess | undefined;
   t.after(() => running?.stop()); // hooks run in this order: first the server, then its folder
@@ -64,18 +73,32 @@ async function writeConfig(folder: string, port: number, options: EjabberdOption
   await writeFile(join(folder, 'ejabberdctl.cfg'), `${lines.join('\n')}\n`);
 }
 
-function toConfig(folder: string, port: number, { baseUrl, secret }: EjabberdOptions): string {
+function toConfig(folder: string, port: number, options: EjabberdOptions): string {
   return `
 hosts: [${account.domain}]
 loglevel: info
-listen:
+${toListeners(options)}
   - {port: ${port}, ip: "127.0.0.1", module: ejabberd_c2s}
 acl: {local: {user_regexp: ""}}
 access_rules: {local: {allow: local}}
-${withNames(readmeBlock('yaml', 'mod_http_upload'), { baseUrl, secret, domain: account.domain })}
-    docroot: ${JSON.stringify(join(folder, 'spool', 'upload'))}
+${toModules(folder, options)}
   mod_disco: {}
 `;
+}
+
+function toListeners(options: EjabberdOptions): string {
+  if (!('componentPort' in options)) return 'listen:';
+  return readmeBlock('yaml', 'ejabberd_service')
+    .replace('5347', String(options.componentPort))
+    .replace('the-component-secret', options.secret)
+    .replace('example.org', account.domain);
+}
+
+function toModules(folder: string, options: EjabberdOptions): string {
+  if ('componentPort' in options) return 'modules:';
+  const { baseUrl, secret } = options;
+  return `${withNames(readmeBlock('yaml', 'mod_http_upload'), { baseUrl, secret, domain: account.domain })}
+    docroot: ${JSON.stringify(join(folder, 'spool', 'upload'))}`;
 }
 
 async function systemId(option: '-u' | '-g'): Promise<number> {

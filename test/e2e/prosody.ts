@@ -10,12 +10,22 @@ import { tempDir } from '../support/temp-dir.js';
 import type { XmppServer } from './xmpp-client.js';
 
 /** Which of Prosody's upload modules hands out the slots, and how it is set. */
-export interface ProsodyOptions {
+export interface ModuleOptions {
   readonly issuer: 'v1' | 'v2' | 'file_share' | 'file_share itself';
   /** With its trailing slash: mod_http_upload_external appends to it what it is. */
   readonly baseUrl: string;
   readonly secret: string;
 }
+
+/** For a component that connects to Prosody: where it is taken, and by which secret. */
+export interface ComponentOptions {
+  readonly issuer: 'component';
+  readonly componentPort: number;
+  readonly secret: string;
+}
+
+/** Who hands out the slots. */
+export type ProsodyOptions = ModuleOptions | ComponentOptions;
 
 /** A Prosody with its own data. */
 export interface Prosody extends XmppServer {
@@ -24,6 +34,8 @@ export interface Prosody extends XmppServer {
   readonly pluginFolder: string;
   /** Stops it and starts it on its data with other options. */
   restart(options: ProsodyOptions): Promise<void>;
+  /** Ends it, with SIGTERM unless another signal is named. */
+  stop(signal?: NodeJS.Signals): Promise<unknown>;
 }
 
 const run = promisify(execFile);
@@ -50,7 +62,7 @@ export async function startProsody(t: Pick<TestContext, 'after'>, options: Proso
   const { username, domain, password } = account;
   const prosodyctl = findProgram('prosodyctl') ?? 'prosodyctl';
   await run(prosodyctl, ['--config', configFile, 'register', username, domain, password]);
-  return { ...account, port, configFile, pluginFolder, restart: start };
+  return { ...account, port, configFile, pluginFolder, restart: start, stop: async (signal) => running?.stop(signal) };
 }
 
 function toConfig(folder: string, port: number, options: ProsodyOptions): string {
@@ -64,11 +76,7 @@ log = { { levels = { min = "info" }, to = "console" } }
 interfaces = { "127.0.0.1" }
 c2s_ports = { ${port} }
 s2s_ports = {}
-http_interfaces = { "127.0.0.1" }
-http_ports = { ${new URL(options.baseUrl).port} }
-https_ports = {}
-http_default_host = "upload.${account.domain}"
-http_external_url = ${JSON.stringify(new URL('/', options.baseUrl).href)}
+${toPorts(options)}
 modules_enabled = { "saslauth", "disco" }
 modules_disabled = { "s2s" }
 c2s_require_encryption = false
@@ -78,8 +86,25 @@ VirtualHost "${account.domain}"
 ${toComponent(options)}`;
 }
 
+function toPorts(options: ProsodyOptions): string {
+  if (options.issuer === 'component') {
+    return `component_interfaces = { "127.0.0.1" }\ncomponent_ports = { ${options.componentPort} }`;
+  }
+  return `
+http_interfaces = { "127.0.0.1" }
+http_ports = { ${new URL(options.baseUrl).port} }
+https_ports = {}
+http_default_host = "upload.${account.domain}"
+http_external_url = ${JSON.stringify(new URL('/', options.baseUrl).href)}`;
+}
+
 /** The README's component, with this server's names in it. */
-function toComponent({ issuer, baseUrl, secret }: ProsodyOptions): string {
+function toComponent(options: ProsodyOptions): string {
+  if (options.issuer === 'component') {
+    const component = readmeBlock('lua', 'component_secret').replace('the-component-secret', options.secret);
+    return component.replace('example.org', account.domain);
+  }
+  const { issuer, baseUrl, secret } = options;
   if (issuer === 'file_share itself') return `Component "upload.${account.domain}" "http_file_share"`;
   const module = issuer === 'file_share' ? 'http_file_share' : 'http_upload_external';
   const component = readmeBlock('lua', `"${module}"\n    ${module}_base_url`);

@@ -70,6 +70,14 @@ it("the README's settings for how long files are kept are taken", async (t) => {
   assert.equal(config.limits.maxStoreSize, 50e9);
 });
 
+it("the README's settings for slots of our own are taken", async (t) => {
+  const folder = await tempDir(t);
+  const file = path.join(folder, 'config.toml');
+  await writeFile(file, `secret = "s"\nstoreDir = "${folder}/upload"\n${readmeBlock('toml', '[component]')}`);
+  const { component } = loadConfig(file).config;
+  assert.deepEqual([component?.access, component?.secret], [['example.org'], 'the-component-secret']);
+});
+
 it('the example configuration starts, with a warning, and names every setting', async (t) => {
   const example = await readFile(path.join(projectFolder, 'config.example.toml'), 'utf8');
   const folder = await tempDir(t);

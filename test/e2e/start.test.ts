@@ -318,6 +318,13 @@ describe('what an operator reads', () => {
     );
   });
 
+  it('has the reason in the line of an event, too', async (t) => {
+    const component = '[component]\njid = "upload.localhost"\nsecret = "s"\nport = 1\nbaseUrl = "http://127.0.0.1/"\n';
+    const folder = await folderWith(t, `${minimal}logFormat = "pretty"\n${component}`);
+    const line = await startIn(t, folder).waitForLine((text) => text.includes('ERROR'));
+    assert.match(line, /ERROR: not connected to the XMPP server, trying again: component\.port: expected the port/);
+  });
+
   it('is less with a higher logLevel', async (t) => {
     const folder = await folderWith(t, `${minimal}logLevel = "Error"\n`);
     const program = startIn(t, folder);

@@ -10,7 +10,7 @@ import { type Program, startProgram } from '../support/program.js';
 import { filesIn } from '../support/tree.js';
 import { ejabberdRefusal, startEjabberd } from './ejabberd.js';
 import { startNginxLayout } from './nginx.js';
-import { type ProsodyOptions, startProsody } from './prosody.js';
+import { type ModuleOptions, startProsody } from './prosody.js';
 import { connectXmppClient, type Slot, type XmppClient, type XmppServer } from './xmpp-client.js';
 
 interface Issuer {
@@ -99,7 +99,7 @@ async function startFiler(t: TestContext, { front }: Issuer): Promise<Program> {
   return { ...filer, origin, uploadUrl: `${origin}/upload/` };
 }
 
-function prosody(name: string, issuer: ProsodyOptions['issuer'], tooLongStatus: number): Issuer {
+function prosody(name: string, issuer: ModuleOptions['issuer'], tooLongStatus: number): Issuer {
   return {
     name,
     whyNot: () => missingPeer('prosody', 'prosodyctl'),

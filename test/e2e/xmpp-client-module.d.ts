@@ -30,6 +30,6 @@ declare module '@xmpp/client' {
   export function xml(
     name: string,
     attributes: Readonly<Record<string, string | number | undefined>>,
-    ...children: readonly Element[]
+    ...children: readonly (Element | string)[]
   ): Element;
 }

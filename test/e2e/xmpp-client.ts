@@ -26,6 +26,8 @@ export interface Slot {
 export interface XmppClient {
   /** Asks for a slot; rejects with an Error that has the stanza error's `condition`. */
   requestSlot(request: SlotRequest): Promise<Slot>;
+  /** Asks the upload service anything; resolves to the answer's child of that name. */
+  ask(question: Element, answerName: string): Promise<Element>;
   stop(): Promise<void>;
 }
 
@@ -53,7 +55,11 @@ export async function connectXmppClient(t: Pick<TestContext, 'after'>, server: X
   isStarted = true;
   await connection.start();
   const uploadService = await findUploadService(connection, domain);
-  return { requestSlot: (request) => requestSlot(connection, uploadService, request), stop };
+  return {
+    requestSlot: (request) => requestSlot(connection, uploadService, request),
+    ask: (question, answerName) => query(connection, uploadService, question, answerName),
+    stop,
+  };
 }
 
 async function findUploadService(connection: Client, domain: string): Promise<string> {

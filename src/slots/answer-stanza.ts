@@ -1,0 +1,82 @@
+import type { Element } from 'ltx';
+import { messageOf } from '../errors.js';
+import { bareJid } from '../upload/uploader.js';
+import type { IssuedSlot } from './slot-issuer.js';
+import type { SlotRequest } from './slot-policy.js';
+import { errorOf, mustBeAnswered, resultOf, type StanzaError, xml } from './stanza.js';
+import { limitForms, parseSlotRequest, refusalOf, slotElement, uploadNamespaces } from './upload-stanzas.js';
+
+const infoNs = 'http://jabber.org/protocol/disco#info';
+const itemsNs = 'http://jabber.org/protocol/disco#items';
+const pingNs = 'urn:xmpp:ping';
+
+const unavailable: StanzaError = { type: 'cancel', condition: 'service-unavailable' };
+const notFound: StanzaError = { type: 'cancel', condition: 'item-not-found' };
+const failed: StanzaError = { type: 'cancel', condition: 'internal-server-error' };
+
+/** What stanzas are answered with. */
+export interface AnswerContext {
+  /** The component's domain. */
+  readonly jid: string;
+  /** What clients call the service. */
+  readonly name: string;
+  /** Bytes. */
+  readonly maxFileSize: number;
+  /** Gives a slot to a bare JID, or throws. */
+  give(jid: string, request: SlotRequest): Promise<IssuedSlot>;
+  readonly logger: {
+    warn(line: object, message: string): void;
+    error(line: object, message: string): void;
+  };
+}
+
+function describeService({ name, maxFileSize }: AnswerContext): Element {
+  const features = [infoNs, itemsNs, pingNs, ...uploadNamespaces];
+  return xml(
+    'query',
+    { xmlns: infoNs },
+    xml('identity', { category: 'store', type: 'file', name }),
+    ...features.map((feature) => xml('feature', { var: feature })),
+    ...limitForms(maxFileSize),
+  );
+}
+
+async function giveSlot(iq: Element, namespace: string, request: SlotRequest, context: AnswerContext) {
+  const uploader = bareJid(iq.attrs['from'] ?? '');
+  try {
+    return resultOf(iq, slotElement(namespace, await context.give(uploader, request)));
+  } catch (error) {
+    const refusal = refusalOf(error, namespace, context.maxFileSize);
+    if (refusal === undefined) throw error;
+    context.logger.warn({ uploader, reason: messageOf(error) }, 'slot refused');
+    return errorOf(iq, refusal);
+  }
+}
+
+async function answer(iq: Element, context: AnswerContext): Promise<Element> {
+  const [child] = iq.getChildElements();
+  if (iq.attrs['type'] === 'set' || iq.attrs['to'] !== context.jid || child === undefined) {
+    return errorOf(iq, unavailable);
+  }
+  const request = parseSlotRequest(child);
+  if (request !== undefined) return giveSlot(iq, child.getNS() ?? '', request, context);
+  if (child.is('ping', pingNs)) return resultOf(iq);
+  const isInfo = child.is('query', infoNs);
+  if (!isInfo && !child.is('query', itemsNs)) return errorOf(iq, unavailable);
+  if (child.attrs['node'] !== undefined) return errorOf(iq, notFound);
+  return resultOf(iq, isInfo ? describeService(context) : xml('query', { xmlns: itemsNs }));
+}
+
+/**
+ * The answer to a stanza that came from the XMPP server: XEP-0363, XEP-0030 and XEP-0199; `undefined` for what is not to be
+ * answered. Never rejects: a failure of our own is logged, and answered too.
+ */
+export async function answerStanza(stanza: Element, context: AnswerContext): Promise<Element | undefined> {
+  if (!mustBeAnswered(stanza)) return undefined;
+  try {
+    return await answer(stanza, context);
+  } catch (error) {
+    context.logger.error({ uploader: stanza.attrs['from'], err: error }, 'a slot could not be given');
+    return errorOf(stanza, failed);
+  }
+}

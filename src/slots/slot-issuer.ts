@@ -1,0 +1,24 @@
+import type { UploadKey } from '../upload/upload-key.js';
+
+/** An upload that was checked and may happen. */
+export interface PlannedSlot {
+  readonly key: UploadKey;
+  /** Bytes. */
+  readonly size: number;
+  /** What the client announced; `undefined`: nothing. */
+  readonly contentType: string | undefined;
+  /** The hash of the uploader's JID. */
+  readonly uploader: string;
+}
+
+/** What a client is given (XEP-0363 §5): where it may PUT the file, and where it can be fetched from then on. */
+export interface IssuedSlot {
+  readonly putUrl: string;
+  readonly getUrl: string;
+}
+
+/** Who makes the URLs of slots. */
+export interface SlotIssuer {
+  /** The slot for an upload; `now` is in ms since the epoch. Throws a FilerError. */
+  issue(slot: PlannedSlot, now: number): Promise<IssuedSlot>;
+}

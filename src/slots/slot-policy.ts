@@ -1,0 +1,89 @@
+/*
+ * What may be asked for, by the settings alone. The key of a slot is ejabberd's, of three segments:
+ *
+ *   <SHA-1 of the bare JID, 40 hex digits>/<40 random characters of A-Z a-z 0-9 - _>/<file name as the client gave it>
+ */
+import { randomBytes } from 'node:crypto';
+import picomatch from 'picomatch';
+import { FilerError } from '../errors.js';
+import { essenceOf, typeOfName } from '../upload/content-type.js';
+import { keyBelow, type UploadKey } from '../upload/upload-key.js';
+import { uploaderHash } from '../upload/uploader.js';
+import type { PlannedSlot } from './slot-issuer.js';
+
+/** Who may have slots, and for what. */
+export interface SlotSettings {
+  /** Bare JIDs and domains, in lower case. */
+  readonly access: readonly string[];
+  /** Bytes. */
+  readonly maxFileSize: number;
+  /** Patterns for content types such as `image/*`; empty: all. */
+  readonly allowedTypes: readonly string[];
+}
+
+/** What a client asks for, as it stands in its request; `undefined` where it says nothing. */
+export interface SlotRequest {
+  readonly filename: string | undefined;
+  readonly size: string | undefined;
+  readonly contentType: string | undefined;
+}
+
+const randomKeyBytes = 30;
+
+/** A longer one would not fit into a URL. */
+const maxTypeLength = 255;
+
+/** What of a client's text stands in the log. */
+const maxQuotedLength = 300;
+
+/** A size that no number is too small for; with a sign, in hex or with an exponent it is none. */
+const sizePattern = /^\d{1,15}$/;
+
+function quote(value: string | undefined): string {
+  return value === undefined ? 'none' : JSON.stringify(value.slice(0, maxQuotedLength));
+}
+
+/** Throws `UPLOADER_REFUSED` unless the bare JID or its domain is among those that may have slots. */
+export function requireAccess(jid: string, { access }: SlotSettings): void {
+  if (access.includes(jid) || access.includes(jid.replace(/^.*@/, ''))) return;
+  throw new FilerError('UPLOADER_REFUSED', 'neither the JID nor its domain is in component.access');
+}
+
+function checkedSize(size: string | undefined, maxFileSize: number): number {
+  if (size === undefined || !sizePattern.test(size)) {
+    throw new FilerError('REQUEST_INVALID', `the request's size is no number of bytes: ${quote(size)}`);
+  }
+  if (Number(size) <= maxFileSize) return Number(size);
+  throw new FilerError('SIZE_REFUSED', `${size} bytes are more than maxFileSize, ${maxFileSize}`);
+}
+
+function newKey(uploader: string, filename: string | undefined): UploadKey {
+  const slot = `${uploader}/${randomBytes(randomKeyBytes).toString('base64url')}` as UploadKey;
+  const key = filename === undefined ? undefined : keyBelow(slot, filename);
+  if (key !== undefined) return key;
+  throw new FilerError('REQUEST_INVALID', `the request's filename is no file name: ${quote(filename)}`);
+}
+
+/** What is no media type says as little as nothing. */
+function announcedType(type = ''): string | undefined {
+  return type.length <= maxTypeLength && essenceOf(type) !== undefined ? type : undefined;
+}
+
+function requireType(type: string, allowedTypes: readonly string[]): void {
+  const essence = essenceOf(type) ?? '';
+  if (allowedTypes.length === 0 || picomatch(allowedTypes.map((pattern) => pattern.toLowerCase()))(essence)) return;
+  throw new FilerError('TYPE_REFUSED', `${quote(type)} is not among component.allowedTypes`);
+}
+
+/**
+ * The upload that a bare JID asks for, under a key that nobody can guess.
+ * Throws `REQUEST_INVALID`, `SIZE_REFUSED` or `TYPE_REFUSED`.
+ */
+export function planSlot(jid: string, request: SlotRequest, { maxFileSize, allowedTypes }: SlotSettings): PlannedSlot {
+  const uploader = uploaderHash(jid);
+  const key = newKey(uploader, request.filename);
+  const size = checkedSize(request.size, maxFileSize);
+  const contentType = announcedType(request.contentType);
+  requireType(contentType ?? typeOfName(key), allowedTypes);
+  return { key, size, contentType, uploader };
+}

@@ -1,0 +1,55 @@
+import { Element } from 'ltx';
+
+const errorsNs = 'urn:ietf:params:xml:ns:xmpp-stanzas';
+
+/** An element with children, those left out that are `undefined`. */
+export function xml(
+  name: string,
+  attributes: Readonly<Record<string, string | number | undefined>>,
+  ...children: readonly (Element | string | undefined)[]
+): Element {
+  const element = new Element(name, attributes);
+  element.append(...children.filter((child) => child !== undefined));
+  return element;
+}
+
+/** A stanza error (RFC 6120 §8.3). */
+export interface StanzaError {
+  readonly type: 'auth' | 'cancel' | 'modify' | 'wait';
+  readonly condition: string;
+  /** For the user. */
+  readonly text?: string;
+  /** What an application says beside the condition. */
+  readonly detail?: Element | undefined;
+}
+
+/** Whether the stanza is an iq that must be answered, one of type get or set (RFC 6120 §8.2.3). */
+export function mustBeAnswered(stanza: Element): boolean {
+  const { type, from } = stanza.attrs;
+  return stanza.is('iq') && (type === 'get' || type === 'set') && from !== undefined;
+}
+
+function answerTo(iq: Element, type: 'result' | 'error', ...children: readonly (Element | undefined)[]): Element {
+  const { id, from, to } = iq.attrs;
+  return xml('iq', { type, id, from: to, to: from }, ...children);
+}
+
+/** The answer to an iq. */
+export function resultOf(iq: Element, child?: Element): Element {
+  return answerTo(iq, 'result', child);
+}
+
+/** The answer to an iq that cannot have the one that was asked for. */
+export function errorOf(iq: Element, { type, condition, text, detail }: StanzaError): Element {
+  return answerTo(
+    iq,
+    'error',
+    xml(
+      'error',
+      { type },
+      xml(condition, { xmlns: errorsNs }),
+      text === undefined ? undefined : xml('text', { xmlns: errorsNs, 'xml:lang': 'en' }, text),
+      detail,
+    ),
+  );
+}

@@ -1,0 +1,318 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { describe, it, type TestContext } from 'node:test';
+import { type Element, xml } from '@xmpp/client';
+import { Component } from '../../src/slots/component.js';
+import { eventually } from '../support/eventually.js';
+import { send, splitUrl } from '../support/http-client.js';
+import { freePort, missingPeer } from '../support/peers.js';
+import { type Program, type Settings, startProgram } from '../support/program.js';
+import { connectTo } from '../support/raw-socket.js';
+import { filesIn } from '../support/tree.js';
+import { ejabberdRefusal, startEjabberd } from './ejabberd.js';
+import { startProsody } from './prosody.js';
+import { connectXmppClient, type Slot, type XmppClient, type XmppServer } from './xmpp-client.js';
+
+const jid = 'upload.localhost';
+const secret = 'component-pass';
+const aliceHash = createHash('sha1').update('alice@localhost').digest('hex');
+const olderNs = 'urn:xmpp:http:upload';
+const body = Buffer.from('You have a new message.\n');
+const noProsody = missingPeer('prosody', 'prosodyctl') ?? false;
+
+type FilerSettings = Settings & {
+  readonly component?: Readonly<Record<string, string | readonly string[]>>;
+  readonly listenPort?: string;
+};
+
+/** prosody-filer as a component; it must know its own address, and so its port. */
+async function startFiler(
+  t: TestContext,
+  { componentPort, component, listenPort, ...settings }: FilerSettings & { readonly componentPort: number },
+): Promise<Program> {
+  const address = listenPort ?? `127.0.0.1:${await freePort()}`;
+  const table = { jid, port: componentPort, secret, baseUrl: `http://${address}/upload/`, ...component };
+  return startProgram(t, { listenPort: address, logLevel: 'debug', ...settings, component: table });
+}
+
+const isConnected = ({ msg }: { readonly msg?: unknown }) => msg === 'connected to the XMPP server';
+
+/** Resolves when the component is connected for the given time, counted from 1. */
+function connected({ logLines, waitForLog }: Program, times = 1): Promise<unknown> {
+  return waitForLog((line) => isConnected(line) && logLines().filter(isConnected).length >= times, 60_000);
+}
+
+async function startWithProsody(t: TestContext, settings: FilerSettings = {}) {
+  const componentPort = await freePort();
+  const options = { issuer: 'component', componentPort, secret } as const;
+  const server = await startProsody(t, options);
+  const filer = await startFiler(t, { componentPort, ...settings });
+  await connected(filer);
+  return { server, options, filer, client: await connectXmppClient(t, server), componentPort };
+}
+
+function put({ put: { url, headers } }: Slot, content = body): Promise<{ status: number }> {
+  return send(url, { method: 'PUT', headers, body: content });
+}
+
+async function roundTrip(client: XmppClient, filename = 'f.txt'): Promise<Slot> {
+  const slot = await client.requestSlot({ filename, size: body.length, contentType: 'text/plain' });
+  assert.equal((await put(slot)).status, 201);
+  const { status, body: got, headers } = await send(slot.get);
+  assert.deepEqual([status, got.toString(), headers['content-type']], [200, body.toString(), 'text/plain']);
+  return slot;
+}
+
+interface Refusal extends Error {
+  readonly condition: string;
+  readonly type: string;
+  readonly application?: Element;
+}
+
+async function refusalOf(request: Promise<unknown>): Promise<Refusal> {
+  return request.then(
+    () => assert.fail('it was not refused'),
+    (error) => error,
+  );
+}
+
+const servers: Record<
+  string,
+  { whyNot(): string | undefined; start(t: TestContext, port: number): Promise<XmppServer> }
+> = {
+  Prosody: {
+    whyNot: () => missingPeer('prosody', 'prosodyctl'),
+    start: (t, componentPort) => startProsody(t, { issuer: 'component', componentPort, secret }),
+  },
+  ejabberd: {
+    whyNot: () => missingPeer('ejabberdctl') ?? ejabberdRefusal(),
+    start: (t, componentPort) => startEjabberd(t, { componentPort, secret }),
+  },
+};
+
+for (const [name, { whyNot, start }] of Object.entries(servers)) {
+  it(`slots of our own on ${name}`, async (t) => {
+    const reason = whyNot();
+    if (reason !== undefined) return t.skip(reason);
+    const componentPort = await freePort();
+    const server = await start(t, componentPort);
+    const filer = await startFiler(t, { componentPort, component: { maxFileSize: '1MB', name: 'Files & more' } });
+    await connected(filer);
+    const client = await connectXmppClient(t, server);
+
+    for (const filename of [
+      'f.txt',
+      'with spaces 100% +1.txt',
+      '日本 résumé.txt',
+      `it's "q" <&>(1)!*;?#[].txt`,
+      '...',
+    ]) {
+      await t.test(`'${filename}' is uploaded and comes back`, async () => {
+        const { put: taken, get } = await roundTrip(client, filename);
+        assert.match(taken.url, /^http:[\w.~:/%-]+\?slot=[\w.-]+$/);
+        const path = get.slice(filer.uploadUrl.length).split('/').map(decodeURIComponent);
+        assert.deepEqual([path[0], path[1]?.length, path[2]], [aliceHash, 40, filename]);
+        assert.ok((await filesIn(filer.storeDir)).includes(path.join('/')));
+        assert.equal((await put({ put: taken, get })).status, 409);
+        const line = await filer.waitForLog(
+          (given) => given['msg'] === 'slot given' && given['path'] === path.join('/'),
+        );
+        assert.deepEqual([line['uploader'], line['bytes']], ['alice@localhost', body.length]);
+      });
+    }
+
+    await t.test('clients of the older namespace get one too', async () => {
+      const request = xml(
+        'request',
+        { xmlns: olderNs },
+        xml('filename', {}, 'older & <better>.txt'),
+        xml('size', {}, String(body.length)),
+        xml('content-type', {}, 'text/plain'),
+      );
+      const slot = await client.ask(request, 'slot');
+      const url = (child: string) => slot.getChild(child)?.text() ?? '';
+      assert.equal((await put({ put: { url: url('put'), headers: {} }, get: '' })).status, 201);
+      const { body: got, headers } = await send(url('get'));
+      assert.deepEqual([got.toString(), headers['content-type']], [body.toString(), 'text/plain']);
+    });
+
+    await t.test('the service says what it is and takes', async () => {
+      const info = await client.ask(xml('query', { xmlns: 'http://jabber.org/protocol/disco#info' }), 'query');
+      assert.deepEqual(
+        { ...info.getChild('identity')?.attrs },
+        { category: 'store', type: 'file', name: 'Files & more' },
+      );
+      const limits = info
+        .getChildren('x')
+        .flatMap((form) => form.getChildren('field').map((field) => field.getChild('value')?.text()));
+      assert.deepEqual(limits, ['urn:xmpp:http:upload:0', '1000000', olderNs, '1000000']);
+      const items = await client.ask(xml('query', { xmlns: 'http://jabber.org/protocol/disco#items' }), 'query');
+      assert.equal(items.getChildren('item').length, 0);
+    });
+
+    await t.test('what is too large, or no file name, is refused', async () => {
+      const { condition, type, application } = await refusalOf(client.requestSlot({ filename: 'f', size: 1_000_001 }));
+      assert.deepEqual([type, condition], ['modify', 'not-acceptable']);
+      assert.equal(application?.getChild('max-file-size')?.text(), '1000000');
+      const nameless = await refusalOf(client.requestSlot({ filename: '..', size: 1 }));
+      assert.deepEqual([nameless.type, nameless.condition], ['modify', 'bad-request']);
+      const { reason: said } = await filer.waitForLog(
+        ({ msg, reason }) => msg === 'slot refused' && /1000001/.test(String(reason)),
+      );
+      assert.equal(said, '1000001 bytes are more than maxFileSize, 1000000');
+    });
+
+    await t.test('no token and no secret is logged', async () => {
+      await filer.stop();
+      assert.ok(!/eyJ|component-pass/.test(filer.output()));
+      assert.ok(!filer.output().includes(filer.secret));
+    });
+
+    await t.test('the server passes on our pings to ourselves', async () => {
+      const lines: string[] = [];
+      const log = (_line: object, message: string) => lines.push(message);
+      let pings = 0;
+      const component = new Component(
+        { host: '127.0.0.1', port: componentPort, jid, secret },
+        {
+          answer: async (iq) => {
+            pings += iq.attrs['from'] === jid && iq.getChild('ping') !== undefined ? 1 : 0;
+            return undefined;
+          },
+          logger: { debug: log, info: log, error: log },
+          timings: { idleMs: 50, answerMs: 2000, minPauseMs: 500, maxPauseMs: 500, refusedPauseMs: 500 },
+        },
+      );
+      t.after(() => component.stop());
+      await eventually(() => pings >= 5);
+      assert.deepEqual(lines, ['connected to the XMPP server']);
+    });
+  });
+}
+
+describe('slots of our own', { skip: noProsody }, () => {
+  it('are refused to whom access does not name', async (t) => {
+    const { client, filer } = await startWithProsody(t, { component: { access: ['bob@localhost', 'example.org'] } });
+    const { type, condition } = await refusalOf(client.requestSlot({ filename: 'f', size: 1 }));
+    assert.deepEqual([type, condition], ['auth', 'forbidden']);
+    await filer.waitForLog((line) => line['msg'] === 'slot refused' && line['uploader'] === 'alice@localhost');
+    await filer.waitForLog(({ msg }) => msg === 'slots may be asked for by the users of bob@localhost, example.org');
+  });
+
+  it('are for the users of the domain above unless access is set, and the log says so', async (t) => {
+    const { filer } = await startWithProsody(t);
+    const said = 'slots may be asked for by the users of localhost (component.access is not set)';
+    await filer.waitForLog(({ msg }) => msg === said);
+  });
+
+  it('are given by the supervisor of several workers', async (t) => {
+    const { client } = await startWithProsody(t, { workers: 2, userQuota: '40B' });
+    await roundTrip(client);
+    const { type, condition } = await refusalOf(client.requestSlot({ filename: 'f', size: 17 }));
+    assert.deepEqual([type, condition], ['wait', 'resource-constraint']);
+  });
+
+  it('count for the day, also over a restart, and tell when there are some again', async (t) => {
+    const settings = { component: { dailyQuota: '50B' } };
+    const { client, filer, componentPort } = await startWithProsody(t, settings);
+    await roundTrip(client);
+    await client.requestSlot({ filename: 'never uploaded', size: 26 });
+    const { condition, application } = await refusalOf(client.requestSlot({ filename: 'f', size: 1 }));
+    assert.equal(condition, 'resource-constraint');
+    assert.ok(Date.parse(application?.attrs['stamp'] ?? '') > Date.now() + 22 * 3_600_000);
+    await filer.stop();
+
+    const again = await startFiler(t, { componentPort, storeDir: filer.storeDir, ...settings });
+    await connected(again);
+    await refusalOf(client.requestSlot({ filename: 'f', size: 27 }));
+    await client.requestSlot({ filename: 'f', size: 26 });
+  });
+
+  it('are not given for ever and ever', async (t) => {
+    const { client } = await startWithProsody(t);
+    const requests = Array.from({ length: 70 }, () => client.requestSlot({ filename: 'f', size: 1 }));
+    const results = await Promise.allSettled(requests);
+    const refused = results.flatMap((result) => (result.status === 'rejected' ? [result.reason as Refusal] : []));
+    assert.equal(refused.length, 10);
+    for (const { type, condition, application } of refused) {
+      assert.deepEqual([type, condition], ['wait', 'resource-constraint']);
+      const waitMs = Date.parse(application?.attrs['stamp'] ?? '') - Date.now();
+      assert.ok(waitMs > 0 && waitMs <= 61_000, `${waitMs}`);
+    }
+  });
+});
+
+const isDisconnected = ({ msg }: { readonly msg?: unknown }) =>
+  msg === 'not connected to the XMPP server, trying again';
+
+describe('the component', { skip: noProsody }, () => {
+  it('is refused with a wrong secret, says so once, and goes on serving', async (t) => {
+    const componentPort = await freePort();
+    await startProsody(t, { issuer: 'component', componentPort, secret: 'another' });
+    const filer = await startFiler(t, { componentPort });
+    const { level, reason } = await filer.waitForLog(isDisconnected);
+    assert.deepEqual(
+      [level, reason],
+      ['error', "component.secret: expected the component's secret on the XMPP server, got another one"],
+    );
+    await filer.waitForLog((line) => isDisconnected(line) && line['level'] === 'debug');
+    assert.equal((await send(`${filer.uploadUrl}none`)).status, 404);
+    assert.deepEqual(await filer.stop(), { code: 0, signal: null });
+  });
+
+  it('waits for a server that is not there yet', async (t) => {
+    const componentPort = await freePort();
+    const filer = await startFiler(t, { componentPort });
+    const { reason } = await filer.waitForLog(isDisconnected);
+    assert.match(String(reason), /^component\.port: expected .* nobody listens there$/);
+    const server = await startProsody(t, { issuer: 'component', componentPort, secret });
+    await connected(filer);
+    await roundTrip(await connectXmppClient(t, server));
+  });
+
+  for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
+    it(`connects again after the server has ended by ${signal}, without disturbing an upload`, async (t) => {
+      const { server, options, filer, client } = await startWithProsody(t);
+      const { put: taken, get } = await client.requestSlot({ filename: 'slow.txt', size: 10 });
+      const { origin, rawTarget } = splitUrl(taken.url);
+      const { socket, waitFor } = await connectTo(t, origin);
+      socket.write(`PUT ${rawTarget} HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n01234`);
+      await server.stop(signal);
+      await filer.waitForLog(isDisconnected);
+      await server.restart(options);
+      await connected(filer, 2);
+      socket.write('56789');
+      await waitFor(/^HTTP\/1\.1 201/);
+      assert.equal((await send(get)).body.toString(), '0123456789');
+      await roundTrip(await connectXmppClient(t, server));
+    });
+  }
+
+  it('says goodbye when it stops, and gives slots again after its start', async (t) => {
+    const { filer, client, componentPort } = await startWithProsody(t);
+    const slot = await client.requestSlot({ filename: 'f.txt', size: body.length });
+    assert.deepEqual(await filer.stop(), { code: 0, signal: null });
+    const { condition } = await refusalOf(client.requestSlot({ filename: 'f', size: 1 }));
+    assert.equal(condition, 'remote-server-timeout');
+    const listenPort = new URL(filer.origin).host;
+    const again = await startFiler(t, { componentPort, listenPort, secret: filer.secret });
+    await connected(again);
+    assert.equal((await put(slot)).status, 201, 'a slot from before the restart');
+    await roundTrip(client);
+  });
+
+  it('takes over from another one of the same name when that one ends', async (t) => {
+    const { filer, client, componentPort } = await startWithProsody(t);
+    const second = await startFiler(t, { componentPort });
+    const { reason } = await second.waitForLog(isDisconnected);
+    assert.equal(
+      reason,
+      'component.jid: expected one that nobody else is connected as, upload.localhost is connected already',
+    );
+    await roundTrip(client);
+    await filer.stop();
+    await connected(second);
+    const slot = await roundTrip(client);
+    assert.ok(slot.get.startsWith(second.origin));
+  });
+});

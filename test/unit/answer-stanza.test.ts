@@ -1,0 +1,252 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import type { Element } from 'ltx';
+import { type ErrorCode, FilerError } from '../../src/errors.js';
+import { answerStanza } from '../../src/slots/answer-stanza.js';
+import { filerIssuer } from '../../src/slots/filer-issuer.js';
+import { planSlot, type SlotRequest } from '../../src/slots/slot-policy.js';
+import { xml } from '../../src/slots/stanza.js';
+import { StanzaReader } from '../../src/slots/stanza-reader.js';
+
+const issuer = filerIssuer('https://uploads.example.org/upload/', 'mysecret');
+const settings = { access: [], maxFileSize: 1000, allowedTypes: [] };
+
+function issue(jid: string, request: SlotRequest) {
+  return issuer.issue(planSlot(jid, request, settings), 0);
+}
+
+/** The one stanza in a text. */
+function parse(text: string): Element {
+  const stanzas: Element[] = [];
+  const ignore = () => undefined;
+  const onStanza = (stanza: Element) => stanzas.push(stanza);
+  const reader = new StanzaReader({ onOpen: ignore, onStanza, onSkipped: ignore, onClose: ignore });
+  reader.write(`<stream xmlns='jabber:component:accept'>${text}`);
+  const [stanza] = stanzas;
+  assert.ok(stanza !== undefined && stanzas.length === 1);
+  return stanza;
+}
+
+async function answerTo(text: string, give = issue) {
+  const lines: Record<string, unknown>[] = [];
+  const log = (line: object) => lines.push(line as Record<string, unknown>);
+  const logger = { warn: log, error: log };
+  const context = { jid: 'upload.example.org', name: `"Files" & <more>`, maxFileSize: 1000, give, logger };
+  const answer = await answerStanza(parse(text), context);
+  return { answer: answer === undefined ? undefined : parse(String(answer)), lines };
+}
+
+const head = "<iq type='get' id='&quot;1&apos;' from='romeo@example.org/😀&amp;' to='upload.example.org'>";
+const iq = (child: string) => `${head}${child}</iq>`;
+const request = (attributes: string) => iq(`<request xmlns='urn:xmpp:http:upload:0' ${attributes}/>`);
+
+/** What an error says, and that it goes back to where its iq came from. */
+function errorIn(answer: Element | undefined) {
+  assert.deepEqual(
+    { ...answer?.attrs },
+    {
+      type: 'error',
+      id: `"1'`,
+      from: 'upload.example.org',
+      to: 'romeo@example.org/😀&',
+    },
+  );
+  const error = answer?.getChild('error');
+  const [condition] = error?.getChildElements() ?? [];
+  assert.equal(condition?.getNS(), 'urn:ietf:params:xml:ns:xmpp-stanzas');
+  return [error?.attrs['type'], condition?.getName()];
+}
+
+describe('a request for a slot', () => {
+  it('is answered with two URLs, whatever the name', async () => {
+    for (const name of ['f.jpg', '&quot;it&apos;s&quot; &lt;&amp;&gt;.txt', '日本 😀.png']) {
+      const { answer } = await answerTo(request(`filename="${name}" size='10' content-type='image/png'`));
+      assert.deepEqual([answer?.attrs['type'], answer?.attrs['to']], ['result', 'romeo@example.org/😀&']);
+      const slot = answer?.getChild('slot', 'urn:xmpp:http:upload:0');
+      assert.match(slot?.getChild('put')?.attrs['url'] ?? '', /^https:\/\/[\w./~%-]+\?slot=[\w.-]+$/);
+      assert.match(slot?.getChild('get')?.attrs['url'] ?? '', /^https:\/\/[\w./~%-]+$/);
+    }
+  });
+
+  it('may have a purpose and whatever else in it', async () => {
+    const purpose = "<message xmlns='urn:xmpp:http:upload:purpose:0'/>text";
+    const attributes = "xmlns:u='urn:xmpp:http:upload:0' filename='f' size='1' x='y'";
+    const { answer } = await answerTo(iq(`<u:request ${attributes}>${purpose}</u:request>`));
+    assert.ok(answer?.getChild('slot', 'urn:xmpp:http:upload:0'));
+  });
+
+  it('of the older namespace is answered in it, also where it is refused', async () => {
+    const older = (size: string) =>
+      iq(`<request xmlns='urn:xmpp:http:upload'><filename>f &amp; g</filename><size>${size}</size></request>`);
+    const { answer } = await answerTo(older('10'));
+    const slot = answer?.getChild('slot', 'urn:xmpp:http:upload');
+    assert.match(slot?.getChildText('put') ?? '', /\/f%20%26%20g\?slot=/);
+    assert.match(slot?.getChildText('get') ?? '', /\/f%20%26%20g$/);
+    const { answer: refusal } = await answerTo(older('1001'));
+    const limit = refusal?.getChild('error')?.getChild('file-too-large', 'urn:xmpp:http:upload');
+    assert.equal(limit?.getChildText('max-file-size'), '1000');
+  });
+
+  const wrong = {
+    'without a name': "size='1'",
+    'without a size': "filename='f'",
+    'with nothing': '',
+    'with a negative size': "filename='f' size='-1'",
+    'with a huge size': "filename='f' size='99999999999999999999'",
+    'with a path for a name': "filename='../../etc/passwd' size='1'",
+    'with children in place of attributes': "filename='' size=''",
+  };
+  for (const [what, attributes] of Object.entries(wrong)) {
+    it(`is a bad one ${what}`, async () => {
+      const { answer, lines } = await answerTo(request(attributes));
+      assert.deepEqual(errorIn(answer), ['modify', 'bad-request']);
+      assert.equal(lines[0]?.['uploader'], 'romeo@example.org');
+    });
+  }
+
+  const refusals: [ErrorCode, string, string][] = [
+    ['UPLOADER_REFUSED', 'auth', 'forbidden'],
+    ['TYPE_REFUSED', 'modify', 'not-acceptable'],
+    ['SIZE_REFUSED', 'modify', 'not-acceptable'],
+    ['QUOTA_REACHED', 'wait', 'resource-constraint'],
+    ['STORE_FULL', 'wait', 'resource-constraint'],
+    ['STORE_BUSY', 'wait', 'resource-constraint'],
+    ['SLOTS_LIMITED', 'wait', 'resource-constraint'],
+    ['STORE_FAILED', 'cancel', 'internal-server-error'],
+  ];
+  for (const [code, type, condition] of refusals) {
+    it(`that ends with ${code} is ${condition}, and the reason is for the log only`, async () => {
+      const { answer, lines } = await answerTo(request("filename='f' size='1'"), async () => {
+        throw new FilerError(code, 'the reason', type === 'wait' ? { retryAt: Date.UTC(2026, 10, 22) } : {});
+      });
+      assert.deepEqual(errorIn(answer), [type, condition]);
+      assert.ok(!String(answer).includes('the reason'));
+      assert.equal(lines.length, 1);
+      const stamp = answer?.getChild('error')?.getChild('retry', 'urn:xmpp:http:upload:0')?.attrs['stamp'];
+      assert.equal(stamp, type === 'wait' ? '2026-11-22T00:00:00.000Z' : undefined);
+    });
+  }
+
+  it('that ends with an unexpected error is answered, and the error is logged', async () => {
+    const { answer, lines } = await answerTo(request("filename='f' size='1'"), async () => {
+      throw new TypeError('oh');
+    });
+    assert.deepEqual(errorIn(answer), ['cancel', 'internal-server-error']);
+    assert.ok(lines[0]?.['err'] instanceof TypeError);
+  });
+});
+
+describe('the service', () => {
+  const info = "<query xmlns='http://jabber.org/protocol/disco#info'";
+  const items = "<query xmlns='http://jabber.org/protocol/disco#items'";
+
+  it('says what it is', async () => {
+    const { answer } = await answerTo(iq(`${info}/>`));
+    const query = answer?.getChild('query', 'http://jabber.org/protocol/disco#info');
+    assert.deepEqual(
+      { ...query?.getChild('identity')?.attrs },
+      {
+        category: 'store',
+        type: 'file',
+        name: '"Files" & <more>',
+      },
+    );
+    const features = query?.getChildElements().flatMap(({ attrs }) => attrs['var'] ?? []);
+    for (const feature of ['urn:xmpp:http:upload:0', 'urn:xmpp:http:upload', 'urn:xmpp:ping']) {
+      assert.ok(features?.includes(feature), feature);
+    }
+  });
+
+  it('has no items, and answers a ping', async () => {
+    const { answer } = await answerTo(iq(`${items}/>`));
+    assert.equal(answer?.getChild('query')?.children.length, 0);
+    const { answer: pong } = await answerTo(iq("<ping xmlns='urn:xmpp:ping'/>"));
+    assert.deepEqual([pong?.attrs['type'], pong?.children.length], ['result', 0]);
+  });
+
+  const unknown: Record<string, [string, string]> = {
+    'a node of its info': [iq(`${info} node='x'/>`), 'item-not-found'],
+    'a node of its items': [iq(`${items} node=''/>`), 'item-not-found'],
+    'a vcard': [iq("<vCard xmlns='vcard-temp'/>"), 'service-unavailable'],
+    'a request in no namespace': [iq("<request filename='f' size='1'/>"), 'service-unavailable'],
+    nothing: [iq(''), 'service-unavailable'],
+    'only text': [iq('x'), 'service-unavailable'],
+  };
+  for (const [what, [text, condition]] of Object.entries(unknown)) {
+    it(`knows no answer to ${what}`, async () => {
+      assert.deepEqual(errorIn((await answerTo(text)).answer), ['cancel', condition]);
+    });
+  }
+
+  it('gives nothing to an iq of type set, nor in the name of an address in its domain', async () => {
+    const text = request("filename='f' size='1'");
+    assert.deepEqual(errorIn((await answerTo(text.replace("'get'", "'set'"))).answer), [
+      'cancel',
+      'service-unavailable',
+    ]);
+    const { answer } = await answerTo(text.replace("to='", "to='x@"));
+    assert.deepEqual([answer?.attrs['type'], answer?.attrs['from']], ['error', 'x@upload.example.org']);
+  });
+
+  it('never answers what is no question', async () => {
+    const child = "<request xmlns='urn:xmpp:http:upload:0' filename='f' size='1'/>";
+    for (const text of [
+      ...['error', 'result', '', 'x'].map(
+        (type) => `<iq type='${type}' id='1' from='a@b' to='upload.example.org'>${child}</iq>`,
+      ),
+      `<iq id='1' from='a@b' to='upload.example.org'>${child}</iq>`,
+      `<iq type='get' id='1' to='upload.example.org'>${child}</iq>`,
+      `<message type='get' id='1' from='a@b' to='upload.example.org'>${child}</message>`,
+      `<presence type='subscribe' id='1' from='a@b' to='upload.example.org'/>`,
+    ]) {
+      assert.equal((await answerTo(text)).answer, undefined, text);
+    }
+  });
+
+  it('answers any iq with XML, and never throws', async () => {
+    const text = fc
+      .string({ unit: 'grapheme', maxLength: 8 })
+      .map((value) => value.replace(/\p{Cc}|\p{Cs}|\p{Cn}/gu, ''));
+    const value = fc.oneof(
+      text,
+      fc.constantFrom('get', 'set', 'upload.example.org', 'urn:xmpp:http:upload:0', '1', 'f'),
+    );
+    const name = fc.constantFrom(
+      'request',
+      'query',
+      'ping',
+      'filename',
+      'size',
+      'content-type',
+      'x:request',
+      'constructor',
+    );
+    const attribute = fc.constantFrom('xmlns', 'xmlns:x', 'filename', 'size', 'content-type', 'node', 'toString');
+    const namespace = fc.constantFrom('urn:xmpp:http:upload:0', 'urn:xmpp:http:upload', 'urn:xmpp:ping', 'x');
+    const attributes = fc
+      .tuple(
+        fc.record({ xmlns: namespace, filename: value, size: fc.constantFrom('0', '7') }),
+        fc.dictionary(attribute, value),
+      )
+      .map(([usual, different]) => ({ ...usual, ...different }));
+    const { tree } = fc.letrec<{ tree: Element }>((tie) => ({
+      tree: fc
+        .tuple(name, attributes, fc.array(fc.oneof({ depthSize: 'small' }, text, tie('tree')), { maxLength: 3 }))
+        .map(([tag, attrs, children]) => xml(tag, attrs, ...children)),
+    }));
+    let given = 0;
+    const property = fc.asyncProperty(
+      tree,
+      value,
+      fc.oneof(value, fc.constant('upload.example.org')),
+      async (child, id, to) => {
+        const { answer } = await answerTo(String(xml('iq', { type: 'get', from: 'a@b', id, to }, child)));
+        assert.ok(answer?.attrs['to'] === 'a@b' && /^(result|error)$/.test(answer.attrs['type'] ?? ''));
+        given += answer.attrs['type'] === 'result' ? 1 : 0;
+      },
+    );
+    await fc.assert(property, { numRuns: 3000 });
+    assert.ok(given > 0);
+  });
+});

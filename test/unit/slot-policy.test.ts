@@ -1,0 +1,107 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { FilerError } from '../../src/errors.js';
+import { urlOf } from '../../src/slots/filer-issuer.js';
+import { planSlot, requireAccess, type SlotRequest, type SlotSettings } from '../../src/slots/slot-policy.js';
+import { parseUploadKey, uploaderOfKey } from '../../src/upload/upload-key.js';
+import { bareJid } from '../../src/upload/uploader.js';
+
+const jid = 'romeo@example.org';
+const jidHash = '2ed681f17049ef21eba6d9ffe6a7c5eaf5193572';
+const settings: SlotSettings = { access: ['example.org', 'friend@example.net'], maxFileSize: 1000, allowedTypes: [] };
+
+function plan(request: Partial<SlotRequest>, allowedTypes: string[] = []) {
+  const whole = { filename: 'f.jpg', size: '10', contentType: undefined, ...request };
+  return planSlot(jid, whole, { ...settings, allowedTypes });
+}
+
+describe('who may have slots', () => {
+  const cases: Record<string, boolean> = {
+    'romeo@example.org': true,
+    'example.org': true,
+    'Romeo@Example.ORG/orchard/x@example.com': true,
+    'friend@example.net/phone': true,
+    'stranger@example.net': false,
+    'example.net': false,
+    'romeo@sub.example.org': false,
+    'romeo@badexample.org': false,
+    'example.org@example.com': false,
+    'x@example.com/romeo@example.org': false,
+    '': false,
+  };
+  for (const [from, isAllowed] of Object.entries(cases)) {
+    it(`'${from}': ${isAllowed}`, () => {
+      const ask = () => requireAccess(bareJid(from), settings);
+      if (isAllowed) ask();
+      else assert.throws(ask, { code: 'UPLOADER_REFUSED' });
+    });
+  }
+});
+
+describe('a planned slot', () => {
+  it("has a key of ejabberd's form, with the hash of the JID and the name as it is", () => {
+    const { key, uploader } = plan({ filename: ' très “cool” %41+.tar.gz ' });
+    assert.match(key, /^[0-9a-f]{40}\/[\w-]{40}\/ très “cool” %41\+\.tar\.gz $/);
+    assert.deepEqual([uploaderOfKey(key), uploader], [jidHash, jidHash]);
+  });
+
+  it('has a key of its own', () => {
+    assert.equal(new Set(Array.from({ length: 1000 }, () => plan({}).key)).size, 1000);
+  });
+
+  it('may be empty, or as large as may be', () => {
+    assert.equal(plan({ size: '0' }).size, 0);
+    assert.equal(plan({ size: '1000' }).size, 1000);
+    assert.throws(() => plan({ size: '1001' }), { code: 'SIZE_REFUSED', message: /1001 bytes .* maxFileSize, 1000/ });
+    assert.throws(() => plan({ size: '9'.repeat(15) }), { code: 'SIZE_REFUSED' });
+  });
+
+  for (const size of [undefined, '', '-1', '+1', '1e3', '0x10', ' 1', '1.0', 'NaN', '١', '1'.repeat(16), '1\n']) {
+    it(`is refused for the size ${JSON.stringify(size)}`, () =>
+      assert.throws(() => plan({ size }), { code: 'REQUEST_INVALID' }));
+  }
+
+  for (const filename of [undefined, '', '.', '..', 'a/b', '/', 'a\nb', '\0', '\u0085', 'é'.repeat(128)]) {
+    it(`is refused for the name ${JSON.stringify(filename?.slice(0, 10))}`, () =>
+      assert.throws(() => plan({ filename }), { code: 'REQUEST_INVALID' }));
+  }
+
+  it('keeps an announced type, and takes what is none for none', () => {
+    assert.equal(plan({ contentType: 'text/plain; charset=utf-8' }).contentType, 'text/plain; charset=utf-8');
+    for (const contentType of ['', 'omemo', 'a/b, c/d', 'a/b\r\nX: y', `a/${'b'.repeat(254)}`]) {
+      assert.equal(plan({ contentType }).contentType, undefined);
+    }
+  });
+
+  it('is of an allowed type, that of its name where none was announced', () => {
+    const allowed = ['image/*', 'Application/PDF'];
+    plan({ contentType: 'IMAGE/png; x=y' }, allowed);
+    plan({ contentType: 'application/pdf', filename: 'f' }, allowed);
+    plan({ filename: 'f.webp' }, allowed);
+    for (const request of [{ contentType: 'text/html' }, { filename: 'f.exe' }, { filename: 'f' }]) {
+      assert.throws(() => plan(request, allowed), { code: 'TYPE_REFUSED' });
+    }
+  });
+
+  it('has a URL of plain characters that the server reads as its key, whatever the name', () => {
+    const base = 'https://uploads.example.org/upload/';
+    const anyName = fc.oneof(fc.string({ maxLength: 60 }), fc.string({ unit: 'grapheme', maxLength: 60 }));
+    let planned = 0;
+    const property = fc.property(anyName, (filename) => {
+      try {
+        const { key } = plan({ filename });
+        planned += 1;
+        const url = urlOf(base, key);
+        assert.match(url, /^https:\/\/[\w./~%-]+$/);
+        assert.equal(new URL(url).href, url);
+        assert.equal(parseUploadKey(new URL(url).pathname, ['upload']), key);
+      } catch (error) {
+        if (!(error instanceof FilerError)) throw error;
+        assert.equal(error.code, 'REQUEST_INVALID');
+      }
+    });
+    fc.assert(property, { numRuns: 2000 });
+    assert.ok(planned > 500);
+  });
+});

@@ -1,0 +1,114 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { StoreLimits } from '../../src/retention/store-limits.js';
+import { filerIssuer } from '../../src/slots/filer-issuer.js';
+import { SlotService } from '../../src/slots/slot-service.js';
+import { verifyToken } from '../../src/token/verify-token.js';
+import type { LimitSettings } from '../../src/upload/limits.js';
+import { parseUploadKey } from '../../src/upload/upload-key.js';
+import { uploaderHash } from '../../src/upload/uploader.js';
+
+const now = Date.UTC(2026, 10, 22, 12, 30);
+const jid = 'romeo@example.org';
+const noLimits: LimitSettings = {
+  maxStoreSize: undefined,
+  evictsWhenFull: false,
+  minFreeSpace: 0,
+  userQuota: undefined,
+  dailyQuota: undefined,
+};
+
+interface Differences {
+  readonly dailyQuota?: number;
+  readonly limits?: Partial<LimitSettings>;
+  /** Bytes that the store has of romeo's, since an hour ago. */
+  readonly stored?: number;
+}
+
+function serviceWith({ dailyQuota, limits = {}, stored = 0 }: Differences) {
+  const storeLimits = new StoreLimits(
+    { ...noLimits, ...limits },
+    { freeBytes: async () => 1e12, evict: async () => {}, now: () => now },
+  );
+  storeLimits.beginCount();
+  storeLimits.count({ size: stored, uploader: uploaderHash(jid), modifiedAt: now - 3_600_000 });
+  storeLimits.endCount();
+  const lines: object[] = [];
+  const service = new SlotService(
+    { access: ['example.org'], maxFileSize: 1000, allowedTypes: [], dailyQuota },
+    {
+      issuer: filerIssuer('https://uploads.example.org/upload/', 'mysecret'),
+      limits: storeLimits,
+      logger: { info: (line) => lines.push(line) },
+      now: () => now,
+    },
+  );
+  const give = (size: number, filename = 'f.webp', from = jid) =>
+    service.give(from, { filename, size: String(size), contentType: undefined });
+  return { give, lines, storeLimits };
+}
+
+describe('a slot that is given', () => {
+  it('allows its upload, with the type of the name where none was announced', async () => {
+    const { give, lines } = serviceWith({});
+    const { putUrl, getUrl } = await give(10);
+    const { pathname, searchParams, href } = new URL(putUrl);
+    assert.equal(href.replace(/\?.*/, ''), getUrl);
+    const key = parseUploadKey(pathname, ['upload']);
+    const settings = { secrets: ['mysecret'], strictContentType: false };
+    const source = { query: searchParams, authorization: undefined };
+    const grant = await verifyToken(source, { key, size: 10, contentType: '' }, settings, ['upload'], now + 299_000);
+    assert.deepEqual(grant, { contentType: 'image/webp', uploader: uploaderHash(jid), expiresAt: undefined });
+    assert.deepEqual(lines, [{ uploader: jid, path: key, bytes: 10 }]);
+  });
+
+  it('takes no room before its upload comes', async () => {
+    const { give } = serviceWith({ limits: { maxStoreSize: 100 } });
+    for (let count = 0; count < 3; count += 1) await give(100);
+    await assert.rejects(give(101), { code: 'STORE_FULL' });
+  });
+});
+
+describe('the quotas of slots', () => {
+  it("are the store's too", async () => {
+    const { give } = serviceWith({ stored: 90, limits: { userQuota: 100 } });
+    await give(10);
+    await assert.rejects(give(11), { code: 'QUOTA_REACHED', message: /userQuota/ });
+  });
+
+  it('of a day hold for requests at once, and for each uploader apart', async () => {
+    const { give } = serviceWith({ dailyQuota: 100 });
+    const results = await Promise.allSettled(Array.from({ length: 30 }, () => give(30)));
+    assert.equal(results.filter(({ status }) => status === 'fulfilled').length, 3);
+    await give(100, 'f', 'juliet@example.org');
+  });
+
+  it('of a day count what was stored before the start, and tell when there is room again', async () => {
+    const { give } = serviceWith({ dailyQuota: 100, stored: 60 });
+    await Promise.all([give(20), give(20)]);
+    const retryAt = Date.UTC(2026, 10, 23, 11);
+    await assert.rejects(give(1), { code: 'QUOTA_REACHED', message: /component\.dailyQuota/, retryAt });
+    await assert.rejects(give(101), { code: 'QUOTA_REACHED', retryAt: undefined });
+  });
+
+  it('of a day are not used up by what is refused', async () => {
+    const { give } = serviceWith({ dailyQuota: 100, limits: { maxStoreSize: 50 } });
+    for (let count = 0; count < 5; count += 1) await assert.rejects(give(60), { code: 'STORE_FULL' });
+    await give(50);
+    await give(50);
+    await assert.rejects(give(1), { code: 'QUOTA_REACHED' });
+  });
+});
+
+describe('requests in a minute', () => {
+  it('are limited for each JID', async () => {
+    const { give } = serviceWith({});
+    const results = await Promise.allSettled(Array.from({ length: 61 }, () => give(1)));
+    const refused = results.flatMap((result) => (result.status === 'rejected' ? [result.reason] : []));
+    assert.deepEqual(
+      refused.map(({ code, retryAt }) => [code, retryAt > now && retryAt <= now + 60_000]),
+      [['SLOTS_LIMITED', true]],
+    );
+    await give(1, 'f', 'juliet@example.org');
+  });
+});
