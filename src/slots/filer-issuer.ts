@@ -16,6 +16,7 @@ export function urlOf(baseUrl: string, key: UploadKey): string {
 /** Issues slots of this program's own HTTP side, with tokens that the secret signs and the type of the name if none was announced. */
 export function filerIssuer(baseUrl: string, secret: string): SlotIssuer {
   return {
+    isUploadUnseen: false,
     async issue({ key, size, contentType = typeOfName(key), uploader }, now) {
       const { query } = await signPut('slot', secret, { key, size, contentType }, { now, uploader });
       const getUrl = urlOf(baseUrl, key);

@@ -19,6 +19,8 @@ export interface IssuedSlot {
 
 /** Who makes the URLs of slots. */
 export interface SlotIssuer {
+  /** Whether uploads go past this program, so that one counts as stored when its slot is given. */
+  readonly isUploadUnseen: boolean;
   /** The slot for an upload; `now` is in ms since the epoch. Throws a FilerError. */
   issue(slot: PlannedSlot, now: number): Promise<IssuedSlot>;
 }

@@ -45,12 +45,17 @@ export class SlotService {
     await this.#requirePace(jid);
     const planned = planSlot(jid, request, this.#settings);
     const settle = await limits.reserve(planned);
-    // The PUT will reserve its room; here only those are told in time for whom there is none.
-    settle(false);
-    await this.#count(planned);
-    const slot = await issuer.issue(planned, now());
-    logger.info({ uploader: jid, path: planned.key, bytes: planned.size }, 'slot given');
-    return slot;
+    let isGiven = false;
+    try {
+      await this.#count(planned);
+      const slot = await issuer.issue(planned, now());
+      isGiven = true;
+      logger.info({ uploader: jid, path: planned.key, bytes: planned.size }, 'slot given');
+      return slot;
+    } finally {
+      // A PUT to this program will reserve its room again; here those are told in time for whom there is none.
+      settle(isGiven && issuer.isUploadUnseen);
+    }
   }
 
   async #requirePace(jid: string): Promise<void> {

@@ -28,9 +28,14 @@ async function probe(bucket: S3Bucket, name: string): Promise<string[]> {
   }
 }
 
+/** The bucket, nothing tried yet. */
+export function openBucket({ s3, stallTimeoutMs }: S3StoreOptions): S3Bucket {
+  return new S3Bucket(s3, stallTimeoutMs);
+}
+
 /** The store in a bucket, nothing tried yet. */
-export function makeS3Store({ s3, replayWindowMs = 0, stallTimeoutMs }: S3StoreOptions, bucket?: S3Bucket): Store {
-  return new S3Store(bucket ?? new S3Bucket(s3, stallTimeoutMs), s3, replayWindowMs);
+export function makeS3Store(options: S3StoreOptions, bucket = openBucket(options)): Store {
+  return new S3Store(bucket, options.s3, options.replayWindowMs ?? 0);
 }
 
 /**
@@ -38,6 +43,6 @@ export function makeS3Store({ s3, replayWindowMs = 0, stallTimeoutMs }: S3StoreO
  * Throws `STORE_UNUSABLE` where it refuses.
  */
 export async function openS3Store(options: S3StoreOptions): Promise<{ store: Store; warnings: string[] }> {
-  const bucket = new S3Bucket(options.s3, options.stallTimeoutMs);
+  const bucket = openBucket(options);
   return { store: makeS3Store(options, bucket), warnings: await probe(bucket, options.s3.bucket) };
 }

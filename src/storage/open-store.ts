@@ -5,6 +5,7 @@ import { FilerError, messageOf, systemErrorCode } from '../errors.js';
 import { reservedFolder } from '../upload/upload-key.js';
 import { disk } from './disk-calls.js';
 import { DiskStore, type DiskStoreOptions } from './disk-store.js';
+import type { S3Bucket } from './s3-bucket.js';
 import type { S3Options } from './s3-options.js';
 import type { Store } from './store.js';
 
@@ -132,4 +133,13 @@ export async function probeStore(storeDir: string): Promise<void> {
   } catch (error) {
     throw await describeUnusable(storeDir, error);
   }
+}
+
+/** Who signs uploads that clients send to the bucket by themselves; nothing is tried yet. */
+export async function openUploadSigner(options: {
+  readonly s3: S3Options;
+  readonly stallTimeoutMs: number;
+}): Promise<Pick<S3Bucket, 'signPut'>> {
+  const { openBucket } = await import('./open-s3-store.js');
+  return openBucket(options);
 }

@@ -67,7 +67,7 @@ describe('the command line', () => {
     assert.deepEqual(stderr.trimEnd().split('\n').sort(), [
       'prosody-filer: ./config.toml: secret: expected the secret that the XMPP server signs with, not empty, got nothing',
       'prosody-filer: ./config.toml: sekret: expected a known key; did you mean secret?',
-      'prosody-filer: ./config.toml: storeDir: expected the folder for the uploads, got 5',
+      'prosody-filer: ./config.toml: storeDir: expected the folder for the uploads, or a table [s3], got 5',
     ]);
   });
 

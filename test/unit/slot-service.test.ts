@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { StoreLimits } from '../../src/retention/store-limits.js';
+import { directIssuer } from '../../src/slots/direct-issuer.js';
 import { filerIssuer } from '../../src/slots/filer-issuer.js';
+import type { SlotIssuer } from '../../src/slots/slot-issuer.js';
 import { SlotService } from '../../src/slots/slot-service.js';
 import { verifyToken } from '../../src/token/verify-token.js';
 import type { LimitSettings } from '../../src/upload/limits.js';
@@ -23,9 +25,12 @@ interface Differences {
   readonly limits?: Partial<LimitSettings>;
   /** Bytes that the store has of romeo's, since an hour ago. */
   readonly stored?: number;
+  readonly issuer?: SlotIssuer;
 }
 
-function serviceWith({ dailyQuota, limits = {}, stored = 0 }: Differences) {
+const ownIssuer = filerIssuer('https://uploads.example.org/upload/', 'mysecret');
+
+function serviceWith({ dailyQuota, limits = {}, stored = 0, issuer = ownIssuer }: Differences) {
   const storeLimits = new StoreLimits(
     { ...noLimits, ...limits },
     { freeBytes: async () => 1e12, evict: async () => {}, now: () => now },
@@ -37,7 +42,7 @@ function serviceWith({ dailyQuota, limits = {}, stored = 0 }: Differences) {
   const service = new SlotService(
     { access: ['example.org'], maxFileSize: 1000, allowedTypes: [], dailyQuota },
     {
-      issuer: filerIssuer('https://uploads.example.org/upload/', 'mysecret'),
+      issuer,
       limits: storeLimits,
       logger: { info: (line) => lines.push(line) },
       now: () => now,
@@ -66,6 +71,48 @@ describe('a slot that is given', () => {
     const { give } = serviceWith({ limits: { maxStoreSize: 100 } });
     for (let count = 0; count < 3; count += 1) await give(100);
     await assert.rejects(give(101), { code: 'STORE_FULL' });
+  });
+});
+
+describe('a slot whose upload goes past this program', () => {
+  const signed: unknown[] = [];
+  const signPut = async (...upload: unknown[]) => {
+    signed.push(upload);
+    return 'https://s3.example.org/signed';
+  };
+  const issuer = directIssuer({ signPut }, 'https://cdn.example.org/path/');
+
+  it('is signed for 300 s, for its size and for the type that was announced only', async () => {
+    const { give } = serviceWith({ issuer });
+    const { putUrl, getUrl } = await give(10, "it's (1).webp");
+    assert.equal(putUrl, 'https://s3.example.org/signed');
+    assert.match(
+      getUrl,
+      new RegExp(`^https://cdn.example.org/path/${uploaderHash(jid)}/[\\w-]{40}/it%27s%20%281%29.webp$`),
+    );
+    const key = decodeURIComponent(getUrl.slice('https://cdn.example.org/path/'.length));
+    assert.deepEqual(signed, [[key, 10, undefined, 300]]);
+  });
+
+  it('counts as stored from the moment on at which it is given', async () => {
+    const { give } = serviceWith({ issuer, limits: { userQuota: 100 } });
+    await give(60);
+    await assert.rejects(give(41), { code: 'QUOTA_REACHED', message: /^60 bytes are stored/ });
+    await give(40);
+  });
+
+  it('does not count when it could not be signed', async () => {
+    let isBroken = true;
+    const { give } = serviceWith({
+      issuer: directIssuer(
+        { signPut: async () => (isBroken ? Promise.reject(new Error('no key')) : 'https://x/') },
+        '',
+      ),
+      limits: { userQuota: 100 },
+    });
+    await assert.rejects(give(100), { message: 'no key' });
+    isBroken = false;
+    await give(100);
   });
 });
 
