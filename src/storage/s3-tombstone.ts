@@ -1,8 +1,9 @@
 /*
  * An upload that was deleted leaves an object at its own key, so that no PUT can fill the slot again. It counts for the
- * replay window after it was written. Its metadata has `deleted`, and where the upload was less than a day old and its
- * uploader is known also what it was. Listings give no metadata: there the size and the entity tag tell tombstones of
- * either kind from uploads, and where the tag is not the MD5 of the bytes (as with encryption), the metadata do.
+ * replay window after it was written. Its metadata has `was-deleted` (an object with `deleted` is hidden by OpenStack
+ * Swift), and where the upload was less than a day old and its uploader is known also what it was. Listings give no
+ * metadata: there the size and the entity tag tell tombstones of either kind from uploads, and where the tag is not the MD5
+ * of the bytes (as with encryption), the metadata do.
  */
 import { createHash } from 'node:crypto';
 import type { UploadKey } from '../upload/upload-key.js';
@@ -30,14 +31,14 @@ export function makeTombstone({ size, uploader, modifiedAt }: DeletedUpload): {
   const facts = isOfToday
     ? { size: String(size), uploader: encodeURIComponent(uploader), 'modified-at': String(modifiedAt) }
     : {};
-  const Metadata = { deleted: 'yes', ...facts };
+  const Metadata = { 'was-deleted': 'yes', ...facts };
   const { body } = isOfToday ? kinds.ofToday : kinds.plain;
   return { body, headers: { ContentType: 'text/plain', CacheControl: 'no-store', Metadata } };
 }
 
 /** Whether an object with these metadata is a tombstone. */
 export function isTombstone(metadata: Readonly<Record<string, string>> | undefined): boolean {
-  return metadata?.['deleted'] !== undefined;
+  return metadata?.['was-deleted'] !== undefined;
 }
 
 /** Whether a listed object is a tombstone, as far as the listing tells: `maybe` asks for its metadata. */

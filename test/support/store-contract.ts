@@ -51,10 +51,14 @@ async function isStored(store: Store, path: string): Promise<boolean> {
   return upload !== undefined;
 }
 
-/** What every store promises: run it against each. */
+/**
+ * What every store promises: run it against each. One that is not exclusive cannot be told not to replace an object: there
+ * several racing uploads may succeed, and the last one is what stays.
+ */
 export function describeStore(
   name: string,
   open: (t: TestContext, options?: { replayWindowMs: number }) => Promise<StoreUnderTest>,
+  { isExclusive = true } = {},
 ): void {
   describe(`${name}: putting`, () => {
     for (const size of [0, 1, 65_535, 65_536, 65_537, 3 * 1024 * 1024 + 7]) {
@@ -91,7 +95,7 @@ export function describeStore(
       assert.deepEqual(await contents(), before);
     });
 
-    it('stores exactly one of racing uploads, with its own facts', async (t) => {
+    it(`stores ${isExclusive ? 'exactly' : 'at least'} one of racing uploads, with its own facts`, async (t) => {
       const { store, contents } = await open(t);
       const types = Array.from({ length: 20 }, (_, index) => `image/x-${index}`);
       const results = await Promise.allSettled(
@@ -99,7 +103,8 @@ export function describeStore(
           store.put(key('slot/f'), incoming(Buffer.from(contentType.padEnd(99)), { contentType })),
         ),
       );
-      assert.equal(results.filter(({ status }) => status === 'fulfilled').length, 1);
+      const stored = results.filter(({ status }) => status === 'fulfilled').length;
+      assert.ok(isExclusive ? stored === 1 : stored >= 1, `${stored} were stored`);
       for (const result of results) {
         if (result.status === 'rejected') assert.equal(result.reason.code, 'KEY_TAKEN');
       }
@@ -273,7 +278,8 @@ export function describeStore(
       const { store } = await open(t, { replayWindowMs: 1000 });
       await store.put(key('slot/f'), incoming(Buffer.from('x')));
       await store.delete(key('slot/f'));
-      await wait(1100);
+      // Some services round their times up to a second.
+      await wait(2100);
       assert.equal(await store.wasDeleted(key('slot/f')), false);
       await store.put(key('slot/f'), incoming(Buffer.from('y')));
       assert.equal((await readBack(store, 'slot/f')).toString(), 'y');
