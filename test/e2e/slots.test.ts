@@ -1,46 +1,19 @@
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
 import { describe, it, type TestContext } from 'node:test';
 import { type Element, xml } from '@xmpp/client';
 import { Component } from '../../src/slots/component.js';
 import { eventually } from '../support/eventually.js';
 import { send, splitUrl } from '../support/http-client.js';
 import { freePort, missingPeer } from '../support/peers.js';
-import { type Program, type Settings, startProgram } from '../support/program.js';
 import { connectTo } from '../support/raw-socket.js';
 import { filesIn } from '../support/tree.js';
-import { ejabberdRefusal, startEjabberd } from './ejabberd.js';
+import { aliceHash, connected, type FilerSettings, jid, put, secret, servers, startFiler } from './component-filer.js';
 import { startProsody } from './prosody.js';
-import { connectXmppClient, type Slot, type XmppClient, type XmppServer } from './xmpp-client.js';
+import { connectXmppClient, type Slot, type XmppClient } from './xmpp-client.js';
 
-const jid = 'upload.localhost';
-const secret = 'component-pass';
-const aliceHash = createHash('sha1').update('alice@localhost').digest('hex');
 const olderNs = 'urn:xmpp:http:upload';
 const body = Buffer.from('You have a new message.\n');
 const noProsody = missingPeer('prosody', 'prosodyctl') ?? false;
-
-type FilerSettings = Settings & {
-  readonly component?: Readonly<Record<string, string | readonly string[]>>;
-  readonly listenPort?: string;
-};
-
-/** prosody-filer as a component; it must know its own address, and so its port. */
-async function startFiler(
-  t: TestContext,
-  { componentPort, component, listenPort, ...settings }: FilerSettings & { readonly componentPort: number },
-): Promise<Program> {
-  const address = listenPort ?? `127.0.0.1:${await freePort()}`;
-  const table = { jid, port: componentPort, secret, baseUrl: `http://${address}/upload/`, ...component };
-  return startProgram(t, { listenPort: address, logLevel: 'debug', ...settings, component: table });
-}
-
-const isConnected = ({ msg }: { readonly msg?: unknown }) => msg === 'connected to the XMPP server';
-
-/** Resolves when the component is connected for the given time, counted from 1. */
-function connected({ logLines, waitForLog }: Program, times = 1): Promise<unknown> {
-  return waitForLog((line) => isConnected(line) && logLines().filter(isConnected).length >= times, 60_000);
-}
 
 async function startWithProsody(t: TestContext, settings: FilerSettings = {}) {
   const componentPort = await freePort();
@@ -51,13 +24,9 @@ async function startWithProsody(t: TestContext, settings: FilerSettings = {}) {
   return { server, options, filer, client: await connectXmppClient(t, server), componentPort };
 }
 
-function put({ put: { url, headers } }: Slot, content = body): Promise<{ status: number }> {
-  return send(url, { method: 'PUT', headers, body: content });
-}
-
 async function roundTrip(client: XmppClient, filename = 'f.txt'): Promise<Slot> {
   const slot = await client.requestSlot({ filename, size: body.length, contentType: 'text/plain' });
-  assert.equal((await put(slot)).status, 201);
+  assert.equal((await put(slot, body)).status, 201);
   const { status, body: got, headers } = await send(slot.get);
   assert.deepEqual([status, got.toString(), headers['content-type']], [200, body.toString(), 'text/plain']);
   return slot;
@@ -75,20 +44,6 @@ async function refusalOf(request: Promise<unknown>): Promise<Refusal> {
     (error) => error,
   );
 }
-
-const servers: Record<
-  string,
-  { whyNot(): string | undefined; start(t: TestContext, port: number): Promise<XmppServer> }
-> = {
-  Prosody: {
-    whyNot: () => missingPeer('prosody', 'prosodyctl'),
-    start: (t, componentPort) => startProsody(t, { issuer: 'component', componentPort, secret }),
-  },
-  ejabberd: {
-    whyNot: () => missingPeer('ejabberdctl') ?? ejabberdRefusal(),
-    start: (t, componentPort) => startEjabberd(t, { componentPort, secret }),
-  },
-};
 
 for (const [name, { whyNot, start }] of Object.entries(servers)) {
   it(`slots of our own on ${name}`, async (t) => {
@@ -113,7 +68,7 @@ for (const [name, { whyNot, start }] of Object.entries(servers)) {
         const path = get.slice(filer.uploadUrl.length).split('/').map(decodeURIComponent);
         assert.deepEqual([path[0], path[1]?.length, path[2]], [aliceHash, 40, filename]);
         assert.ok((await filesIn(filer.storeDir)).includes(path.join('/')));
-        assert.equal((await put({ put: taken, get })).status, 409);
+        assert.equal((await put({ put: taken, get }, body)).status, 409);
         const line = await filer.waitForLog(
           (given) => given['msg'] === 'slot given' && given['path'] === path.join('/'),
         );
@@ -131,7 +86,7 @@ for (const [name, { whyNot, start }] of Object.entries(servers)) {
       );
       const slot = await client.ask(request, 'slot');
       const url = (child: string) => slot.getChild(child)?.text() ?? '';
-      assert.equal((await put({ put: { url: url('put'), headers: {} }, get: '' })).status, 201);
+      assert.equal((await put({ put: { url: url('put'), headers: {} }, get: '' }, body)).status, 201);
       const { body: got, headers } = await send(url('get'));
       assert.deepEqual([got.toString(), headers['content-type']], [body.toString(), 'text/plain']);
     });
@@ -297,7 +252,7 @@ describe('the component', { skip: noProsody }, () => {
     const listenPort = new URL(filer.origin).host;
     const again = await startFiler(t, { componentPort, listenPort, secret: filer.secret });
     await connected(again);
-    assert.equal((await put(slot)).status, 201, 'a slot from before the restart');
+    assert.equal((await put(slot, body)).status, 201, 'a slot from before the restart');
     await roundTrip(client);
   });
 
