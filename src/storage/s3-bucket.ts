@@ -1,7 +1,6 @@
 /*
  * The requests to one bucket. What may be tried again is (three times, by the SDK); a PUT is not, since its body is gone by
- * then and the first try may have succeeded. Checksums beyond those that an operation requires are switched off: the SDK
- * would send a body in "aws-chunked" pieces with a trailer, which other services than AWS refuse.
+ * then and the first try may have succeeded.
  */
 import { randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
@@ -18,17 +17,13 @@ import {
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import { FilerError } from '../errors.js';
 import { reservedFolder } from '../upload/upload-key.js';
+import { clientConfig } from './s3-client.js';
 import { describeS3Error, statusOf } from './s3-errors.js';
 import type { S3Options } from './s3-options.js';
 import type { ByteRange, ResponseHeaders } from './store.js';
 
 /** How long the service may take to answer what has no large body. */
 const answerMs = 10_000;
-const connectMs = 5000;
-
-const silent = { debug: nothing, info: nothing, warn: nothing, error: nothing };
-
-function nothing(): void {}
 
 /** What is written beside the bytes of an object. */
 export type ObjectHeaders = Pick<
@@ -67,27 +62,8 @@ export class S3Bucket {
   /** `stallMs` is how long a transfer may move no byte. */
   constructor(options: S3Options, stallMs: number) {
     this.#options = options;
-    const { region, endpointUrl, credentials, forcePathStyle } = options;
-    const agent = { keepAlive: true, maxSockets: Number.POSITIVE_INFINITY };
-    const common = {
-      region,
-      forcePathStyle,
-      requestChecksumCalculation: 'WHEN_REQUIRED',
-      responseChecksumValidation: 'WHEN_REQUIRED',
-      // With it a refusal of a large body often came as a broken connection.
-      expectContinueHeader: false,
-      // It would print each failure, which is logged as the reason of an answer.
-      logger: silent,
-      requestHandler: {
-        connectionTimeout: connectMs,
-        // Later than the client's connection, whose end says more.
-        socketTimeout: stallMs + answerMs,
-        httpAgent: agent,
-        httpsAgent: agent,
-      },
-      ...(endpointUrl === undefined ? {} : { endpoint: endpointUrl }),
-      ...(credentials === undefined ? {} : { credentials }),
-    } as const;
+    // Later than the client's connection, whose end says more.
+    const common = clientConfig(options, stallMs + answerMs);
     this.#retrying = new S3Client({ ...common, maxAttempts: 3 });
     this.#once = new S3Client({ ...common, maxAttempts: 1 });
   }
