@@ -41,9 +41,10 @@ export async function checkConfig({ configFile, json }: ResultOptions, output: O
     output.print(JSON.stringify({ checks, exitCode }));
     return exitCode;
   }
-  for (const { verdict, message } of checks) {
+  for (const { verdict, message, paste } of checks) {
     const word = verdict.padEnd('warning'.length);
     output.print(`${output.isTerminal ? `\x1b[${colours[verdict]}m${word}\x1b[0m` : word}  ${message}`);
+    if (paste !== undefined) output.print(paste.replace(/^/gm, ' '.repeat(word.length + 2)));
   }
   return exitCode;
 }

@@ -81,7 +81,9 @@ async function checkFolder(storeDir: string, config: Config): Promise<Check[]> {
   return [{ verdict: 'ok', message }, free, ...(await checkForNginx(storeDir, config))];
 }
 
-/** Whether uploads can be stored, and read by nginx. */
+/** Whether uploads can be stored, and read by nginx or past this program. */
 export async function checkStorage(config: Config): Promise<Check[]> {
-  return config.storeDir === undefined ? [] : checkFolder(config.storeDir, config);
+  if (config.storeDir !== undefined) return checkFolder(config.storeDir, config);
+  const { checkS3 } = await import('./check-s3.js');
+  return checkS3(config, config.s3);
 }

@@ -5,4 +5,6 @@ export type Verdict = 'ok' | 'warning' | 'problem' | 'failure';
 export interface Check {
   readonly verdict: Verdict;
   readonly message: string;
+  /** What the message asks for, to be pasted as it stands. */
+  readonly paste?: string;
 }

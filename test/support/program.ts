@@ -107,8 +107,8 @@ export async function startProgram(
   };
 }
 
-/** JSON's strings, numbers, booleans and arrays of strings are TOML's as well; tables stand last. */
-function toToml(settings: Settings): string {
+/** Settings as TOML: JSON's strings, numbers, booleans and arrays of strings are TOML's as well; tables stand last. */
+export function toToml(settings: Settings): string {
   const isTable = (value: unknown) => typeof value === 'object' && !Array.isArray(value);
   const entries = Object.entries(settings).filter(([, value]) => value !== undefined);
   const lines = entries

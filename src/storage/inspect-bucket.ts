@@ -1,0 +1,91 @@
+/*
+ * What a bucket is set up to do, and what it shows to anybody. Nothing of it is needed to store uploads, and the key may
+ * not be allowed to ask.
+ */
+import {
+  type CORSRule,
+  GetBucketCorsCommand,
+  GetBucketLifecycleConfigurationCommand,
+  GetBucketVersioningCommand,
+  GetObjectCommand,
+  type LifecycleRule,
+  S3Client,
+} from '@aws-sdk/client-s3';
+import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
+import { clientConfig } from './s3-client.js';
+import { describeS3Error, statusOf } from './s3-errors.js';
+import type { S3Options } from './s3-options.js';
+
+/** What the service answered, or why it did not. */
+export type Asked<T> = { readonly value: T } | { readonly refusal: string };
+
+/** What a request without a key was answered with. */
+export interface AnonymousAnswer {
+  readonly status: number;
+  readonly body: Buffer;
+  /** How far the service's clock is ahead of this one, in ms, to the second; `undefined` where it tells no time. */
+  readonly aheadMs: number | undefined;
+}
+
+const patienceMs = 10_000;
+
+/** GET of a URL as anybody sends it, without following a redirect. Throws what `describeS3Error` makes of a failure. */
+export async function getAnonymously(url: string): Promise<AnonymousAnswer> {
+  try {
+    const answer = await fetch(url, { redirect: 'manual', signal: AbortSignal.timeout(patienceMs) });
+    const date = Date.parse(answer.headers.get('date') ?? '');
+    const aheadMs = Number.isNaN(date) ? undefined : date - Math.floor(Date.now() / 1000) * 1000;
+    return { status: answer.status, body: Buffer.from(await answer.arrayBuffer()), aheadMs };
+  } catch (error) {
+    throw describeS3Error('GET', error instanceof TypeError ? error.cause : error);
+  }
+}
+
+/** The bucket's own URL with a slash at its end: what anybody would put before an object's key. */
+export async function bucketUrl(options: S3Options): Promise<string> {
+  const client = new S3Client(clientConfig(options, patienceMs));
+  const signed = new URL(await getSignedUrl(client, new GetObjectCommand({ Bucket: options.bucket, Key: 'k' })));
+  return `${signed.origin}${signed.pathname.slice(0, -1)}`;
+}
+
+/** Asks about a bucket. Every method throws what `describeS3Error` makes of a failure that is no answer. */
+export class BucketInspector {
+  readonly #client: S3Client;
+  readonly #bucket: { readonly Bucket: string };
+
+  constructor(options: S3Options) {
+    this.#client = new S3Client(clientConfig(options, patienceMs));
+    this.#bucket = { Bucket: options.bucket };
+  }
+
+  /** Which pages of other sites may do what (CORS). */
+  corsRules(): Promise<Asked<readonly CORSRule[]>> {
+    const command = new GetBucketCorsCommand(this.#bucket);
+    return ask('GetBucketCors', [], async () => (await this.#client.send(command)).CORSRules ?? []);
+  }
+
+  /** What the service deletes by itself. */
+  lifecycleRules(): Promise<Asked<readonly LifecycleRule[]>> {
+    const command = new GetBucketLifecycleConfigurationCommand(this.#bucket);
+    return ask('GetLifecycleConfiguration', [], async () => (await this.#client.send(command)).Rules ?? []);
+  }
+
+  /** Whether deleted and replaced objects are kept as versions. */
+  isVersioned(): Promise<Asked<boolean>> {
+    const command = new GetBucketVersioningCommand(this.#bucket);
+    return ask('GetBucketVersioning', false, async () => (await this.#client.send(command)).Status === 'Enabled');
+  }
+}
+
+async function ask<T>(operation: string, nothing: T, question: () => Promise<T>): Promise<Asked<T>> {
+  try {
+    return { value: await question() };
+  } catch (error) {
+    const status = statusOf(error);
+    if (status === 404) return { value: nothing };
+    const described = describeS3Error(operation, error);
+    // Also services that know no such question.
+    if (status !== undefined) return { refusal: described.message };
+    throw described;
+  }
+}

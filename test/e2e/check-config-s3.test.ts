@@ -1,0 +1,325 @@
+import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import {
+  type LifecycleRule,
+  PutBucketAclCommand,
+  PutBucketCorsCommand,
+  PutBucketLifecycleConfigurationCommand,
+  PutBucketPolicyCommand,
+  PutBucketVersioningCommand,
+} from '@aws-sdk/client-s3';
+import { type Ceph, cephPrograms, sharedCeph } from '../support/ceph.js';
+import { mainFile, run } from '../support/command.js';
+import { freePort, missingPeer } from '../support/peers.js';
+import { type Settings, toToml } from '../support/program.js';
+import { readmeBlock } from '../support/readme.js';
+import { tempDir } from '../support/temp-dir.js';
+
+interface Check {
+  readonly verdict: string;
+  readonly message: string;
+  readonly paste?: string;
+}
+
+/** The settings of a table [s3] for the bucket, with others in it and beside it. */
+function settingsFor(ceph: Ceph, bucket: string, s3: Settings, settings: Settings): Settings {
+  const { endpoint: endpointUrl, accessKeyId, secretAccessKey } = ceph;
+  const table = { bucket, endpointUrl, accessKeyId, secretAccessKey, forcePathStyle: true, path: 'some/path', ...s3 };
+  return { listenPort: '127.0.0.1:0', secret: '0123456789abcdef', ...settings, s3: table as Settings[string] };
+}
+
+function days(Days: number): LifecycleRule {
+  return { ID: 'r', Status: 'Enabled', Filter: { Prefix: '' }, Expiration: { Days } };
+}
+
+function withoutListing({ input }: PutBucketPolicyCommand): PutBucketPolicyCommand {
+  const policy = JSON.parse(input.Policy ?? '');
+  const Statement = policy.Statement.filter(({ Action }: { Action: unknown }) => Action !== 's3:ListBucket');
+  return new PutBucketPolicyCommand({ ...input, Policy: JSON.stringify({ ...policy, Statement }) });
+}
+
+async function runCheck(t: TestContext, settings: Settings, options: readonly string[], command: readonly string[]) {
+  const folder = await tempDir(t);
+  await writeFile(path.join(folder, 'config.toml'), toToml(settings), { mode: 0o600 });
+  const [program = '', ...args] = [...command, process.execPath, mainFile, 'check-config', ...options];
+  const result = await run(program, args, folder);
+  assert.equal(result.stderr, '');
+  return result;
+}
+
+/** Runs check-config, as the last argument of another command if one is named. */
+async function check(t: TestContext, settings: Settings, command: readonly string[] = []) {
+  const { code, stdout } = await runCheck(t, settings, ['--json'], command);
+  const { checks }: { checks: readonly Check[] } = JSON.parse(stdout);
+  const found = checks.filter(({ verdict, message }) => verdict !== 'ok' && /s3|FileSize/.test(message));
+  return { code, found, ok: checks.filter(({ verdict }) => verdict === 'ok').map(({ message }) => message) };
+}
+
+/** A policy of the README for the bucket, for this user where it names none. */
+function readmePolicy(containing: string, bucket: string, user?: string): PutBucketPolicyCommand {
+  const { Version, Statement } = JSON.parse(readmeBlock('json', containing).replaceAll('example-uploads', bucket));
+  const principal = user === undefined ? {} : { Principal: { AWS: [`arn:aws:iam:::user/${user}`] } };
+  const Policy = JSON.stringify({ Version, Statement: Statement.map((entry: object) => ({ ...principal, ...entry })) });
+  return new PutBucketPolicyCommand({ Bucket: bucket, Policy });
+}
+
+const direct = {
+  component: { jid: 'upload.example.org', secret: 's', baseUrl: 'https://uploads.example.org/', upload: 'direct' },
+};
+
+const corsRule = {
+  AllowedOrigins: ['*'],
+  AllowedMethods: ['GET', 'HEAD'],
+  AllowedHeaders: ['authorization', 'content-type', 'content-length', 'range'],
+  ExposeHeaders: ['Content-Length', 'Content-Range', 'ETag'],
+};
+
+describe('check-config with a bucket', { concurrency: 2, skip: missingPeer(...cephPrograms) }, () => {
+  const ceph = sharedCeph();
+
+  /** Runs it for a bucket that is set up so, and expects exactly these findings and an empty bucket. */
+  async function expectFound(
+    t: TestContext,
+    expected: readonly RegExp[],
+    s3: Settings = {},
+    settings: Settings = {},
+    setUp: (peer: Ceph, bucket: string) => Promise<unknown> = async () => undefined,
+    command: readonly string[] = [],
+  ) {
+    const peer = await ceph();
+    const bucket = await peer.createBucket();
+    await setUp(peer, bucket);
+    const result = await check(t, settingsFor(peer, bucket, s3, settings), command);
+    const lines = result.found.map(({ verdict, message }) => `${verdict}: ${message}`);
+    assert.equal(lines.length, expected.length, lines.join('\n'));
+    for (const [index, pattern] of expected.entries()) assert.match(lines[index] ?? '', pattern);
+    assert.deepEqual(await peer.keysIn(bucket), []);
+    return { ...result, peer, bucket };
+  }
+
+  it('finds nothing wrong with a private bucket', async (t) => {
+    const { ok } = await expectFound(t, []);
+    const s3 = ok.filter((message) => message.startsWith('s3'));
+    for (const what of [
+      /clock and this one agree/,
+      /nobody can list what is stored \(403\)/,
+      /takes, gives and deletes uploads with this key/,
+      /without the key an upload in the bucket is 403/,
+      /no lifecycle rule of the bucket deletes uploads$/,
+      /leaves no version/,
+    ]) {
+      assert.ok(
+        s3.some((message) => what.test(message)),
+        s3.join('\n'),
+      );
+    }
+    assert.equal(s3.length, 6);
+  });
+
+  it('says what would end a start', async (t) => {
+    const unusable = /^failure: s3: expected the bucket \S+ to take uploads with this key, S3 PUT: /;
+    await expectFound(t, [new RegExp(`${unusable.source}403 SignatureDoesNotMatch`)], { secretAccessKey: 'x' });
+    await expectFound(t, [new RegExp(`${unusable.source}403 InvalidAccessKeyId`)], { accessKeyId: 'x' });
+    await expectFound(t, [new RegExp(`${unusable.source}404 NoSuchBucket`)], { bucket: 'no-such-bucket' });
+  });
+
+  it('tells a service that is out of reach as a problem', async (t) => {
+    const endpointUrl = `http://127.0.0.1:${await freePort()}`;
+    await expectFound(t, [/^problem: s3: uploads would fail now, S3 GET: ECONNREFUSED/], { endpointUrl });
+  });
+
+  it('tells clocks that disagree', { skip: missingPeer('faketime') }, async (t) => {
+    const cases: [string, readonly RegExp[]][] = [
+      ['-2m', [/^warning: s3: the service's clock is 1[12]\d s ahead of this one.*NTP/]],
+      ['+6m', [/^problem: s3: the service's clock is 3[56]\d s behind this one.*NTP/]],
+      ['+20m', [/^problem: s3: the service's clock is 1\d\d\d s behind/, /^failure: .*403 RequestTimeTooSkewed/]],
+    ];
+    for (const [offset, expected] of cases) {
+      await expectFound(t, expected, {}, {}, undefined, ['faketime', '-f', offset]);
+    }
+  });
+
+  it('tells sizes that no object may have', async (t) => {
+    await expectFound(t, [/^problem: maxFileSize: S3 takes files of up to 5 GiB/], {}, { maxFileSize: '5.1GiB' });
+    await expectFound(t, [], {}, { maxFileSize: '5GiB' });
+  });
+
+  it('prints the CORS policy that web clients need, which is then right', async (t) => {
+    const missing =
+      /^problem: s3: the bucket has no CORS rules, so web clients fail: put these .*, by aws s3api put-bucket-cors --cors-configuration file:\/\/cors\.json --bucket \S+ --endpoint-url http:/;
+    for (const [s3, settings, methods] of [
+      [{ download: 'redirect' }, {}, 'GET, HEAD'],
+      [{}, direct, 'GET, HEAD, PUT'],
+    ] as const) {
+      const { peer, bucket, found } = await expectFound(t, [missing], s3, settings);
+      const CORSConfiguration = JSON.parse(found[0]?.paste ?? '');
+      await peer.client.send(new PutBucketCorsCommand({ Bucket: bucket, CORSConfiguration }));
+      const after = await check(t, settingsFor(peer, bucket, s3, settings));
+      assert.deepEqual(after.found, []);
+      assert.ok(after.ok.includes(`s3: the bucket's CORS rules let all sites use ${methods}`));
+    }
+    await expectFound(t, []);
+  });
+
+  it('tells CORS rules that are too narrow, and takes rules that are wider', async (t) => {
+    const setCors =
+      (...CORSRules: (typeof corsRule)[]) =>
+      (peer: Ceph, bucket: string) =>
+        peer.client.send(new PutBucketCorsCommand({ Bucket: bucket, CORSConfiguration: { CORSRules } }));
+    const narrow: [Partial<typeof corsRule>, string][] = [
+      [{ AllowedOrigins: ['https://client.example'] }, 'GET, HEAD'],
+      [{ AllowedMethods: ['GET'] }, 'HEAD'],
+      [{ AllowedHeaders: ['Authorization', 'Content-Type', 'Content-Length'] }, 'GET, HEAD'],
+      [{ ExposeHeaders: ['ETag'] }, 'GET, HEAD'],
+    ];
+    for (const [change, methods] of narrow) {
+      const expected = new RegExp(`^problem: s3: no CORS rule of the bucket lets all sites use ${methods} with`);
+      await expectFound(t, [expected], { download: 'redirect' }, {}, setCors({ ...corsRule, ...change }));
+    }
+    const forUploads = { ...corsRule, AllowedMethods: ['PUT'], AllowedHeaders: ['*'], ExposeHeaders: ['ETag'] };
+    await expectFound(t, [], {}, direct, setCors(forUploads, corsRule));
+  });
+
+  it('prints the lifecycle rule that fits the settings, which is then right', async (t) => {
+    const settings = { expiresAfter: '36h', replayWindow: '1d' };
+    const { peer, bucket, ok, found } = await expectFound(t, [], {}, settings);
+    assert.deepEqual(found, []);
+    const advice =
+      /^s3: no lifecycle rule of the bucket deletes uploads, the sweep does; .*put-bucket-lifecycle-configuration/;
+    assert.ok(ok.some((message) => advice.test(message)));
+    const { stdout } = await runCheck(t, settingsFor(peer, bucket, {}, settings), [], []);
+    const [, paste = ''] = /put-bucket-lifecycle-configuration.*\n((?: {9}.*\n)+)/.exec(stdout) ?? [];
+    const LifecycleConfiguration = JSON.parse(paste);
+    assert.equal(LifecycleConfiguration.Rules[0].Expiration.Days, 2);
+    assert.equal(LifecycleConfiguration.Rules[0].Filter.Prefix, 'some/path/');
+    await peer.client.send(new PutBucketLifecycleConfigurationCommand({ Bucket: bucket, LifecycleConfiguration }));
+    const after = await check(t, settingsFor(peer, bucket, {}, settings));
+    assert.deepEqual(after.found, []);
+    assert.ok(
+      after.ok.includes('s3: the bucket\'s lifecycle rule "prosody-filer" deletes after 2 days, when all is over'),
+    );
+  });
+
+  it('tells lifecycle rules that delete too early, and no others', async (t) => {
+    const early = 'the bucket\'s lifecycle rule "r" deletes after 7 days, but';
+    const cases: [Settings, LifecycleRule, readonly RegExp[]][] = [
+      [
+        {},
+        days(7),
+        [
+          new RegExp(
+            `^problem: s3: ${early} expiresAfter keeps uploads for ever, replayWindow .* for 30 days: without expiresAfter none may`,
+          ),
+        ],
+      ],
+      [
+        { expiresAfter: '28d' },
+        days(7),
+        [new RegExp(`${early} expiresAfter .* 28 days, replayWindow .* 30 days: this one is right`)],
+      ],
+      [
+        { expiresAfter: '7d' },
+        days(7),
+        [new RegExp(`${early} replayWindow keeps the traces of deleted ones for 30 days`)],
+      ],
+      [{ expiresAfter: '7d', replayWindow: '0s' }, days(7), []],
+      [{}, { ...days(7), Filter: { Prefix: 'other/' } }, []],
+      [{}, { ...days(7), Filter: { Prefix: 'some/path/deeper/' } }, [new RegExp(early)]],
+      [{}, { ...days(7), Filter: { Tag: { Key: 'k', Value: 'v' } } }, []],
+      [{}, { ...days(7), Status: 'Disabled' }, []],
+    ];
+    for (const [settings, rule, expected] of cases) {
+      await expectFound(t, expected, {}, settings, (peer, bucket) =>
+        peer.client.send(
+          new PutBucketLifecycleConfigurationCommand({ Bucket: bucket, LifecycleConfiguration: { Rules: [rule] } }),
+        ),
+      );
+    }
+  });
+
+  it('warns of a versioned bucket, where nothing keeps a PUT from replacing', async (t) => {
+    const peer = await ceph();
+    const bucket = await peer.createBucket();
+    const VersioningConfiguration = { Status: 'Enabled' } as const;
+    await peer.client.send(new PutBucketVersioningCommand({ Bucket: bucket, VersioningConfiguration }));
+    const { code, found } = await check(t, settingsFor(peer, bucket, {}, {}));
+    assert.deepEqual([code, found.map(({ verdict }) => verdict)], [0, ['warning', 'warning']]);
+    assert.match(found[0]?.message ?? '', /^s3: this service takes no If-None-Match: /);
+    assert.match(found[1]?.message ?? '', /the bucket is versioned, so deleted uploads stay as versions/);
+  });
+
+  it('tells what anybody can read, where nobody should, and what nobody can, where everybody should', async (t) => {
+    const { endpoint } = await ceph();
+    const publish = (peer: Ceph, bucket: string) => peer.client.send(readmePolicy('"Principal"', bucket));
+    await expectFound(t, [/^problem: s3: anybody can fetch uploads from the bucket/], {}, {}, publish);
+    const listable = (peer: Ceph, bucket: string) =>
+      peer.client.send(new PutBucketAclCommand({ Bucket: bucket, ACL: 'public-read' }));
+    await expectFound(t, [/^problem: s3: anybody can list what is stored, at http/], {}, {}, listable);
+
+    const allowAll = async (peer: Ceph, bucket: string) => {
+      await peer.client.send(
+        new PutBucketCorsCommand({ Bucket: bucket, CORSConfiguration: { CORSRules: [corsRule] } }),
+      );
+    };
+    const bucket = 'public-bucket';
+    const peer = await ceph();
+    await peer.createBucket(bucket);
+    await allowAll(peer, bucket);
+    const isPublic = { download: 'public', baseDomain: `${endpoint}/${bucket}` };
+    const before = await check(t, settingsFor(peer, bucket, isPublic, {}));
+    assert.deepEqual([before.code, before.found.length], [1, 1]);
+    assert.match(
+      before.found[0]?.message ?? '',
+      /^s3\.baseDomain: an upload at \S+\/some\/path\/\S+ is 403 in place of 200: /,
+    );
+    await publish(peer, bucket);
+    const after = await check(t, settingsFor(peer, bucket, isPublic, {}));
+    assert.deepEqual([after.code, after.found], [0, []]);
+    assert.ok(after.ok.includes(`s3.baseDomain: an upload is there, at ${endpoint}`));
+    const nowhere = { ...isPublic, baseDomain: `http://127.0.0.1:${await freePort()}` };
+    const lost = await check(t, settingsFor(peer, bucket, nowhere, {}));
+    assert.match(lost.found[0]?.message ?? '', /^s3\.baseDomain: an upload at \S+ cannot be had, S3 GET: ECONNREFUSED/);
+    assert.deepEqual(await peer.keysIn(bucket), []);
+  });
+
+  it('expects a public bucket of direct uploads that have no other URL', async (t) => {
+    const component = { jid: 'upload.example.org', secret: 's', upload: 'direct' };
+    const { endpoint } = await ceph();
+    const expected = [
+      /^problem: s3\.baseDomain: an upload at \S+ is 404 in place of 200/,
+      /^problem: s3: the bucket has no CORS rules/,
+    ];
+    await expectFound(t, expected, { baseDomain: `${endpoint}/no-such-bucket` }, { component });
+  });
+
+  it("needs no more of the key than the README's policy, and says what it may not ask", async (t) => {
+    const peer = await ceph();
+    const limited = { accessKeyId: 'limited', secretAccessKey: 'limited-secret' };
+    await peer.admin(
+      ...['user', 'create', '--uid', 'limited', '--display-name', 'limited'],
+      ...['--access-key', limited.accessKeyId, '--secret-key', limited.secretAccessKey],
+    );
+    const bucket = await peer.createBucket();
+    await peer.client.send(readmePolicy('s3:ListBucket', bucket, 'limited'));
+    const { code, found } = await check(t, settingsFor(peer, bucket, { ...limited, download: 'redirect' }, {}));
+    assert.deepEqual([code, found.map(({ verdict }) => verdict)], [0, ['warning', 'warning', 'warning']]);
+    for (const [index, what] of ["the bucket's CORS", "the bucket's lifecycle", 'whether'].entries()) {
+      assert.match(
+        found[index]?.message ?? '',
+        new RegExp(`^s3: the service does not tell this key ${what} .*403 AccessDenied`),
+      );
+    }
+    assert.ok(found[0]?.paste?.includes('AllowedOrigins'));
+
+    await peer.client.send(withoutListing(readmePolicy('s3:ListBucket', bucket, 'limited')));
+    const lacking = await check(t, settingsFor(peer, bucket, limited, {}));
+    assert.equal(lacking.code, 1);
+    assert.match(
+      lacking.found[0]?.message ?? '',
+      /^s3: uploads would fail now, S3 HEAD: 403.*: allow .* s3:ListBucket to/,
+    );
+    assert.deepEqual(await peer.keysIn(bucket), []);
+  });
+});
