@@ -27,6 +27,14 @@ async function findRemover(config: Config): Promise<DoctorSettings['removeFromSt
   }
 }
 
+/** What the URLs begin with to which clients are sent for downloads. */
+async function findDownloads({ s3 }: Config): Promise<URL | undefined> {
+  if (s3 === undefined || s3.download === 'proxy') return undefined;
+  if (s3.download === 'public') return new URL(`${s3.publicUrl}${s3.path}`);
+  const { bucketUrl } = await import('../storage/inspect-bucket.js');
+  return new URL(`${await bucketUrl(s3)}${s3.path}`);
+}
+
 const labels = { ok: 'ok', skipped: 'skipped', problem: 'PROBLEM' } as const;
 
 function toText(finding: Finding): string {
@@ -53,6 +61,7 @@ export async function doctor({ configFile, url, json }: DoctorOptions, output: O
     url: new URL(baseUrl),
     secret,
     removeFromStore,
+    downloadsFrom: await findDownloads(config),
     storage: describeStorage(config),
     removeCommand: (slot) => removeCommand(config, slot),
   };

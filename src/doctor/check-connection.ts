@@ -18,7 +18,8 @@ export async function checkMissingFile(visit: Visit): Promise<Verdict> {
   return answer.status === 404 && isFromFiler(answer) ? describeAnswer(answer) : explainStatus(answer);
 }
 
-function isLoopback(hostname: string): boolean {
+/** Whether a host's name or address, as it stands in a URL, is this machine. */
+export function isLoopback(hostname: string): boolean {
   const address = hostname.replace(/^\[(.*)\]$/, '$1');
   return address === 'localhost' || address === '::1' || (isIP(address) === 4 && address.startsWith('127.'));
 }

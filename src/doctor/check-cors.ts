@@ -3,7 +3,8 @@ import { type Answer, headerOf } from './send-request.js';
 import type { Verdict } from './verdict.js';
 import type { Observation, Visit } from './visit.js';
 
-function listOf(answer: Answer, name: string): string[] {
+/** The items of a header that is a list, in lower case. */
+export function listOf(answer: Answer, name: string): string[] {
   return headerOf(answer, name)
     .toLowerCase()
     .split(',')

@@ -52,7 +52,7 @@ export async function checkUpload(visit: Visit): Promise<Verdict> {
 async function findProblem(visit: Visit, sample: Sample): Promise<Problem | undefined> {
   const answer = await visit.put(sample);
   if (answer.status !== 201) return explainRefusedPut(visit, sample, answer, otherwise[sample.scheme]);
-  return explainDownload(sample, await visit.get(sample.name));
+  return explainDownload(sample, await visit.download(sample.name));
 }
 
 /** A check whether a file that a scheme's token allows is taken and comes back as it was sent. */
@@ -97,7 +97,7 @@ export async function checkLargeFile(visit: Visit): Promise<Verdict> {
     const { found, ...advice } = await explainRefusedPut(visit, sample, put);
     return { found: `${size} bytes: ${found}`, ...advice };
   }
-  const get = await visit.get(sample.name);
+  const get = await visit.download(sample.name);
   const seconds = (durationMs: number) => `${(durationMs / 1000).toFixed(2)} s`;
   return (
     explainDownload(sample, get) ?? `${size} bytes up in ${seconds(put.durationMs)}, down in ${seconds(get.durationMs)}`

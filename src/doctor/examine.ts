@@ -10,6 +10,7 @@ import {
   checkRange,
   checkSafety,
 } from './check-download.js';
+import { checkRedirect, checkStoreCors, checkStoreDomain } from './check-redirect.js';
 import { checkLargeFile, checkNames, checkScheme, checkSecondPut, checkUpload } from './check-upload.js';
 import { explainNoAnswer } from './explain-no-answer.js';
 import { checkRemoval, removeSamples } from './remove-samples.js';
@@ -50,6 +51,13 @@ const checksOfUploads: readonly Check[] = [
   { name: 'compression', run: checkCompression },
 ];
 
+const redirect: Check = { name: 'redirect', run: checkRedirect };
+
+const checksOfStore: readonly Check[] = [
+  { name: 'CORS of store', run: checkStoreCors },
+  { name: 'store domain', run: checkStoreDomain },
+];
+
 const checksOfAllAnswers: readonly Check[] = [
   { name: 'CORS', run: checkCors },
   { name: 'clock', run: checkClock },
@@ -70,6 +78,7 @@ async function findVerdict(check: Check, visit: Visit): Promise<Verdict> {
  */
 export async function examine(settings: DoctorSettings, report: (finding: Finding) => void): Promise<void> {
   const visit = new Visit(settings);
+  const isRedirected = settings.downloadsFrom !== undefined;
 
   /** Whether the check found no problem. */
   async function perform(check: Check): Promise<boolean> {
@@ -81,8 +90,12 @@ export async function examine(settings: DoctorSettings, report: (finding: Findin
   if (!(await perform(connection))) return;
   try {
     for (const check of checksOfServer) await perform(check);
-    if (await perform(upload)) for (const check of checksOfUploads) await perform(check);
-    else for (const { name } of checksOfUploads) report(toFinding(name, { skipped: 'no upload to look at' }));
+    let isUsable = true;
+    for (const check of isRedirected ? [upload, redirect] : [upload]) isUsable &&= await perform(check);
+    for (const check of isRedirected ? [...checksOfStore, ...checksOfUploads] : checksOfUploads) {
+      if (isUsable) await perform(check);
+      else report(toFinding(check.name, { skipped: 'no upload to look at' }));
+    }
     for (const check of checksOfAllAnswers) await perform(check);
   } finally {
     await perform({ name: 'left behind', run: removeSamples });

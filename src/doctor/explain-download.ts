@@ -1,14 +1,10 @@
 import { explainStatus } from './explain-status.js';
+import { adviceOnDownload } from './explain-store.js';
 import { type Answer, headerOf } from './send-request.js';
 import type { Problem } from './verdict.js';
 import type { Sample } from './visit.js';
 
-/** What is wrong with the answer to a GET of a sample, `undefined` where it is what was uploaded. */
-export function explainDownload({ body, contentType }: Sample, answer: Answer): Problem | undefined {
-  if (answer.status !== 200) {
-    const { found, ...advice } = explainStatus(answer);
-    return { found: `the upload was accepted, but its GET is ${found}`, ...advice };
-  }
+function explainDifference({ body, contentType }: Sample, answer: Answer): Problem | undefined {
   const type = headerOf(answer, 'content-type');
   if (type !== contentType) {
     return {
@@ -34,4 +30,14 @@ export function explainDownload({ body, contentType }: Sample, answer: Answer): 
     };
   }
   return undefined;
+}
+
+/** What is wrong with the answer to a GET of a sample, `undefined` where it is what was uploaded. */
+export function explainDownload(sample: Sample, answer: Answer): Problem | undefined {
+  if (answer.status !== 200) {
+    const { found, ...advice } = explainStatus(answer);
+    return { found: `the upload was accepted, but its GET is ${found}`, ...advice };
+  }
+  const problem = explainDifference(sample, answer);
+  return problem && { ...problem, ...adviceOnDownload(answer, problem) };
 }

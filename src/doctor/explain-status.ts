@@ -1,4 +1,5 @@
 import { STATUS_CODES } from 'node:http';
+import { storeAdvice } from './explain-store.js';
 import { type Answer, headerOf } from './send-request.js';
 import type { CauseAndChange, Problem } from './verdict.js';
 
@@ -45,6 +46,10 @@ const proxyAdvice: Readonly<Record<number, CauseAndChange>> = {
 
 /** What prosody-filer means by a status that no request of the doctor's should get; 403 needs a closer look. */
 const filerAdvice: Readonly<Record<number, CauseAndChange>> = {
+  302: [
+    'the running server has another s3.download than this configuration',
+    "run the doctor with the server's own configuration; restart prosody-filer",
+  ],
   400: [
     'the proxy decodes the path before it passes it on',
     'proxy_pass http://127.0.0.1:5050; without a path, $uri or a captured $1 behind it',
@@ -69,8 +74,15 @@ const filerAdvice: Readonly<Record<number, CauseAndChange>> = {
     'raise maxFileSize, userQuota or dailyQuota, or restart with this configuration',
   ],
   500: ['the disk failed', 'look at the log of prosody-filer: it names the call'],
-  503: ['maxUploads is reached, or too many files are open', 'raise maxUploads or LimitNOFILE'],
-  507: ['the disk is full, or minFreeSpace or maxStoreSize is reached', 'make room in storeDir'],
+  502: [
+    'the S3 service refuses what prosody-filer asks of it: key, rights, bucket or clock',
+    'prosody-filer check-config; the log of prosody-filer has what the service said',
+  ],
+  503: [
+    'maxUploads is reached, too many files are open, or the S3 service is out of reach',
+    'raise maxUploads or LimitNOFILE; the log of prosody-filer names the service',
+  ],
+  507: ['disk or bucket is full, or minFreeSpace or maxStoreSize is reached', 'make room, or raise the limit'],
 };
 
 const unknownAdvice: CauseAndChange = [
@@ -88,15 +100,24 @@ export function isFromFiler(answer: Answer): boolean {
 
 /** The status and who sent it. */
 export function describeAnswer(answer: Answer): string {
-  if (isFromFiler(answer)) return `${answer.status} by prosody-filer`;
+  const { status, redirectedTo } = answer;
+  if (redirectedTo !== undefined) return `${status} by the store (${redirectedTo.host})`;
+  if (isFromFiler(answer)) return `${status} by prosody-filer`;
   const { location, server } = answer.headers;
-  return `${answer.status}${location ? ` to ${location}` : ''} by the proxy${server ? ` (${server})` : ''}`;
+  // Without the query, which may hold a token.
+  const to = location === undefined ? '' : ` to ${location.join(', ').replace(/\?.*/, '')}`;
+  return `${status}${to} by the proxy${server ? ` (${server})` : ''}`;
+}
+
+function adviceOn(answer: Answer): Readonly<Record<number, CauseAndChange>> {
+  if (answer.redirectedTo !== undefined) return storeAdvice;
+  if (isFromFiler(answer)) return filerAdvice;
+  return answer.status >= 300 && answer.status < 400 ? { [answer.status]: redirected } : proxyAdvice;
 }
 
 /** Why a request was answered with this status in place of the expected one. */
 export function explainStatus(answer: Answer): Problem {
   const { status } = answer;
-  const advice = isFromFiler(answer) ? filerAdvice : proxyAdvice;
-  const [cause, change] = status >= 300 && status < 400 ? redirected : (advice[status] ?? unknownAdvice);
+  const [cause, change] = adviceOn(answer)[status] ?? unknownAdvice;
   return { found: describeAnswer(answer), cause, change };
 }

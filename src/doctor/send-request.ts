@@ -24,6 +24,8 @@ export interface Answer {
   readonly body: Buffer;
   /** From the start of the connection to the end of the answer. */
   readonly durationMs: number;
+  /** The URL to which the server sent the client, where this is the store's answer to it. */
+  readonly redirectedTo?: URL;
 }
 
 /** No answer came: `code` is the system's, Node's or OpenSSL's, or `SILENT` where a connection moved nothing for too long. */

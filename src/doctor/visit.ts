@@ -12,6 +12,8 @@ export interface DoctorSettings {
   readonly baseSegments: readonly string[];
   readonly maxFileSize: number | undefined;
   readonly cors: boolean;
+  /** What the URLs begin with to which the server sends clients for the bytes; `undefined`: it sends them itself. */
+  readonly downloadsFrom: URL | undefined;
   /** Where uploads lie, for people. */
   readonly storage: string;
   /** The command by which an operator removes a slot's uploads from there. */
@@ -87,6 +89,28 @@ export class Visit {
   /** GET of a name in the slot. Throws a NoAnswerError. */
   get(name: string, headers: Record<string, string> = {}, method = 'GET'): Promise<Answer> {
     return this.send(method, { method, target: this.targetOf(this.keyOf(name)), headers });
+  }
+
+  /** A request to the store as a browser sends it that was redirected there (Fetch §4.4). Throws a NoAnswerError. */
+  async askStore(url: URL, method: string, headers: Record<string, string> = {}): Promise<Answer> {
+    const request = { method, target: url.pathname + url.search, headers: { ...headers, origin: 'null' } };
+    return { ...(await sendRequest(url.origin, request)), redirectedTo: url };
+  }
+
+  /** GET of a name in the slot that follows a redirect to the store, and none to elsewhere. Throws a NoAnswerError. */
+  async download(name: string, headers: Record<string, string> = {}): Promise<Answer> {
+    const answer = await this.get(name, headers);
+    const url = this.storeUrlOf(answer);
+    return url === undefined ? answer : this.askStore(url, 'GET', headers);
+  }
+
+  /** Where an answer redirects to, if that is the store. */
+  storeUrlOf({ status, headers }: Answer): URL | undefined {
+    const { downloadsFrom } = this.settings;
+    const [location = ''] = headers['location'] ?? [];
+    if (status !== 302 || downloadsFrom === undefined || !URL.canParse(location)) return undefined;
+    const url = new URL(location);
+    return url.href.startsWith(downloadsFrom.href) ? url : undefined;
   }
 
   /** PUT of a sample, signed for its own key or, to find a mistake, for another one. Throws a NoAnswerError. */

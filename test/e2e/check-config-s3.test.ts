@@ -14,7 +14,7 @@ import { type Ceph, cephPrograms, sharedCeph } from '../support/ceph.js';
 import { mainFile, run } from '../support/command.js';
 import { freePort, missingPeer } from '../support/peers.js';
 import { type Settings, toToml } from '../support/program.js';
-import { readmeBlock } from '../support/readme.js';
+import { readmePolicy } from '../support/s3-policy.js';
 import { tempDir } from '../support/temp-dir.js';
 
 interface Check {
@@ -55,14 +55,6 @@ async function check(t: TestContext, settings: Settings, command: readonly strin
   const { checks }: { checks: readonly Check[] } = JSON.parse(stdout);
   const found = checks.filter(({ verdict, message }) => verdict !== 'ok' && /s3|FileSize/.test(message));
   return { code, found, ok: checks.filter(({ verdict }) => verdict === 'ok').map(({ message }) => message) };
-}
-
-/** A policy of the README for the bucket, for this user where it names none. */
-function readmePolicy(containing: string, bucket: string, user?: string): PutBucketPolicyCommand {
-  const { Version, Statement } = JSON.parse(readmeBlock('json', containing).replaceAll('example-uploads', bucket));
-  const principal = user === undefined ? {} : { Principal: { AWS: [`arn:aws:iam:::user/${user}`] } };
-  const Policy = JSON.stringify({ Version, Statement: Statement.map((entry: object) => ({ ...principal, ...entry })) });
-  return new PutBucketPolicyCommand({ Bucket: bucket, Policy });
 }
 
 const direct = {

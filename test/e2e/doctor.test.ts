@@ -8,46 +8,12 @@ import { type Program, type Settings, startProgram } from '../support/program.js
 import { readmeBlock } from '../support/readme.js';
 import { tempDir } from '../support/temp-dir.js';
 import { filesIn } from '../support/tree.js';
+import { assertProblems, type Examination, examine, problemsOf } from './examination.js';
 import { startNginx } from './nginx.js';
-
-interface Finding {
-  readonly check: string;
-  readonly outcome: 'ok' | 'skipped' | 'problem';
-  readonly found: string;
-  readonly cause?: string;
-  readonly change?: string;
-}
-
-interface Examination {
-  readonly code: number | null;
-  readonly findings: readonly Finding[];
-}
-
-/** Runs the doctor beside the program, with the program's own configuration unless another one is named. */
-async function examine(
-  { configFile }: Pick<Program, 'configFile'>,
-  url: string,
-  env: string[] = [],
-): Promise<Examination> {
-  const command = [process.execPath, mainFile, 'doctor', '--json', '--config', configFile, url];
-  const { code, stdout, stderr } = await run('env', [...env, ...command]);
-  assert.equal(stderr, '');
-  return { code, findings: JSON.parse(stdout).findings };
-}
-
-function problemsOf({ findings }: Examination): Record<string, string> {
-  const problems = findings.filter(({ outcome }) => outcome === 'problem');
-  return Object.fromEntries(
-    problems.map(({ check, found, cause, change }) => [check, [found, cause, change].join(' | ')]),
-  );
-}
 
 /** Fails unless exactly these checks found problems, each with such a text, and nothing is left in the store. */
 async function assertNamed(examination: Examination, program: Program, expected: Record<string, RegExp>) {
-  const problems = problemsOf(examination);
-  assert.deepEqual(Object.keys(problems).sort(), Object.keys(expected).sort(), JSON.stringify(problems, undefined, 2));
-  for (const [check, pattern] of Object.entries(expected)) assert.match(problems[check] ?? '', pattern);
-  assert.equal(examination.code, Object.keys(expected).length === 0 ? 0 : 1);
+  assertProblems(examination, expected);
   assert.deepEqual(await filesIn(program.storeDir), []);
 }
 

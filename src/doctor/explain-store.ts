@@ -1,0 +1,26 @@
+import type { Answer } from './send-request.js';
+import type { Advice, CauseAndChange } from './verdict.js';
+
+const changedByCdn: Advice = {
+  cause: 'what stands in front of the bucket (a CDN, a proxy) drops or changes headers or bytes',
+  change: 'have it pass on Range, Origin and the query as they come, and headers and bytes as the bucket sends them',
+};
+
+/** Why bytes or headers of a download are not as they should be; `ofProxy` where they did not come from the store. */
+export function adviceOnDownload({ redirectedTo }: Answer, ofProxy: Advice): Advice {
+  return redirectedTo === undefined ? ofProxy : changedByCdn;
+}
+
+/** What stores mean by a status with which a download begins. */
+export const storeAdvice: Readonly<Record<number, CauseAndChange>> = {
+  301: ['the bucket is in another region, or lies behind another host', 's3.region and s3.endpointUrl of the bucket'],
+  400: ['the URL was changed on its way, or what answers is no S3', 'compare s3.endpointUrl and s3.baseDomain'],
+  403: [
+    'the query of the signed URL is dropped or changed on its way, or with download = "public" the bucket is not public',
+    'have what stands in front of the bucket pass on path and query; prosody-filer check-config looks at the rights',
+  ],
+  404: [
+    's3.baseDomain leads to another bucket or to a folder of it',
+    'have it lead to the bucket without s3.path, which stands in each URL',
+  ],
+};
