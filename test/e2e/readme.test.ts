@@ -78,6 +78,23 @@ it("the README's settings for slots of our own are taken", async (t) => {
   assert.deepEqual([component?.access, component?.secret], [['example.org'], 'the-component-secret']);
 });
 
+it("the README's buckets are taken", async (t) => {
+  const folder = await tempDir(t);
+  const [file, secretFile] = [path.join(folder, 'config.toml'), path.join(folder, 's3')];
+  await writeFile(secretFile, 's3cret');
+  for (const [name, endpoint] of [
+    ['# AWS', undefined],
+    ['# Cloudflare R2', 'https://0123456789abcdef.r2.cloudflarestorage.com'],
+    ['# Ceph, MinIO', 'https://s3.example.net'],
+  ] as const) {
+    const table = readmeBlock('toml', name).replace('/etc/prosody-filer/s3', secretFile);
+    await writeFile(file, `secret = "s"\n${table}`);
+    const { s3 } = loadConfig(file).config;
+    assert.deepEqual([s3?.bucket, s3?.endpointUrl], ['example-uploads', endpoint]);
+    assert.equal(s3?.credentials?.secretAccessKey, 's3cret');
+  }
+});
+
 it('the example configuration starts, with a warning, and names every setting', async (t) => {
   const example = await readFile(path.join(projectFolder, 'config.example.toml'), 'utf8');
   const folder = await tempDir(t);
@@ -88,8 +105,10 @@ it('the example configuration starts, with a warning, and names every setting', 
   await program.waitForLine((line) => line.includes('listening'));
   const { settingsSchema } = await import('../../src/config/settings.js');
   const readme = await readFile(path.join(projectFolder, 'README.md'), 'utf8');
-  for (const key of Object.keys(settingsSchema.properties)) {
-    assert.match(example, new RegExp(`^(# )?(${key} +=|\\[+${key}\\]+$)`, 'm'));
+  const { s3Schema } = await import('../../src/config/s3-settings.js');
+  const { componentSchema } = await import('../../src/config/component-settings.js');
+  for (const key of [settingsSchema, s3Schema, componentSchema].flatMap(({ properties }) => Object.keys(properties))) {
+    assert.match(example, new RegExp(`^(# |### or )?(${key} +=|\\[+${key}\\]+$)`, 'm'));
     assert.match(readme, new RegExp(`\`\\[*${key}\\]*\``), `the README does not name ${key}`);
   }
 });
