@@ -1,4 +1,4 @@
-import { ConfigError } from '../config/config.js';
+import { type Config, ConfigError } from '../config/config.js';
 import { type LoadedConfig, loadConfig } from '../config/load-config.js';
 import type { Check, Verdict } from './check.js';
 import { checkListening } from './check-listening.js';
@@ -9,6 +9,12 @@ import type { Output, ResultOptions } from './output.js';
 
 const exitCodes: Readonly<Record<Verdict, 0 | 1 | 2>> = { ok: 0, warning: 0, problem: 1, failure: 2 };
 const colours: Readonly<Record<Verdict, number>> = { ok: 32, warning: 33, problem: 31, failure: 31 };
+
+async function checkComponent({ component }: Config): Promise<Check[]> {
+  if (component === undefined) return [];
+  const checks = await import('./check-component.js');
+  return [await checks.checkComponent(component)];
+}
 
 async function checkAll(configFile: string): Promise<Check[]> {
   let loaded: LoadedConfig;
@@ -26,6 +32,7 @@ async function checkAll(configFile: string): Promise<Check[]> {
     ...(await checkStorage(config)),
     await checkListening(config.listen, 'listenPort'),
     ...(metricsListen === undefined ? [] : [await checkListening(metricsListen, 'metricsListen')]),
+    ...(await checkComponent(config)),
     ...(await checkSystem(config)),
   ];
 }

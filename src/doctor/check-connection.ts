@@ -18,6 +18,16 @@ export async function checkMissingFile(visit: Visit): Promise<Verdict> {
   return answer.status === 404 && isFromFiler(answer) ? describeAnswer(answer) : explainStatus(answer);
 }
 
+/** Whether slots lead where the doctor looks. */
+export function checkSlotUrl({ settings: { url, slotUrl } }: Pick<Visit, 'settings'>): Verdict {
+  if (slotUrl === url.href) return 'the slots that prosody-filer hands out have this URL';
+  return {
+    found: `the slots that prosody-filer hands out have ${slotUrl}`,
+    cause: 'component.baseUrl is not the URL that is examined',
+    change: `baseUrl = "${url}" in [component], or run the doctor for the other one`,
+  };
+}
+
 /** Whether a host's name or address, as it stands in a URL, is this machine. */
 export function isLoopback(hostname: string): boolean {
   const address = hostname.replace(/^\[(.*)\]$/, '$1');

@@ -1,6 +1,6 @@
 import { checkBuffering } from './check-buffering.js';
 import { checkClock } from './check-clock.js';
-import { checkConnection, checkEncryption, checkMissingFile } from './check-connection.js';
+import { checkConnection, checkEncryption, checkMissingFile, checkSlotUrl } from './check-connection.js';
 import { checkCors, checkPreflight } from './check-cors.js';
 import {
   checkCompression,
@@ -24,6 +24,8 @@ interface Check {
 }
 
 const connection: Check = { name: 'connection', run: checkConnection };
+
+const slotUrl: Check = { name: 'slot URL', run: checkSlotUrl };
 
 const checksOfServer: readonly Check[] = [
   { name: 'encryption', run: checkEncryption },
@@ -90,6 +92,7 @@ export async function examine(settings: DoctorSettings, report: (finding: Findin
   if (!(await perform(connection))) return;
   try {
     for (const check of checksOfServer) await perform(check);
+    if (settings.slotUrl !== undefined) await perform(slotUrl);
     let isUsable = true;
     for (const check of isRedirected ? [upload, redirect] : [upload]) isUsable &&= await perform(check);
     for (const check of isRedirected ? [...checksOfStore, ...checksOfUploads] : checksOfUploads) {

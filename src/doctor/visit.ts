@@ -12,6 +12,8 @@ export interface DoctorSettings {
   readonly baseSegments: readonly string[];
   readonly maxFileSize: number | undefined;
   readonly cors: boolean;
+  /** The base URL of the slots that the server hands out itself; `undefined`: it hands out none that lead to it. */
+  readonly slotUrl: string | undefined;
   /** What the URLs begin with to which the server sends clients for the bytes; `undefined`: it sends them itself. */
   readonly downloadsFrom: URL | undefined;
   /** Where uploads lie, for people. */

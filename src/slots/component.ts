@@ -42,7 +42,8 @@ const explanations: Readonly<Record<string, (account: ComponentAccount) => strin
   conflict: ({ jid }) => `component.jid: expected one that nobody else is connected as, ${jid} is connected already`,
 };
 
-function explain(reason: Error, account: ComponentAccount): string {
+/** Why a connection ended, by what the operator can do about it if that is known. */
+export function explainEnd(reason: Error, account: ComponentAccount): string {
   const code = reason instanceof StreamError ? reason.condition : systemErrorCode(reason);
   return explanations[code ?? '']?.(account) ?? `the XMPP server: ${messageOf(reason) || code}`;
 }
@@ -85,7 +86,7 @@ export class Component {
       });
       const reason = await this.#link.ended;
       if (signal.aborted) return;
-      this.#complain(explain(reason, this.#account));
+      this.#complain(explainEnd(reason, this.#account));
       // One that is thrown out again and again waits longer and longer as well.
       if (performance.now() - readyAt > this.#timings.maxPauseMs) attempt = 0;
       await wait(this.#pause(attempt, reason), undefined, { ref: false, signal }).catch(() => undefined);

@@ -184,6 +184,10 @@ const brokenSetUps: Record<string, BrokenSetUp> = {
     changes: withMore('limit_except GET { deny all; }'),
     problems: { preflight: /403 by the proxy/, upload: /403 by the proxy.*limit_except/ },
   },
+  'slots that lead elsewhere': {
+    settings: { component: { jid: 'u.localhost', secret: 's', port: 1, baseUrl: 'https://other.example/upload/' } },
+    problems: { 'slot URL': /have https:\/\/other\.example\/upload\/ \| component\.baseUrl is not.*baseUrl = "http:/ },
+  },
   'a redirect': {
     changes: [[proxyPass, 'return 301 https://other.example$request_uri;']],
     problems: { connection: /301 to https:\/\/other.example.*use the URL that it leads to/ },
