@@ -44,9 +44,9 @@ function checkListing({ status, body }: AnonymousAnswer, url: string): Check {
   return { verdict: 'problem', message: `s3: anybody can list what is stored, at ${url}: ${change}` };
 }
 
-/** Where clients fetch uploads: without a baseUrl there is no other place than the public one. */
+/** Where clients fetch uploads: those past this program are fetched past it, too, if they can be. */
 function asSeenByClients(s3: S3Options, { component }: Config): S3Options {
-  const isPastFiler = component?.upload === 'direct' && component.baseUrl === undefined;
+  const isPastFiler = component?.upload === 'direct' && s3.publicUrl !== undefined;
   return isPastFiler ? { ...s3, download: 'public' } : s3;
 }
 

@@ -61,7 +61,7 @@ export async function doctor({ configFile, url, json }: DoctorOptions, output: O
     url: new URL(baseUrl),
     secret,
     removeFromStore,
-    slotUrl: config.component?.baseUrl,
+    slotUrl: config.component?.upload === 'filer' ? config.component.baseUrl : undefined,
     downloadsFrom: await findDownloads(config),
     storage: describeStorage(config),
     removeCommand: (slot) => removeCommand(config, slot),

@@ -276,14 +276,13 @@ describe('check-config with a bucket', { concurrency: 2, skip: missingPeer(...ce
     assert.deepEqual(await peer.keysIn(bucket), []);
   });
 
-  it('expects a public bucket of direct uploads that have no other URL', async (t) => {
-    const component = { jid: 'upload.example.org', secret: 's', upload: 'direct' };
+  it('expects a public bucket of direct uploads that are fetched by baseDomain', async (t) => {
     const { endpoint } = await ceph();
     const expected = [
       /^problem: s3\.baseDomain: an upload at \S+ is 404 in place of 200/,
       /^problem: s3: the bucket has no CORS rules/,
     ];
-    await expectFound(t, expected, { baseDomain: `${endpoint}/no-such-bucket` }, { component });
+    await expectFound(t, expected, { baseDomain: `${endpoint}/no-such-bucket` }, direct);
   });
 
   it("needs no more of the key than the README's policy, and says what it may not ask", async (t) => {
