@@ -23,6 +23,7 @@ async function probe(bucket: S3Bucket, name: string): Promise<string[]> {
   } catch (error) {
     if (!(error instanceof FilerError)) throw error;
     if (error.code === 'STORE_BUSY') return [`s3: out of reach, uploads are 503 until that changes: ${error.message}`];
+    if (error.code === 'STORE_FULL') return [`s3: full, uploads are 507 until that changes: ${error.message}`];
     const expected = `expected the bucket ${name} to take uploads with this key`;
     throw new FilerError('STORE_UNUSABLE', `s3: ${expected}, ${error.message}`, { cause: error });
   }

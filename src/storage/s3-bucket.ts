@@ -18,12 +18,9 @@ import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import { FilerError } from '../errors.js';
 import { reservedFolder } from '../upload/upload-key.js';
 import { clientConfig } from './s3-client.js';
-import { describeS3Error, statusOf } from './s3-errors.js';
+import { answerMs, describeS3Error, statusOf } from './s3-errors.js';
 import type { S3Options } from './s3-options.js';
 import type { ByteRange, ResponseHeaders } from './store.js';
-
-/** How long the service may take to answer what has no large body. */
-const answerMs = 10_000;
 
 /** What is written beside the bytes of an object. */
 export type ObjectHeaders = Pick<

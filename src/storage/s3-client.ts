@@ -2,6 +2,8 @@
  * Checksums beyond those that an operation requires are switched off: the SDK would send a body in "aws-chunked" pieces
  * with a trailer, which other services than AWS refuse.
  */
+import { Agent as HttpAgent } from 'node:http';
+import { Agent as HttpsAgent } from 'node:https';
 import type { S3ClientConfig } from '@aws-sdk/client-s3';
 import type { S3Options } from './s3-options.js';
 
@@ -14,7 +16,6 @@ function nothing(): void {}
 /** How the SDK reaches the service, waiting so long (ms) for a connection that moves no byte. */
 export function clientConfig(options: S3Options, silentMs: number): S3ClientConfig {
   const { region, endpointUrl, credentials, forcePathStyle } = options;
-  const agent = { keepAlive: true, maxSockets: Number.POSITIVE_INFINITY };
   return {
     region,
     forcePathStyle,
@@ -24,7 +25,13 @@ export function clientConfig(options: S3Options, silentMs: number): S3ClientConf
     expectContinueHeader: false,
     // It would print each failure, which is logged as the reason of an answer.
     logger: silent,
-    requestHandler: { connectionTimeout: connectMs, socketTimeout: silentMs, httpAgent: agent, httpsAgent: agent },
+    requestHandler: {
+      connectionTimeout: connectMs,
+      socketTimeout: silentMs,
+      // Shared, so that a PUT, which is not tried again, goes to the connection that has just answered a HEAD.
+      httpAgent: new HttpAgent({ keepAlive: true }),
+      httpsAgent: new HttpsAgent({ keepAlive: true }),
+    },
     ...(endpointUrl === undefined ? {} : { endpoint: endpointUrl }),
     ...(credentials === undefined ? {} : { credentials }),
   };

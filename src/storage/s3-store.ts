@@ -11,78 +11,29 @@ import type { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { HeadObjectCommandOutput } from '@aws-sdk/client-s3';
 import { FilerError, systemErrorCode } from '../errors.js';
-import { dispositionOf } from '../upload/content-disposition.js';
-import { servableType } from '../upload/content-type.js';
 import { factsOfKey } from '../upload/facts-of-key.js';
-import { percentDecoded } from '../upload/percent-decoded.js';
 import { reservedFolder, type UploadKey } from '../upload/upload-key.js';
 import { relayBody } from './relay-body.js';
 import type { ObjectHeaders, S3Bucket } from './s3-bucket.js';
 import { describeS3Error } from './s3-errors.js';
 import { nameOfExpiry, S3Expiries } from './s3-expiries.js';
+import { objectHeaders, timeOf, toFacts } from './s3-facts.js';
 import { keyOfName, maxNameBytes } from './s3-keys.js';
 import type { S3Options } from './s3-options.js';
 import { isTombstone, looksLikeTombstone, makeTombstone, mayBeOfToday, readTombstone } from './s3-tombstone.js';
-import type {
-  ByteRange,
-  DeletedUpload,
-  IncomingUpload,
-  ListedUpload,
-  Store,
-  StoredFacts,
-  StoredUpload,
-} from './store.js';
+import type { ByteRange, DeletedUpload, IncomingUpload, ListedUpload, Store, StoredUpload } from './store.js';
 
 /** How long a signed download may begin. */
 const downloadSeconds = 600;
-const yearSeconds = 365 * 24 * 60 * 60;
 const checkBytes = 4096;
 
 function encodePath(path: string): string {
   return path.split('/').map(encodeURIComponent).join('/');
 }
 
-function timeOf({ LastModified }: HeadObjectCommandOutput): number {
-  return LastModified?.getTime() ?? 0;
-}
-
 function secondsUntil(keptUntil: number | undefined): number {
   const left = keptUntil === undefined ? downloadSeconds : Math.floor((keptUntil - Date.now()) / 1000);
   return Math.max(1, Math.min(downloadSeconds, left));
-}
-
-/** Metadata are ASCII. */
-function objectHeaders(key: UploadKey, upload: IncomingUpload, putId: string): ObjectHeaders {
-  const { contentType, expiresAt, keptUntil, uploader } = upload;
-  const caching =
-    keptUntil === undefined
-      ? { CacheControl: `max-age=${yearSeconds}, immutable` }
-      : { CacheControl: 'immutable', Expires: new Date(keptUntil) };
-  return {
-    ContentType: contentType,
-    ContentDisposition: dispositionOf(key, contentType) ?? 'inline',
-    ...caching,
-    Metadata: {
-      'put-id': putId,
-      ...(expiresAt === undefined ? {} : { 'expires-at': String(expiresAt) }),
-      ...(uploader === undefined ? {} : { uploader: encodeURIComponent(uploader) }),
-    },
-  };
-}
-
-/** What key and object say; of a client that uploaded past this program the type may be anything, also that of no type. */
-function toFacts(key: UploadKey, head: HeadObjectCommandOutput): StoredFacts {
-  const known = factsOfKey(key);
-  const { 'put-id': putId, 'expires-at': expiresAt, uploader } = head.Metadata ?? {};
-  const type = servableType(head.ContentType ?? '');
-  const isUnknown = putId === undefined && /^(application|binary)\/octet-stream$/.test(type);
-  return {
-    size: head.ContentLength ?? 0,
-    modifiedAt: timeOf(head),
-    contentType: isUnknown ? known.contentType : type,
-    expiresAt: /^\d{1,15}$/.test(expiresAt ?? '') ? Number(expiresAt) : undefined,
-    uploader: uploader === undefined ? known.uploader : percentDecoded(uploader),
-  };
 }
 
 /** A store in a bucket. */
@@ -153,7 +104,8 @@ export class S3Store implements Store {
       const key = keyOfName(object.name);
       if (key === undefined || due.has(key)) continue;
       const looks = looksLikeTombstone(object);
-      if (looks === true || (looks === 'maybe' && (await this.#headUpload(key)) === undefined)) continue;
+      if (looks === true && !this.#isOver(object.modifiedAt)) continue;
+      if (looks !== false && (await this.#headUpload(key)) === undefined) continue;
       yield { key, ...factsOfKey(key), size: object.size, modifiedAt: object.modifiedAt };
     }
   }
@@ -188,10 +140,12 @@ export class S3Store implements Store {
   }
 
   async check(): Promise<void> {
-    const name = `${reservedFolder}/check-${randomUUID()}`;
+    // One name for all, so that the next check removes what one left that the service did not answer.
+    const name = `${reservedFolder}/check`;
     await this.#bucket.write(name, Buffer.alloc(checkBytes), {});
     await this.#bucket.remove(name);
   }
+
   #isShort(key: UploadKey): boolean {
     const longest = nameOfExpiry({ key, putId: randomUUID(), expiresAt: 0 });
     return Buffer.byteLength(this.#options.path + longest) <= maxNameBytes;

@@ -3,11 +3,13 @@
  * replay window after it was written. Its metadata has `was-deleted` (an object with `deleted` is hidden by OpenStack
  * Swift), and where the upload was less than a day old and its uploader is known also what it was. Listings give no
  * metadata: there the size and the entity tag tell tombstones of either kind from uploads, and where the tag is not the MD5
- * of the bytes (as with encryption), the metadata do.
+ * of the bytes (as with encryption), the metadata do. So they do after the replay window, when tombstones are removed and
+ * what is left are uploads of the same bytes.
  */
 import { createHash } from 'node:crypto';
 import type { UploadKey } from '../upload/upload-key.js';
 import type { ListedObject, ObjectHeaders } from './s3-bucket.js';
+import { type Metadata, readNumber, readUploader } from './s3-facts.js';
 import type { DeletedUpload } from './store.js';
 
 const dayMs = 24 * 60 * 60 * 1000;
@@ -31,13 +33,15 @@ export function makeTombstone({ size, uploader, modifiedAt }: DeletedUpload): {
   const facts = isOfToday
     ? { size: String(size), uploader: encodeURIComponent(uploader), 'modified-at': String(modifiedAt) }
     : {};
-  const Metadata = { 'was-deleted': 'yes', ...facts };
   const { body } = isOfToday ? kinds.ofToday : kinds.plain;
-  return { body, headers: { ContentType: 'text/plain', CacheControl: 'no-store', Metadata } };
+  return {
+    body,
+    headers: { ContentType: 'text/plain', CacheControl: 'no-store', Metadata: { 'was-deleted': 'yes', ...facts } },
+  };
 }
 
 /** Whether an object with these metadata is a tombstone. */
-export function isTombstone(metadata: Readonly<Record<string, string>> | undefined): boolean {
+export function isTombstone(metadata: Metadata | undefined): boolean {
   return metadata?.['was-deleted'] !== undefined;
 }
 
@@ -54,8 +58,10 @@ export function mayBeOfToday({ size, modifiedAt }: ListedObject): boolean {
 }
 
 /** The upload that a tombstone's metadata tell of; `undefined` where they do not. */
-export function readTombstone(key: UploadKey, metadata: Readonly<Record<string, string>>): DeletedUpload | undefined {
-  const { size, uploader, 'modified-at': modifiedAt } = metadata;
-  if (size === undefined || uploader === undefined) return undefined;
-  return { key, size: Number(size), uploader: decodeURIComponent(uploader), modifiedAt: Number(modifiedAt) };
+export function readTombstone(key: UploadKey, metadata: Metadata): DeletedUpload | undefined {
+  const size = readNumber(metadata['size']);
+  const modifiedAt = readNumber(metadata['modified-at']);
+  const uploader = readUploader(key, metadata);
+  if (size === undefined || modifiedAt === undefined || uploader === undefined) return undefined;
+  return { key, size, uploader, modifiedAt };
 }

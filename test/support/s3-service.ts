@@ -81,13 +81,16 @@ export function lookInside(t: Teardown, access: S3Access): S3Service {
   };
 }
 
+/** What the keys of uploads begin with in the tests' buckets. */
+export const pathInBucket = 'some/path/';
+
 /** The bucket as `[s3]` describes it, with a path in it. */
 export function optionsFor({ endpoint, accessKeyId, secretAccessKey }: S3Access, bucket: string): S3Options {
   return {
     region: 'us-east-1',
     endpointUrl: endpoint,
     bucket,
-    path: 'some/path/',
+    path: pathInBucket,
     credentials: { accessKeyId, secretAccessKey },
     forcePathStyle: true,
     download: 'proxy',

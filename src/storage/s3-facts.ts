@@ -1,0 +1,64 @@
+/*
+ * What an upload is, as headers and metadata of its object. Metadata are ASCII: a JID is percent-encoded. They need not be
+ * this program's: a client that uploads to the bucket by itself may add some of its own.
+ */
+import type { HeadObjectCommandOutput } from '@aws-sdk/client-s3';
+import { dispositionOf } from '../upload/content-disposition.js';
+import { servableType, typeOfName } from '../upload/content-type.js';
+import { percentDecoded } from '../upload/percent-decoded.js';
+import { type UploadKey, uploaderOfKey } from '../upload/upload-key.js';
+import type { ObjectHeaders } from './s3-bucket.js';
+import type { IncomingUpload, StoredFacts } from './store.js';
+
+const yearSeconds = 365 * 24 * 60 * 60;
+
+/** Metadata of an object, whoever wrote them. */
+export type Metadata = Readonly<Record<string, string>>;
+
+/** The whole number that stands there, `undefined` for anything else. */
+export function readNumber(text: string | undefined): number | undefined {
+  return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
+}
+
+/** Who uploaded the object: whom the key names, in which nobody can put another one, or else the metadata. */
+export function readUploader(key: UploadKey, { uploader }: Metadata): string | undefined {
+  return uploaderOfKey(key) ?? (uploader === undefined ? undefined : percentDecoded(uploader));
+}
+
+/** When the object was written, ms since the epoch. */
+export function timeOf({ LastModified }: HeadObjectCommandOutput): number {
+  return LastModified?.getTime() ?? 0;
+}
+
+/** What is written beside the bytes of an upload. */
+export function objectHeaders(key: UploadKey, upload: IncomingUpload, putId: string): ObjectHeaders {
+  const { contentType, expiresAt, keptUntil, uploader } = upload;
+  const caching =
+    keptUntil === undefined
+      ? { CacheControl: `max-age=${yearSeconds}, immutable` }
+      : { CacheControl: 'immutable', Expires: new Date(keptUntil) };
+  return {
+    ContentType: contentType,
+    ContentDisposition: dispositionOf(key, contentType) ?? 'inline',
+    ...caching,
+    Metadata: {
+      'put-id': putId,
+      ...(expiresAt === undefined ? {} : { 'expires-at': String(expiresAt) }),
+      ...(uploader === undefined ? {} : { uploader: encodeURIComponent(uploader) }),
+    },
+  };
+}
+
+/** What key and object say; of a client that uploaded past this program the type may be anything, also that of no type. */
+export function toFacts(key: UploadKey, head: HeadObjectCommandOutput): StoredFacts {
+  const { Metadata = {} } = head;
+  const type = servableType(head.ContentType ?? '');
+  const isUnknown = Metadata['put-id'] === undefined && /^(application|binary)\/octet-stream$/.test(type);
+  return {
+    size: head.ContentLength ?? 0,
+    modifiedAt: timeOf(head),
+    contentType: isUnknown ? typeOfName(key) : type,
+    expiresAt: readNumber(Metadata['expires-at']),
+    uploader: readUploader(key, Metadata),
+  };
+}

@@ -1,0 +1,83 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import { describe, it } from 'node:test';
+import { setTimeout as wait } from 'node:timers/promises';
+import { relayBody } from '../../src/storage/relay-body.js';
+
+const chunk = Buffer.alloc(65_536, 'x');
+
+/** A body of so many chunks, as fast as it is taken, that tells how many were. */
+function countedBody(chunks: number) {
+  let taken = 0;
+  const body = new Readable({
+    read() {
+      taken += 1;
+      this.push(taken <= chunks ? chunk : null);
+    },
+  });
+  return { body, taken: () => taken };
+}
+
+describe('a body on its way', () => {
+  it('waits in little memory for a store that takes none of it, and then goes on', async () => {
+    const { body, taken } = countedBody(200);
+    let received = 0;
+    await relayBody(body, 200 * chunk.length, async (relayed) => {
+      await wait(100);
+      assert.ok(taken() <= 10, `${taken()} chunks are in memory`);
+      received = (await buffer(relayed)).length;
+    });
+    assert.equal(received, 200 * chunk.length);
+  });
+
+  it('may be slower than its store', async () => {
+    const body = Readable.from(
+      (async function* () {
+        for (let count = 0; count < 5; count += 1) {
+          await wait(50);
+          yield Buffer.from('x');
+        }
+      })(),
+    );
+    let text = '';
+    await relayBody(body, 5, async (relayed) => {
+      text = (await buffer(relayed)).toString();
+    });
+    assert.equal(text, 'xxxxx');
+  });
+
+  for (const [what, size] of [
+    ['runs over', 3 * chunk.length - 1],
+    ['ends early', 3 * chunk.length + 1],
+  ] as const) {
+    it(`that ${what} never ends for the store, which is told to stop`, async () => {
+      let received = 0;
+      const relaying = relayBody(countedBody(3).body, size, async (relayed, signal) => {
+        relayed.on('data', ({ length }: Buffer) => {
+          received += length;
+        });
+        relayed.on('end', () => assert.fail('it ended'));
+        if (!signal.aborted) await once(signal, 'abort');
+        throw new Error('aborted');
+      });
+      await assert.rejects(relaying, { code: 'BODY_INCOMPLETE' });
+      assert.ok(received < size);
+    });
+  }
+
+  it('is left alone when the store refuses it, and may break then', async () => {
+    const { body } = countedBody(200);
+    const refusal = new Error('no');
+    await assert.rejects(
+      relayBody(body, 200 * chunk.length, async () => {
+        throw refusal;
+      }),
+      refusal,
+    );
+    assert.equal(body.destroyed, false);
+    body.destroy(new Error('connection reset'));
+    await wait(10);
+  });
+});

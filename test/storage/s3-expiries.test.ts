@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { describe, it } from 'node:test';
+import { PutObjectCommand } from '@aws-sdk/client-s3';
+import type { Store } from '../../src/storage/store.js';
+import { cephPrograms, sharedCeph } from '../support/ceph.js';
+import { missingPeer } from '../support/peers.js';
+import { pathInBucket } from '../support/s3-service.js';
+import { openStoreIn } from '../support/s3-store.js';
+import { incoming, key } from '../support/store-contract.js';
+
+const hourMs = 60 * 60 * 1000;
+
+describe('S3: the expiry that a token named', { skip: missingPeer(...cephPrograms) }, () => {
+  const ceph = sharedCeph();
+
+  async function open(replayWindowMs = 0) {
+    const peer = await ceph();
+    const bucket = await peer.createBucket();
+    return { store: await openStoreIn(peer, bucket, replayWindowMs), bucket, keys: () => peer.keysIn(bucket) };
+  }
+
+  async function listed(store: Store) {
+    const found = [];
+    for await (const { key, expiresAt, uploader } of store.list()) found.push([key, expiresAt, uploader]);
+    return found;
+  }
+
+  it('is listed once it is due, first, and goes with the upload', async () => {
+    const { store, keys } = await open();
+    const [past, future] = [Date.now() - 1000, Date.now() + hourMs];
+    const uploader = 'romeo@example.org';
+    await store.put(key('a/plain'), incoming(Buffer.from('x')));
+    await store.put(key('a/later'), incoming(Buffer.from('x'), { expiresAt: future, uploader }));
+    await store.put(key('z/due'), incoming(Buffer.from('x'), { expiresAt: past, uploader }));
+    assert.deepEqual(await listed(store), [
+      ['z/due', past, uploader],
+      ['a/later', undefined, undefined],
+      ['a/plain', undefined, undefined],
+    ]);
+    for (const path of ['z/due', 'a/later', 'a/plain']) assert.equal(await store.delete(key(path)), true);
+    assert.deepEqual(await keys(), []);
+  });
+
+  it('leaves a tombstone as other deletions do, and no note', async () => {
+    const { store, keys } = await open(hourMs);
+    await store.put(key('s/f'), incoming(Buffer.from('x'), { expiresAt: Date.now() - 1000 }));
+    await store.delete(key('s/f'));
+    assert.deepEqual(await keys(), [`${pathInBucket}s/f`]);
+    assert.deepEqual(await listed(store), []);
+  });
+
+  it('is forgotten once it is due where it is of an upload that never was', async () => {
+    const { store, keys, bucket } = await open();
+    const { client } = await ceph();
+    const noteOf = (expiresAt: number, path: string) =>
+      `${pathInBucket}.prosody-filer/expiring/${new Date(expiresAt).toISOString()}/${randomUUID()}/${path}`;
+    const [past, future] = [Date.now() - 1000, Date.now() + hourMs];
+    await store.put(key('s/f'), incoming(Buffer.from('x'), { expiresAt: past }));
+    const before = await keys();
+    const later = noteOf(future, 's/none');
+    for (const Key of [noteOf(past, 's/none'), noteOf(past, 's/f'), later]) {
+      await client.send(new PutObjectCommand({ Bucket: bucket, Key }));
+    }
+    assert.deepEqual(await listed(store), [['s/f', past, undefined]]);
+    for await (const upload of store.tidy()) assert.fail(`${upload.key} is no deleted upload`);
+    assert.deepEqual((await keys()).sort(), [...before, later].sort());
+  });
+
+  it('far away is no obstacle', async () => {
+    const { store } = await open();
+    for (const [name, expiresAt] of Object.entries({ never: 10 ** 15 - 1, before: 0 })) {
+      await store.put(key(`s/${name}`), incoming(Buffer.from('x'), { expiresAt }));
+      assert.equal((await store.open(key(`s/${name}`)))?.expiresAt, expiresAt);
+    }
+    assert.deepEqual(await listed(store), [
+      ['s/before', 0, undefined],
+      ['s/never', undefined, undefined],
+    ]);
+  });
+});

@@ -1,0 +1,10 @@
+import { openS3Store } from '../../src/storage/open-s3-store.js';
+import type { Store } from '../../src/storage/store.js';
+import { optionsFor, type S3Access } from './s3-service.js';
+
+/** A store in this bucket, one of possibly several. */
+export async function openStoreIn(service: S3Access, bucket: string, replayWindowMs = 0): Promise<Store> {
+  const s3 = { ...optionsFor(service, bucket), region: 'auto' };
+  const { store } = await openS3Store({ s3, replayWindowMs, stallTimeoutMs: 60_000 });
+  return store;
+}
