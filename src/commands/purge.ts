@@ -1,5 +1,5 @@
 import { loadConfig } from '../config/load-config.js';
-import type { ListedUpload } from '../storage/store.js';
+import type { ListedUpload, Store } from '../storage/store.js';
 import { parseDuration } from '../units.js';
 import { uploaderHash } from '../upload/uploader.js';
 import { openOwnedStore } from './open-owned-store.js';
@@ -27,14 +27,23 @@ function parseAge(olderThan: string): number {
   throw new UsageError(`--older-than: expected a time such as "28d", got '${olderThan}'`);
 }
 
+/** Whose it is; what a bucket's listing does not say, the upload does. */
+async function uploaderOf(upload: ListedUpload, store: Store): Promise<string> {
+  if (upload.uploader !== undefined) return upload.uploader;
+  const opened = await store.open(upload.key);
+  opened?.close();
+  return opened?.uploader ?? '';
+}
+
 /** Whether an upload is to go; everything that was asked for must hold. */
-function selector({ olderThan, uploader }: PurgeOptions, now: number): (upload: ListedUpload) => boolean {
+function selector({ olderThan, uploader }: PurgeOptions, now: number) {
   if (olderThan === undefined && uploader === undefined) {
     throw new UsageError('purge: expected --older-than, --uploader or both, got neither');
   }
   const before = olderThan === undefined ? Number.POSITIVE_INFINITY : now - parseAge(olderThan);
   const names = uploader === undefined ? undefined : namesOf(uploader);
-  return (upload) => upload.modifiedAt <= before && (names === undefined || names.has(upload.uploader ?? ''));
+  return async (upload: ListedUpload, store: Store) =>
+    upload.modifiedAt <= before && (names === undefined || names.has(await uploaderOf(upload, store)));
 }
 
 /** Deletes old uploads or those of one uploader, beside a running server or not; their slots stay taken. Throws a UsageError or a ConfigError. */
@@ -46,7 +55,7 @@ export async function purge(options: PurgeOptions, output: Output): Promise<void
   let files = 0;
   let bytes = 0;
   for await (const upload of store.list()) {
-    if (!isChosen(upload) || !(dryRun || (await store.delete(upload.key)))) continue;
+    if (!(await isChosen(upload, store)) || !(dryRun || (await store.delete(upload.key)))) continue;
     files += 1;
     bytes += upload.size;
     const { key, size, modifiedAt } = upload;

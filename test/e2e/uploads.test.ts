@@ -3,10 +3,14 @@ import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
+import { GetObjectCommand } from '@aws-sdk/client-s3';
+import { cephPrograms, startCeph } from '../support/ceph.js';
 import { encodeRawUtf8, send, splitUrl } from '../support/http-client.js';
 import { layoutSettings, type NginxLayout, nginxLayouts } from '../support/nginx-example.js';
 import { missingPeer } from '../support/peers.js';
 import { type Program, startProgram } from '../support/program.js';
+import { startOnBucket } from '../support/s3-program.js';
+import { pathInBucket } from '../support/s3-service.js';
 import { filesIn } from '../support/tree.js';
 import { ejabberdRefusal, startEjabberd } from './ejabberd.js';
 import { startNginxLayout } from './nginx.js';
@@ -22,6 +26,14 @@ interface Issuer {
   readonly signsEmptyFiles: boolean;
   /** The nginx in front of prosody-filer. */
   readonly front?: NginxLayout;
+  /** Whether uploads lie in a bucket. */
+  readonly isOnS3?: boolean;
+}
+
+/** prosody-filer, and a look into its store. */
+interface Filer extends Program {
+  stored(): Promise<string[]>;
+  bytesOf(path: string): Promise<Uint8Array | undefined>;
 }
 
 type RequestSlot = XmppClient['requestSlot'];
@@ -47,6 +59,11 @@ const issuers: readonly Issuer[] = [
     ...prosody(`Prosody mod_http_upload_external v2 behind nginx, layout (${front})`, 'v2', 403),
     whyNot: () => missingPeer('prosody', 'prosodyctl', 'nginx', 'openssl'),
     front,
+  })),
+  ...(['v2', 'file_share'] as const).map((protocol) => ({
+    ...prosody(`Prosody ${protocol} with uploads on S3`, protocol, protocol === 'v2' ? 403 : 413),
+    whyNot: () => missingPeer('prosody', 'prosodyctl', ...cephPrograms),
+    isOnS3: true,
   })),
 ];
 
@@ -92,11 +109,26 @@ for (const issuer of issuers) {
 }
 
 /** Starts prosody-filer; behind an nginx it has the URLs of that. */
-async function startFiler(t: TestContext, { front }: Issuer): Promise<Program> {
-  if (front === undefined) return startProgram(t);
-  const filer = await startProgram(t, layoutSettings[front]);
+async function startFiler(t: TestContext, { front, isOnS3 }: Issuer): Promise<Filer> {
+  if (isOnS3) return startFilerOnS3(t);
+  const filer = await startProgram(t, front === undefined ? {} : layoutSettings[front]);
+  const { storeDir } = filer;
+  const inside = { stored: () => filesIn(storeDir), bytesOf: (path: string) => readFile(join(storeDir, path)) };
+  if (front === undefined) return { ...filer, ...inside };
   const origin = await startNginxLayout(t, front, filer, 'default_type application/octet-stream;');
-  return { ...filer, origin, uploadUrl: `${origin}/upload/` };
+  return { ...filer, ...inside, origin, uploadUrl: `${origin}/upload/` };
+}
+
+async function startFilerOnS3(t: TestContext): Promise<Filer> {
+  const ceph = await startCeph(t);
+  const filer = await startOnBucket(t, ceph);
+  const bytesOf = async (path: string) => {
+    const command = new GetObjectCommand({ Bucket: filer.bucket, Key: pathInBucket + path });
+    return (await ceph.client.send(command)).Body?.transformToByteArray();
+  };
+  // Notes of expiries are left by uploads that expire.
+  const stored = async () => (await filer.contents()).filter((name) => !name.startsWith('.prosody-filer/'));
+  return { ...filer, stored, bytesOf };
 }
 
 function prosody(name: string, issuer: ModuleOptions['issuer'], tooLongStatus: number): Issuer {
@@ -110,7 +142,7 @@ function prosody(name: string, issuer: ModuleOptions['issuer'], tooLongStatus: n
 }
 
 /** Returns how many uploads came back byte for byte. */
-async function testUploads(t: TestContext, issuer: Issuer, filer: Program, requestSlot: RequestSlot): Promise<number> {
+async function testUploads(t: TestContext, issuer: Issuer, filer: Filer, requestSlot: RequestSlot): Promise<number> {
   let intact = 0;
   for (const upload of uploads) {
     const { filename, contentType, body } = upload;
@@ -132,7 +164,7 @@ async function testUploads(t: TestContext, issuer: Issuer, filer: Program, reque
 
 async function checkUpload(
   { tooLongStatus, front }: Issuer,
-  filer: Program,
+  filer: Filer,
   slot: Slot,
   { contentType, body }: Upload,
 ): Promise<void> {
@@ -141,10 +173,10 @@ async function checkUpload(
   const type = contentType === undefined ? {} : { 'content-type': contentType };
   const upload = { method: 'PUT', headers: { ...slot.put.headers, ...type }, body };
 
-  const before = await filesIn(filer.storeDir);
+  const before = await filer.stored();
   const longer = Buffer.concat([body, Buffer.of(0)]);
   assert.equal((await send(putUrl, { ...upload, body: longer })).status, tooLongStatus);
-  assert.deepEqual(await filesIn(filer.storeDir), before);
+  assert.deepEqual(await filer.stored(), before);
   assert.equal((await send(getUrl)).status, 404);
 
   assert.equal((await send(putUrl, upload)).status, 201);
@@ -158,19 +190,21 @@ async function checkUpload(
   assert.equal(head.status, 200);
   assert.equal(head.headers['content-length'], String(body.length));
   assert.equal(got.headers['content-length'], String(body.length));
-  const path = getUrl.slice(filer.uploadUrl.length).split('/').map(decodeURIComponent);
-  assert.ok(body.equals(await readFile(join(filer.storeDir, ...path))));
+  const path = getUrl.slice(filer.uploadUrl.length).split('/').map(decodeURIComponent).join('/');
+  assert.ok(body.equals((await filer.bytesOf(path)) ?? Buffer.of()));
+  const part = await send(getUrl, { headers: { range: 'bytes=1-2' } });
+  assert.deepEqual([part.status, part.body], body.length === 0 ? [416, part.body] : [206, body.subarray(1, 3)]);
 
   assert.equal((await send(putUrl, upload)).status, 409);
 }
 
-async function checkRefusedName(filer: Program, requestSlot: RequestSlot): Promise<void> {
-  const before = await filesIn(filer.storeDir);
+async function checkRefusedName(filer: Filer, requestSlot: RequestSlot): Promise<void> {
+  const before = await filer.stored();
   const { put } = await requestSlot({ filename: '..', size: text.length });
   assert.match(put.url, /\/\.\.(\?|$)/u);
   const answer = await send(put.url, { method: 'PUT', headers: put.headers, body: text });
   assert.equal(answer.status, 400);
-  assert.deepEqual(await filesIn(filer.storeDir), before);
+  assert.deepEqual(await filer.stored(), before);
 }
 
 async function checkRequestLog(filer: Program, requestSlot: RequestSlot): Promise<void> {

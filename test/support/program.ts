@@ -7,9 +7,10 @@ import { type ExitStatus, RunningProcess } from './running-process.js';
 import { tempDir } from './temp-dir.js';
 
 type Setting = string | number | boolean | readonly string[] | undefined;
+type Table = Readonly<Record<string, Setting>>;
 
-/** Settings as they stand in config.toml, those of a table under its name; what is `undefined` is left out. */
-export type Settings = Readonly<Record<string, Setting | Readonly<Record<string, Setting>>>>;
+/** Settings as they stand in config.toml, those of tables under their name; what is `undefined` is left out. */
+export type Settings = Readonly<Record<string, Setting | Table | readonly Table[]>>;
 
 /** One line of the program's JSON log. */
 export type LogLine = Readonly<Record<string, unknown>>;
@@ -107,16 +108,23 @@ export async function startProgram(
   };
 }
 
+function isTable(value: unknown): boolean {
+  return typeof value === 'object' && (!Array.isArray(value) || value.some(isTable));
+}
+
 /** Settings as TOML: JSON's strings, numbers, booleans and arrays of strings are TOML's as well; tables stand last. */
 export function toToml(settings: Settings): string {
-  const isTable = (value: unknown) => typeof value === 'object' && !Array.isArray(value);
   const entries = Object.entries(settings).filter(([, value]) => value !== undefined);
   const lines = entries
     .filter(([, value]) => !isTable(value))
     .map(([key, value]) => `${key} = ${JSON.stringify(value)}\n`);
   const tables = entries
     .filter(([, value]) => isTable(value))
-    .map(([name, table]) => `[${name}]\n${toToml(table as Settings)}`);
+    .flatMap(([name, value]) =>
+      Array.isArray(value)
+        ? value.map((table: Settings) => `[[${name}]]\n${toToml(table)}`)
+        : [`[${name}]\n${toToml(value as Settings)}`],
+    );
   return [...lines, ...tables].join('');
 }
 
