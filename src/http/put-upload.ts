@@ -50,9 +50,11 @@ export async function putUpload(
     expiresAt: grant.expiresAt,
     uploader: grant.uploader,
   };
+  const dated = { ...facts, key, modifiedAt: now() };
   const upload = {
     ...facts,
-    keptUntil: retention.keptUntil({ ...facts, key, modifiedAt: now() }),
+    keptUntil: retention.keptUntil(dated),
+    dueAt: retention.dueAt(dated),
     isHeldBack,
     openBody: () => {
       if (isHeldBack) reply.raw.writeContinue();

@@ -1,6 +1,6 @@
 /*
- * When a token names an expiry, it stands in the object's metadata, which listings do not give. So that a sweep finds what
- * is due without asking for every object, an empty object is written first:
+ * An expiry that a token names, or that the type decides, stands in the object's metadata and headers, which listings do not
+ * give. So that a sweep finds what is due without asking for every object, an empty object is written first:
  *
  *   .prosody-filer/expiring/2026-11-25T12:00:00.000Z/<id of the PUT>/<key>
  *
@@ -16,21 +16,21 @@ const folder = `${reservedFolder}/expiring/`;
 /** What a date can say in four digits of the year; later is as good as never. */
 const maxTime = Date.UTC(9999, 11, 31);
 
-/** The expiry that the token of a PUT named. */
+/** When an upload expires that is not listed with all that tells so. */
 export interface NotedExpiry {
   readonly key: UploadKey;
   /** A UUID. */
   readonly putId: string;
   /** ms since the epoch. */
-  readonly expiresAt: number;
+  readonly dueAt: number;
 }
 
 /** The name of the empty object. */
-export function nameOfExpiry({ key, putId, expiresAt }: NotedExpiry): string {
-  return `${folder}${new Date(Math.min(Math.max(expiresAt, 0), maxTime)).toISOString()}/${putId}/${key}`;
+export function nameOfExpiry({ key, putId, dueAt }: NotedExpiry): string {
+  return `${folder}${new Date(Math.min(Math.max(dueAt, 0), maxTime)).toISOString()}/${putId}/${key}`;
 }
 
-/** The expiries that tokens named, in one bucket. */
+/** The noted expiries of one bucket. */
 export class S3Expiries {
   readonly #bucket: S3Bucket;
 
@@ -52,10 +52,10 @@ export class S3Expiries {
   async *due(now: number): AsyncGenerator<NotedExpiry> {
     for await (const { name } of this.#bucket.list(folder)) {
       const [time = '', putId = '', ...segments] = name.slice(folder.length).split('/');
-      const expiresAt = Date.parse(time);
-      if (expiresAt > now) return;
+      const dueAt = Date.parse(time);
+      if (dueAt > now) return;
       const key = keyOfName(segments.join('/'));
-      if (key !== undefined) yield { key, putId, expiresAt };
+      if (key !== undefined) yield { key, putId, dueAt };
     }
   }
 }

@@ -7,10 +7,14 @@ import { dispositionOf } from '../upload/content-disposition.js';
 import { servableType, typeOfName } from '../upload/content-type.js';
 import { percentDecoded } from '../upload/percent-decoded.js';
 import { type UploadKey, uploaderOfKey } from '../upload/upload-key.js';
+import { uploaderHash } from '../upload/uploader.js';
 import type { ObjectHeaders } from './s3-bucket.js';
 import type { IncomingUpload, StoredFacts } from './store.js';
 
 const yearSeconds = 365 * 24 * 60 * 60;
+
+/** Bytes of a value that all services take. */
+const maxMetadata = 256;
 
 /** Metadata of an object, whoever wrote them. */
 export type Metadata = Readonly<Record<string, string>>;
@@ -25,13 +29,30 @@ export function readUploader(key: UploadKey, { uploader }: Metadata): string | u
   return uploaderOfKey(key) ?? (uploader === undefined ? undefined : percentDecoded(uploader));
 }
 
+/** An uploader as `readUploader` reads it: the JID, or the hash of one that is longer than all services take. */
+export function writeUploader(uploader: string): string {
+  const encoded = encodeURIComponent(uploader);
+  return encoded.length <= maxMetadata ? encoded : uploaderHash(uploader);
+}
+
+/** By which PUT an upload was written, and when it is due if that was noted (ms since the epoch). */
+export interface Note {
+  readonly putId: string | undefined;
+  readonly dueAt: number | undefined;
+}
+
+/** What this program noted of an object that it wrote. */
+export function readNote({ Metadata = {} }: HeadObjectCommandOutput): Note {
+  return { putId: Metadata['put-id'], dueAt: readNumber(Metadata['due-at']) };
+}
+
 /** When the object was written, ms since the epoch. */
 export function timeOf({ LastModified }: HeadObjectCommandOutput): number {
   return LastModified?.getTime() ?? 0;
 }
 
 /** What is written beside the bytes of an upload. */
-export function objectHeaders(key: UploadKey, upload: IncomingUpload, putId: string): ObjectHeaders {
+export function objectHeaders(key: UploadKey, upload: IncomingUpload, { putId, dueAt }: Note): ObjectHeaders {
   const { contentType, expiresAt, keptUntil, uploader } = upload;
   const caching =
     keptUntil === undefined
@@ -42,9 +63,10 @@ export function objectHeaders(key: UploadKey, upload: IncomingUpload, putId: str
     ContentDisposition: dispositionOf(key, contentType) ?? 'inline',
     ...caching,
     Metadata: {
-      'put-id': putId,
+      ...(putId === undefined ? {} : { 'put-id': putId }),
+      ...(dueAt === undefined ? {} : { 'due-at': String(dueAt) }),
       ...(expiresAt === undefined ? {} : { 'expires-at': String(expiresAt) }),
-      ...(uploader === undefined ? {} : { uploader: encodeURIComponent(uploader) }),
+      ...(uploader === undefined ? {} : { uploader: writeUploader(uploader) }),
     },
   };
 }

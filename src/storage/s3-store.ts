@@ -1,7 +1,7 @@
 /*
  * Uploads as objects path/<key> of an S3-compatible service:
  *
- *   put:  HEAD → note of the token's expiry, if it names one → PUT If-None-Match: *
+ *   put:  HEAD → note of the expiry, if no listing will tell it → PUT If-None-Match: *
  *
  * The PUT is all or nothing and never replaces, also when another filer puts the same key. Type, disposition and caching
  * are the object's own headers, for those who fetch it past this program; uploader and expiry are metadata.
@@ -17,7 +17,7 @@ import { relayBody } from './relay-body.js';
 import type { ObjectHeaders, S3Bucket } from './s3-bucket.js';
 import { describeS3Error } from './s3-errors.js';
 import { nameOfExpiry, S3Expiries } from './s3-expiries.js';
-import { objectHeaders, timeOf, toFacts } from './s3-facts.js';
+import { objectHeaders, readNote, timeOf, toFacts } from './s3-facts.js';
 import { keyOfName, maxNameBytes } from './s3-keys.js';
 import type { S3Options } from './s3-options.js';
 import { isTombstone, looksLikeTombstone, makeTombstone, mayBeOfToday, readTombstone } from './s3-tombstone.js';
@@ -55,12 +55,12 @@ export class S3Store implements Store {
       throw new FilerError('KEY_INVALID', `the key is longer than S3 takes, ${maxNameBytes} bytes`);
     const condition = await this.#conditionFor(await this.#bucket.head(key));
     const putId = randomUUID();
-    const { expiresAt } = upload;
-    if (expiresAt !== undefined) await this.#expiries.note({ key, putId, expiresAt });
+    const { dueAt = upload.expiresAt } = upload;
+    if (dueAt !== undefined) await this.#expiries.note({ key, putId, dueAt });
     try {
-      await this.#send(key, upload, { ...objectHeaders(key, upload, putId), ...condition }, putId);
+      await this.#send(key, upload, { ...objectHeaders(key, upload, { putId, dueAt }), ...condition }, putId);
     } catch (error) {
-      if (expiresAt !== undefined) await this.#expiries.forget({ key, putId, expiresAt }).catch(() => undefined);
+      if (dueAt !== undefined) await this.#expiries.forget({ key, putId, dueAt }).catch(() => undefined);
       throw error;
     }
   }
@@ -81,22 +81,20 @@ export class S3Store implements Store {
   async delete(key: UploadKey): Promise<boolean> {
     const head = await this.#headUpload(key);
     if (head === undefined) return false;
-    const facts = toFacts(key, head);
     if (this.#replayWindowMs === 0) await this.#bucket.remove(key);
-    else await this.#bury({ key, ...facts });
-    const { expiresAt } = facts;
-    const putId = head.Metadata?.['put-id'];
-    if (expiresAt !== undefined && putId !== undefined) await this.#expiries.forget({ key, putId, expiresAt });
+    else await this.#bury({ key, ...toFacts(key, head) });
+    const { putId, dueAt } = readNote(head);
+    if (dueAt !== undefined && putId !== undefined) await this.#expiries.forget({ key, putId, dueAt });
     return true;
   }
 
-  /** Those whose token's expiry is due come first, with it and with all else that is known; of the others only what the key and a listing say. */
+  /** Those whose noted expiry is due come first, with all that is known; of the others only what the key and a listing say. */
   async *list(): AsyncGenerator<ListedUpload> {
     const due = new Set<string>();
     for await (const expiry of this.#expiries.due(Date.now())) {
       const { key, putId } = expiry;
       const head = await this.#headUpload(key);
-      if (head?.Metadata?.['put-id'] !== putId) continue;
+      if (head === undefined || readNote(head).putId !== putId) continue;
       due.add(key);
       yield { key, ...toFacts(key, head) };
     }
@@ -112,24 +110,24 @@ export class S3Store implements Store {
 
   async wasDeleted(key: UploadKey): Promise<boolean> {
     const head = this.#isShort(key) ? await this.#bucket.head(key) : undefined;
-    return head !== undefined && isTombstone(head.Metadata) && !this.#isOver(timeOf(head));
+    return head !== undefined && isTombstone(head) && !this.#isOver(timeOf(head));
   }
 
   async *tidy(): AsyncGenerator<DeletedUpload> {
     for await (const expiry of this.#expiries.due(Date.now())) {
       const head = await this.#bucket.head(expiry.key);
-      if (head?.Metadata?.['put-id'] !== expiry.putId) await this.#expiries.forget(expiry);
+      if (head === undefined || readNote(head).putId !== expiry.putId) await this.#expiries.forget(expiry);
     }
     for await (const object of this.#bucket.list()) {
       const key = keyOfName(object.name);
       if (key === undefined || looksLikeTombstone(object) === false) continue;
       const isOver = this.#isOver(object.modifiedAt);
       if (!isOver && !mayBeOfToday(object)) continue;
-      const { Metadata } = (await this.#bucket.head(key)) ?? {};
-      if (Metadata === undefined || !isTombstone(Metadata)) continue;
+      const head = await this.#bucket.head(key);
+      if (head === undefined || !isTombstone(head)) continue;
       if (isOver) await this.#bucket.remove(key);
       else {
-        const upload = readTombstone(key, Metadata);
+        const upload = readTombstone(key, head);
         if (upload !== undefined) yield upload;
       }
     }
@@ -147,14 +145,14 @@ export class S3Store implements Store {
   }
 
   #isShort(key: UploadKey): boolean {
-    const longest = nameOfExpiry({ key, putId: randomUUID(), expiresAt: 0 });
+    const longest = nameOfExpiry({ key, putId: randomUUID(), dueAt: 0 });
     return Buffer.byteLength(this.#options.path + longest) <= maxNameBytes;
   }
 
   /** The object where it is an upload. */
   async #headUpload(key: UploadKey): Promise<HeadObjectCommandOutput | undefined> {
     const head = this.#isShort(key) ? await this.#bucket.head(key) : undefined;
-    return isTombstone(head?.Metadata) ? undefined : head;
+    return head === undefined || isTombstone(head) ? undefined : head;
   }
 
   /** Whether a tombstone of that time (ms since the epoch) no longer counts. */
@@ -168,7 +166,7 @@ export class S3Store implements Store {
   ): Promise<Pick<ObjectHeaders, 'IfMatch' | 'IfNoneMatch'>> {
     const isExclusive = await this.#bucket.isExclusive();
     if (head === undefined) return isExclusive ? { IfNoneMatch: '*' } : {};
-    if (!isTombstone(head.Metadata)) throw new FilerError('KEY_TAKEN', 'the upload exists');
+    if (!isTombstone(head)) throw new FilerError('KEY_TAKEN', 'the upload exists');
     // Without its quotes all services take it, with them not all.
     const etag = head.ETag?.replaceAll('"', '');
     if (this.#isOver(timeOf(head))) return isExclusive ? { IfMatch: etag } : {};
@@ -200,7 +198,7 @@ export class S3Store implements Store {
   /** Whether the key holds what this PUT wrote, as far as can be told. */
   async #holds(key: UploadKey, putId: string): Promise<boolean> {
     const head = await this.#bucket.head(key).catch(() => undefined);
-    return head?.Metadata?.['put-id'] === putId;
+    return head !== undefined && readNote(head).putId === putId;
   }
 
   async #writeTo(key: UploadKey, etag: string, sink: Writable, range?: ByteRange): Promise<void> {

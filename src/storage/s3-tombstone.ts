@@ -7,9 +7,10 @@
  * what is left are uploads of the same bytes.
  */
 import { createHash } from 'node:crypto';
+import type { HeadObjectCommandOutput } from '@aws-sdk/client-s3';
 import type { UploadKey } from '../upload/upload-key.js';
 import type { ListedObject, ObjectHeaders } from './s3-bucket.js';
-import { type Metadata, readNumber, readUploader } from './s3-facts.js';
+import { readNumber, readUploader, writeUploader } from './s3-facts.js';
 import type { DeletedUpload } from './store.js';
 
 const dayMs = 24 * 60 * 60 * 1000;
@@ -31,7 +32,7 @@ export function makeTombstone({ size, uploader, modifiedAt }: DeletedUpload): {
 } {
   const isOfToday = uploader !== undefined && Date.now() - modifiedAt < dayMs;
   const facts = isOfToday
-    ? { size: String(size), uploader: encodeURIComponent(uploader), 'modified-at': String(modifiedAt) }
+    ? { size: String(size), uploader: writeUploader(uploader), 'modified-at': String(modifiedAt) }
     : {};
   const { body } = isOfToday ? kinds.ofToday : kinds.plain;
   return {
@@ -40,9 +41,10 @@ export function makeTombstone({ size, uploader, modifiedAt }: DeletedUpload): {
   };
 }
 
-/** Whether an object with these metadata is a tombstone. */
-export function isTombstone(metadata: Metadata | undefined): boolean {
-  return metadata?.['was-deleted'] !== undefined;
+/** Whether an object is a tombstone. A client may write the same metadata, but no longer object is hidden by them. */
+export function isTombstone({ Metadata, ContentLength }: HeadObjectCommandOutput): boolean {
+  const isSoLong = Object.values(kinds).some(({ body }) => body.length === ContentLength);
+  return isSoLong && Metadata?.['was-deleted'] !== undefined;
 }
 
 /** Whether a listed object is a tombstone, as far as the listing tells: `maybe` asks for its metadata. */
@@ -58,10 +60,10 @@ export function mayBeOfToday({ size, modifiedAt }: ListedObject): boolean {
 }
 
 /** The upload that a tombstone's metadata tell of; `undefined` where they do not. */
-export function readTombstone(key: UploadKey, metadata: Metadata): DeletedUpload | undefined {
-  const size = readNumber(metadata['size']);
-  const modifiedAt = readNumber(metadata['modified-at']);
-  const uploader = readUploader(key, metadata);
+export function readTombstone(key: UploadKey, { Metadata = {} }: HeadObjectCommandOutput): DeletedUpload | undefined {
+  const size = readNumber(Metadata['size']);
+  const modifiedAt = readNumber(Metadata['modified-at']);
+  const uploader = readUploader(key, Metadata);
   if (size === undefined || modifiedAt === undefined || uploader === undefined) return undefined;
   return { key, size, uploader, modifiedAt };
 }

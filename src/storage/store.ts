@@ -17,6 +17,8 @@ export interface UploadFacts {
 export interface IncomingUpload extends UploadFacts {
   /** Until when it is sure to stay, for caches of what is served without this program; ms since the epoch, `undefined`: for ever. */
   readonly keptUntil?: number | undefined;
+  /** When it expires by today's settings, where a listing may not tell so (ms since the epoch): then the store lists it in full. */
+  readonly dueAt?: number | undefined;
   /** Whether the client sends the bytes only when they are asked for (RFC 9110 §10.1.1). */
   readonly isHeldBack?: boolean;
   /** Called once, when the store is ready to take the bytes. */
@@ -93,7 +95,7 @@ export interface Store {
   delete(key: UploadKey): Promise<boolean>;
   /**
    * Every upload, in no order and never all in memory; one that comes or goes meanwhile may be in it or not. What only
-   * opening tells (type, uploader, expiry) is there for those whose token's expiry is due, for others as the store can.
+   * opening tells (type, uploader, expiry) is there for those whose `dueAt` is over, for others as the store can.
    * Throws `STORE_BUSY`, `STORE_REFUSED` or `STORE_FAILED`.
    */
   list(): AsyncIterable<ListedUpload>;

@@ -1,5 +1,5 @@
 import picomatch from 'picomatch';
-import { essenceOf } from './content-type.js';
+import { essenceOf, typeOfName } from './content-type.js';
 
 /** What decides when an upload goes. */
 export interface DatedUpload {
@@ -38,6 +38,8 @@ export interface RetentionSettings {
 export interface Retention {
   /** When the upload expires, ms since the epoch; `undefined`: never. A token's own expiry counts where it is earlier. */
   expiryOf(upload: DatedUpload): number | undefined;
+  /** The same where key, size and age alone do not tell it, but the type or the token; else `undefined`. */
+  dueAt(upload: DatedUpload): number | undefined;
   /** Until when the upload is sure to stay, ms since the epoch; `undefined`: for ever. */
   keptUntil(upload: DatedUpload): number | undefined;
 }
@@ -68,7 +70,12 @@ export function compileRetention({ expiresAfterMs, rules, evictMinAgeMs }: Reten
     const rule = compiled.find(({ fits }) => fits(upload));
     return earliest(upload.expiresAt, after(upload, rule === undefined ? expiresAfterMs : rule.expiresAfterMs));
   };
-  return { expiryOf, keptUntil: (upload) => earliest(expiryOf(upload), after(upload, evictMinAgeMs)) };
+  const dueAt = (upload: DatedUpload) => {
+    const expiry = expiryOf(upload);
+    const seen = expiryOf({ ...upload, expiresAt: undefined, contentType: typeOfName(upload.key) });
+    return expiry === seen ? undefined : expiry;
+  };
+  return { expiryOf, dueAt, keptUntil: (upload) => earliest(expiryOf(upload), after(upload, evictMinAgeMs)) };
 }
 
 /** Whether an upload that goes at `expiresAt` (ms since the epoch; `undefined`: never) is gone at `now`. */

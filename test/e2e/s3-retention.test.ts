@@ -66,6 +66,18 @@ describe('S3: retention', { skip: missingPeer(...cephPrograms) }, () => {
     assert.deepEqual(uploads, ['s/f.jpg', 's/g.mp4', 's/long']);
   });
 
+  it('goes by the type that was stored, whatever the extension and so a listing says', async (t) => {
+    const retention = [{ contentType: 'video/*', expiresAfter: '1s' }];
+    const program = await startOnBucket(t, await ceph(), { replayWindow: '0s', sweepInterval: '1s', retention });
+    for (const [name, type] of Object.entries({ 's/clip.bin': 'video/mp4', 's/text.mp4': 'text/plain' })) {
+      assert.equal((await put(program, name, Buffer.alloc(size), { 'content-type': type })).status, 201);
+    }
+    await eventually(() => deletedBy(program).length === 1);
+    await wait(2500);
+    assert.deepEqual(deletedBy(program), ['s/clip.bin']);
+    assert.deepEqual(await program.contents(), ['s/text.mp4']);
+  });
+
   it('knows after a restart what is stored, in all and for whom the paths name', async (t) => {
     const first = await startOnBucket(t, await ceph(), { secret: 'mysecret' });
     for (const key of [`${hash}/a/f`, 's/f']) assert.equal((await put(first, key, Buffer.alloc(size))).status, 201);

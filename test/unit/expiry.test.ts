@@ -49,6 +49,19 @@ describe('when an upload expires', () => {
   });
 });
 
+describe('when an upload is due of which only key, size and age are known', () => {
+  it('is its expiry where that comes of its type or token', () => {
+    const rules = [{ contentType: 'video/*', expiresAfterMs: hour }];
+    const { dueAt } = compileRetention({ expiresAfterMs: day, rules });
+    assert.equal(dueAt(upload()), undefined);
+    assert.equal(dueAt(upload({ contentType: 'video/mp4' })), uploadedAt + hour);
+    assert.equal(dueAt(upload({ key: 's/f.mp4', contentType: 'video/webm' })), undefined);
+    assert.equal(dueAt(upload({ key: 's/f.mp4', contentType: 'text/plain' })), uploadedAt + day);
+    assert.equal(dueAt(upload({ expiresAt: 5 })), 5);
+    assert.equal(dueAt(upload({ expiresAt: uploadedAt + 2 * day })), undefined);
+  });
+});
+
 describe('until when an upload is sure to stay', () => {
   it('is the earlier one of its expiry and the age at which a full store may remove it', () => {
     const settings = { expiresAfterMs: day, rules: [] };
