@@ -28,7 +28,7 @@ export function clientConfig(options: S3Options, silentMs: number): S3ClientConf
     requestHandler: {
       connectionTimeout: connectMs,
       socketTimeout: silentMs,
-      // Shared, so that a PUT, which is not tried again, goes to the connection that has just answered a HEAD.
+      // Clients that share them send a PUT, which is not tried again, to the connection that has just answered a HEAD.
       httpAgent: new HttpAgent({ keepAlive: true }),
       httpsAgent: new HttpsAgent({ keepAlive: true }),
     },

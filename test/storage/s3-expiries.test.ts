@@ -60,7 +60,7 @@ describe('S3: the expiry that a token named', { skip: missingPeer(...cephProgram
     const before = await keys();
     const later = noteOf(future, 's/none');
     for (const Key of [noteOf(past, 's/none'), noteOf(past, 's/f'), later]) {
-      await client.send(new PutObjectCommand({ Bucket: bucket, Key }));
+      await client.send(new PutObjectCommand({ Bucket: bucket, Key, Body: 'x' }));
     }
     assert.deepEqual(await listed(store), [['s/f', past, undefined]]);
     for await (const upload of store.tidy()) assert.fail(`${upload.key} is no deleted upload`);
