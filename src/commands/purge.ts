@@ -1,7 +1,9 @@
 import { loadConfig } from '../config/load-config.js';
+import { FilerError } from '../errors.js';
 import type { ListedUpload, Store } from '../storage/store.js';
 import { parseDuration } from '../units.js';
-import { uploaderHash } from '../upload/uploader.js';
+import type { UploadKey } from '../upload/upload-key.js';
+import { uploaderId } from '../upload/uploader.js';
 import { openOwnedStore } from './open-owned-store.js';
 import type { Output, ResultOptions } from './output.js';
 import { UsageError } from './usage-error.js';
@@ -10,15 +12,10 @@ import { UsageError } from './usage-error.js';
 export interface PurgeOptions extends ResultOptions {
   /** A duration such as `28d`. */
   readonly olderThan?: string;
-  /** A bare JID, or ejabberd's hash of one. */
+  /** A JID, or the hash of one. */
   readonly uploader?: string;
   /** Whether to only say what would go. */
   readonly dryRun: boolean;
-}
-
-/** What may stand for an uploader in the store: the JID, or the hash with which ejabberd begins its paths. */
-function namesOf(uploader: string): Set<string> {
-  return new Set([uploader, uploaderHash(uploader)]);
 }
 
 function parseAge(olderThan: string): number {
@@ -27,40 +24,51 @@ function parseAge(olderThan: string): number {
   throw new UsageError(`--older-than: expected a time such as "28d", got '${olderThan}'`);
 }
 
-/** Whose it is; what a bucket's listing does not say, the upload does. */
-async function uploaderOf(upload: ListedUpload, store: Store): Promise<string> {
-  if (upload.uploader !== undefined) return upload.uploader;
-  const opened = await store.open(upload.key);
-  opened?.close();
-  return opened?.uploader ?? '';
-}
-
 /** Whether an upload is to go; everything that was asked for must hold. */
-function selector({ olderThan, uploader }: PurgeOptions, now: number) {
+function selector({ olderThan, uploader }: PurgeOptions, now: number): (upload: ListedUpload) => boolean {
   if (olderThan === undefined && uploader === undefined) {
     throw new UsageError('purge: expected --older-than, --uploader or both, got neither');
   }
   const before = olderThan === undefined ? Number.POSITIVE_INFINITY : now - parseAge(olderThan);
-  const names = uploader === undefined ? undefined : namesOf(uploader);
-  return async (upload: ListedUpload, store: Store) =>
-    upload.modifiedAt <= before && (names === undefined || names.has(await uploaderOf(upload, store)));
+  const wanted = uploader === undefined ? undefined : uploaderId(uploader);
+  return (upload) =>
+    upload.modifiedAt <= before &&
+    (wanted === undefined || (upload.uploader !== undefined && uploaderId(upload.uploader) === wanted));
 }
 
-/** Deletes old uploads or those of one uploader, beside a running server or not; their slots stay taken. Throws a UsageError or a ConfigError. */
+/** Deletes an upload, or says why it could not be. */
+async function tryToDelete(store: Store, key: UploadKey): Promise<boolean | string> {
+  try {
+    return await store.delete(key);
+  } catch (error) {
+    if (error instanceof FilerError) return error.message;
+    throw error;
+  }
+}
+
+/**
+ * Deletes old uploads or those of one uploader, beside a running server or not; their slots stay taken.
+ * Throws a UsageError or a ConfigError, and at the end `STORE_FAILED` where some could not be deleted.
+ */
 export async function purge(options: PurgeOptions, output: Output): Promise<void> {
   const { config } = loadConfig(options.configFile);
   const isChosen = selector(options, Date.now());
   const store = await openOwnedStore(config);
-  const { dryRun, json } = options;
+  const { dryRun, json, uploader } = options;
+  const failures: string[] = [];
   let files = 0;
   let bytes = 0;
-  for await (const upload of store.list()) {
-    if (!(await isChosen(upload, store)) || !(dryRun || (await store.delete(upload.key)))) continue;
-    files += 1;
-    bytes += upload.size;
+  for await (const upload of store.list({ withUploaders: uploader !== undefined })) {
+    if (!isChosen(upload)) continue;
     const { key, size, modifiedAt } = upload;
+    const result = dryRun || (await tryToDelete(store, key));
+    if (typeof result === 'string') failures.push(`${key} could not be deleted: ${result}`);
+    if (result !== true) continue;
+    files += 1;
+    bytes += size;
     const at = new Date(modifiedAt).toISOString();
     output.print(json ? JSON.stringify({ key, size, modifiedAt: at, deleted: !dryRun }) : `${at} ${size} ${key}`);
   }
   if (!json) output.print(`${dryRun ? 'would delete' : 'deleted'} ${files} files, ${bytes} bytes`);
+  if (failures.length > 0) throw new FilerError('STORE_FAILED', failures.join('\n'));
 }

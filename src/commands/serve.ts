@@ -34,7 +34,8 @@ function logCreation(logger: Logger, configFile: string): void {
 
 async function openConfiguredStore(config: Config, configFile: string) {
   try {
-    return await openStore({ ...config, minFreeSpace: config.limits.minFreeSpace });
+    // A worker must not end for what the supervisor has tried already: that would end all of them.
+    return await openStore({ ...config, minFreeSpace: config.limits.minFreeSpace, isTried: isWorker });
   } catch (error) {
     if (!(error instanceof FilerError)) throw error;
     throw new ConfigError([`${configFile}: ${error.message}`], { cause: error });

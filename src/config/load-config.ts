@@ -133,6 +133,31 @@ function octal(mode: string | undefined): number | undefined {
   return mode === undefined ? undefined : Number.parseInt(mode, 8);
 }
 
+/** What only takes another form. */
+function converted(settings: Settings) {
+  const { deleteSecret, maxUploads, workers, cors, strictContentType, logLevel, logFormat } = settings;
+  return {
+    deleteSecret,
+    maxUploads,
+    workers,
+    cors,
+    strictContentType,
+    logFormat,
+    maxFileSize: bytes(settings.maxFileSize),
+    limits: limits(settings),
+    retention: retention(settings),
+    sweepIntervalMs: parseDuration(settings.sweepInterval),
+    evictMinAgeMs: parseDuration(settings.evictMinAge),
+    replayWindowMs: parseDuration(settings.replayWindow),
+    stallTimeoutMs: parseDuration(settings.stallTimeout),
+    shutdownTimeoutMs: parseDuration(settings.shutdownTimeout),
+    isDurable: settings.durability === 'sync',
+    fileMode: octal(settings.fileMode),
+    dirMode: octal(settings.dirMode),
+    logLevel: logrusLevels[logLevel] ?? (logLevel as LogLevel),
+  };
+}
+
 /** A configuration that was read. */
 export interface LoadedConfig {
   readonly config: Config;
@@ -156,7 +181,7 @@ export function loadConfig(file: string): LoadedConfig {
       return part();
     } catch (error) {
       if (!(error instanceof SettingProblem)) throw error;
-      problems.push({ key: '', text: error.message });
+      problems.push({ key: keys[0] ?? '', text: error.message });
       return undefined;
     }
   }
@@ -187,36 +212,10 @@ export function loadConfig(file: string): LoadedConfig {
   ) {
     throw new ConfigError(problems.map(({ text }) => `${file}: ${text}`));
   }
-  const { secret, secrets: more = [], logLevel } = settings;
+  const { secret, secrets: more = [] } = settings;
   const secrets = [...(secret === undefined ? [] : [secret]), ...more, ...fromFile];
-  const config: Config = Object.freeze({
-    listen,
-    metricsListen,
-    secrets,
-    deleteSecret: settings.deleteSecret,
-    ...store,
-    component,
-    baseSegments: base,
-    maxFileSize: bytes(settings.maxFileSize),
-    maxUploads: settings.maxUploads,
-    workers: settings.workers,
-    limits: limits(settings),
-    sweepIntervalMs: parseDuration(settings.sweepInterval),
-    retention: retention(settings),
-    evictMinAgeMs: parseDuration(settings.evictMinAge),
-    replayWindowMs: parseDuration(settings.replayWindow),
-    trustProxy,
-    isDurable: settings.durability === 'sync',
-    fileMode: octal(settings.fileMode),
-    dirMode: octal(settings.dirMode),
-    accelRedirect,
-    cors: settings.cors,
-    strictContentType: settings.strictContentType,
-    stallTimeoutMs: parseDuration(settings.stallTimeout),
-    shutdownTimeoutMs: parseDuration(settings.shutdownTimeout),
-    logLevel: logrusLevels[logLevel] ?? (logLevel as LogLevel),
-    logFormat: settings.logFormat,
-  });
+  const made = { listen, metricsListen, secrets, component, baseSegments: base, trustProxy, accelRedirect };
+  const config: Config = Object.freeze({ ...store, ...made, ...converted(settings) });
   const isPublished = secrets.some((candidate) => publishedSecrets.has(candidate));
   const warning = `${file}: secret: this one is published, so anybody can upload: put a random one here and into the XMPP server`;
   const inFile = [secret, settings.secrets, settings.deleteSecret, s3Table?.secretAccessKey, componentTable?.secret];

@@ -40,7 +40,7 @@ export const s3Schema: JSONSchemaType<S3Settings> = {
     bucket: { ...text, pattern: '^[\\w.-]{3,255}$', description: 'the name of a bucket' },
     path: {
       type: 'string',
-      pattern: '^/?([\\w.~-]+/)*[\\w.~-]*$',
+      pattern: '^/?((?!\\.{1,2}(/|$))[\\w.~-]+(/|$))*$',
       default: '',
       description: 'what the keys in the bucket begin with, such as "uploads/", or nothing',
     },

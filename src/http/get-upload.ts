@@ -77,14 +77,15 @@ async function answer(
 ): Promise<void> {
   const at = now();
   const dated = { ...upload, key };
-  if (isExpired(retention.expiryOf(dated), at)) throw new FilerError('UPLOAD_EXPIRED', 'the upload has expired');
+  const expiry = retention.expiryOf(dated);
+  if (isExpired(expiry, at)) throw new FilerError('UPLOAD_EXPIRED', 'the upload has expired');
   const outcome = evaluateConditions(request.headers, upload);
   if (outcome === 'precondition-failed') throw new FilerError('PRECONDITION_FAILED', 'the upload is not in that state');
   const keptUntil = retention.keptUntil(dated);
   const headers = [...commonRawHeaders, ...validatorHeaders(upload, keptUntil, at)];
   if (outcome === 'not-modified') return sendEmpty(reply, 304, headers, upload);
   if (upload.locate !== undefined && request.method === 'GET') {
-    const location = await upload.locate(responseHeaders(key, upload, keptUntil, at), keptUntil);
+    const location = await upload.locate(responseHeaders(key, upload, keptUntil, at), expiry);
     Object.assign(request.exchange, { bytes: upload.size, sentBy: 'the store' });
     return sendEmpty(reply, 302, [...commonRawHeaders, ...redirectHeaders(location)], upload);
   }

@@ -41,6 +41,11 @@ export class StoreLimits implements Limits {
     });
   }
 
+  /** Whether there is a limit for each uploader. */
+  get isByUploader(): boolean {
+    return (this.#settings.userQuota ?? this.#settings.dailyQuota) !== undefined;
+  }
+
   /** Begins to count anew what is stored. */
   beginCount(): void {
     this.#counting = new Usage();

@@ -42,6 +42,7 @@ export class Sweeper {
   #hasMore = false;
   #sweeping: Promise<SweepSummary> | undefined;
   #isStopping = false;
+  #isTidying = false;
 
   constructor(context: SweeperContext) {
     this.#context = context;
@@ -51,14 +52,15 @@ export class Sweeper {
   sweep(): Promise<SweepSummary> {
     this.#sweeping ??= this.#sweep().finally(() => {
       this.#sweeping = undefined;
+      this.#isTidying = false;
     });
     return this.#sweeping;
   }
 
-  /** Has a running sweep end after its current upload. */
+  /** Has a running sweep end after its current upload, whatever becomes of it; what it only tidies up is not waited for. */
   async stop(): Promise<void> {
     this.#isStopping = true;
-    await this.#sweeping;
+    if (!this.#isTidying) await this.#sweeping?.catch(() => undefined);
   }
 
   /** Deletes the oldest uploads until so many bytes are freed, none younger than may be, and none if that is known not to do. */
@@ -87,7 +89,7 @@ export class Sweeper {
     let oldest: ListedUpload[] = [];
     let hasMore = false;
     limits.beginCount();
-    for await (const upload of store.list()) {
+    for await (const upload of store.list({ withUploaders: limits.isByUploader })) {
       if (this.#isStopping) return summary;
       if (isExpired(retention.expiryOf(upload), now()) && (await this.#delete(upload, 'expired'))) {
         summary.deletedFiles += 1;
@@ -103,6 +105,7 @@ export class Sweeper {
         hasMore = true;
       }
     }
+    this.#isTidying = true;
     for await (const upload of store.tidy()) limits.countDeleted(upload);
     limits.endCount();
     this.#oldest = oldest.sort(byAge).slice(0, maxOldest);

@@ -9,6 +9,7 @@ import path from 'node:path';
 import { systemErrorCode } from '../errors.js';
 import { keyBelow, type UploadKey } from '../upload/upload-key.js';
 import { disk } from './disk-calls.js';
+import { inBatches } from './in-batches.js';
 import { readFacts } from './open-upload.js';
 import type { SidecarFolder } from './sidecar.js';
 import type { ListedUpload } from './store.js';
@@ -42,18 +43,6 @@ async function describeFile(
   }
 }
 
-/** The entries of a folder by the dozen, so that the disk can be asked for several at once. */
-async function* inBatches(folder: Dir): AsyncGenerator<Dirent[]> {
-  let batch: Dirent[] = [];
-  for await (const entry of folder) {
-    batch.push(entry);
-    if (batch.length < batchSize) continue;
-    yield batch;
-    batch = [];
-  }
-  yield batch;
-}
-
 /** The uploads of an entry, or the key of a folder that is better walked by itself. */
 async function listEntry(
   storeDir: string,
@@ -85,7 +74,7 @@ export async function* listUploads(
 ): AsyncGenerator<ListedUpload> {
   const folder = await openFolder(storeDir, parent);
   if (folder === undefined) return;
-  for await (const batch of inBatches(folder)) {
+  for await (const batch of inBatches(folder, batchSize)) {
     const known = batch.flatMap((entry) => {
       const key = keyBelow(parent, entry.name);
       return key === undefined ? [] : [{ key, entry }];

@@ -14,6 +14,8 @@ export interface S3StoreOptions {
   readonly replayWindowMs?: number;
   /** How long a transfer may move no byte. */
   readonly stallTimeoutMs: number;
+  /** Whether another process has tried the bucket just now. */
+  readonly isTried?: boolean;
 }
 
 /** Tries whether the bucket takes uploads; resolves to warnings for the operator. Throws `STORE_UNUSABLE` where it cannot. */
@@ -22,7 +24,8 @@ async function probe(bucket: S3Bucket, name: string): Promise<string[]> {
     return (await bucket.isExclusive()) ? [] : [notExclusive];
   } catch (error) {
     if (!(error instanceof FilerError)) throw error;
-    if (error.code === 'STORE_BUSY') return [`s3: out of reach, uploads are 503 until that changes: ${error.message}`];
+    if (error.code === 'STORE_BUSY')
+      return [`s3: not to be used now, uploads are 503 until that changes: ${error.message}`];
     if (error.code === 'STORE_FULL') return [`s3: full, uploads are 507 until that changes: ${error.message}`];
     const expected = `expected the bucket ${name} to take uploads with this key`;
     throw new FilerError('STORE_UNUSABLE', `s3: ${expected}, ${error.message}`, { cause: error });
@@ -45,5 +48,6 @@ export function makeS3Store(options: S3StoreOptions, bucket = openBucket(options
  */
 export async function openS3Store(options: S3StoreOptions): Promise<{ store: Store; warnings: string[] }> {
   const bucket = openBucket(options);
-  return { store: makeS3Store(options, bucket), warnings: await probe(bucket, options.s3.bucket) };
+  const warnings = options.isTried === true ? [] : await probe(bucket, options.s3.bucket);
+  return { store: makeS3Store(options, bucket), warnings };
 }

@@ -5,6 +5,7 @@ import { FilerError, messageOf, systemErrorCode } from '../errors.js';
 import { reservedFolder } from '../upload/upload-key.js';
 import { disk } from './disk-calls.js';
 import { DiskStore, type DiskStoreOptions } from './disk-store.js';
+import type { S3StoreOptions } from './open-s3-store.js';
 import type { S3Bucket } from './s3-bucket.js';
 import type { S3Options } from './s3-options.js';
 import type { Store } from './store.js';
@@ -53,10 +54,9 @@ async function prepareFolder(storeDir: string, dirMode = 0o755): Promise<string>
 }
 
 /** Where uploads lie, in a folder or in a bucket, how they are written, and how long one may make no progress. */
-export type OpenOptions = Omit<DiskStoreOptions, 'storeDir'> & { readonly stallTimeoutMs: number } & (
-    | { readonly storeDir: string; readonly s3?: undefined }
-    | { readonly storeDir?: undefined; readonly s3: S3Options }
-  );
+export type OpenOptions = Omit<DiskStoreOptions, 'storeDir'> &
+  Pick<S3StoreOptions, 'stallTimeoutMs' | 'isTried'> &
+  ({ readonly storeDir: string; readonly s3?: undefined } | { readonly storeDir?: undefined; readonly s3: S3Options });
 
 /** A store, and what to tell the operator of it. */
 interface OpenedStore {

@@ -6,6 +6,7 @@ import { PassThrough, type Readable } from 'node:stream';
 import { FilerError } from '../errors.js';
 
 const waitingBytes = 256 * 1024;
+const handedBytes = 16 * 1024;
 
 /** How long the store may take no byte, or not answer when it has all. */
 const patienceMs = 20_000;
@@ -20,7 +21,7 @@ export async function relayBody(
   size: number,
   send: (relayed: Readable, signal: AbortSignal) => Promise<void>,
 ): Promise<void> {
-  const relayed = new PassThrough({ highWaterMark: waitingBytes });
+  const relayed = new PassThrough({ readableHighWaterMark: handedBytes, writableHighWaterMark: waitingBytes });
   const aborter = new AbortController();
   let received = 0;
   let failure: FilerError | undefined;

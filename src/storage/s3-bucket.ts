@@ -28,6 +28,8 @@ export type ObjectHeaders = Pick<
   'ContentType' | 'ContentDisposition' | 'CacheControl' | 'Expires' | 'Metadata' | 'IfMatch' | 'IfNoneMatch'
 >;
 
+type SigningOptions = Parameters<typeof getSignedUrl>[2];
+
 /** An object as a listing gives it. */
 export interface ListedObject {
   /** The key without what all keys begin with. */
@@ -151,7 +153,7 @@ export class S3Bucket {
       ResponseContentDisposition: headers.contentDisposition ?? 'inline',
       ResponseCacheControl: headers.cacheControl,
     });
-    return getSignedUrl(this.#once, command, { expiresIn: seconds });
+    return this.#sign(command, { expiresIn: seconds });
   }
 
   /** A URL by which anybody can PUT so many bytes for so many seconds, of that type if one is given. */
@@ -160,7 +162,15 @@ export class S3Bucket {
     const command = new PutObjectCommand({ ...this.#place(name), ContentLength: size, ...type });
     // The SDK puts a type in where none is given: signed, it would bind clients to that one.
     const signableHeaders = new Set(['host', 'content-length', ...(contentType === undefined ? [] : ['content-type'])]);
-    return getSignedUrl(this.#once, command, { expiresIn: seconds, signableHeaders });
+    return this.#sign(command, { expiresIn: seconds, signableHeaders });
+  }
+
+  async #sign(command: GetObjectCommand | PutObjectCommand, options: SigningOptions): Promise<string> {
+    try {
+      return await getSignedUrl(this.#once, command, options);
+    } catch (error) {
+      throw describeS3Error('signature', error);
+    }
   }
 
   async #tryExclusive(): Promise<boolean> {

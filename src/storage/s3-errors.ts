@@ -7,12 +7,15 @@ export const answerMs = 10_000;
 const meanings: Readonly<Record<string, ErrorCode>> = {
   AbortError: 'STORE_BUSY',
   ConditionalRequestConflict: 'KEY_TAKEN',
+  CredentialsProviderError: 'STORE_BUSY',
   EntityTooLarge: 'SIZE_REFUSED',
   InsufficientStorage: 'STORE_FULL',
   KeyTooLongError: 'KEY_INVALID',
   NotImplemented: 'STORE_REFUSED',
   PreconditionFailed: 'KEY_TAKEN',
   QuotaExceeded: 'STORE_FULL',
+  // The clock of a host that has just started.
+  RequestTimeTooSkewed: 'STORE_BUSY',
   RequestTimeout: 'STORE_BUSY',
   SlowDown: 'STORE_BUSY',
   StorageFull: 'STORE_FULL',

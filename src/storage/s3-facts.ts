@@ -1,20 +1,19 @@
 /*
- * What an upload is, as headers and metadata of its object. Metadata are ASCII: a JID is percent-encoded. They need not be
- * this program's: a client that uploads to the bucket by itself may add some of its own.
+ * What an upload is, as headers and metadata of its object. The service shows both to everybody who fetches from it: of the
+ * uploader there is only the hash. They need not be this program's: a client that uploads to the bucket by itself may add
+ * some of its own.
  */
 import type { HeadObjectCommandOutput } from '@aws-sdk/client-s3';
 import { dispositionOf } from '../upload/content-disposition.js';
 import { servableType, typeOfName } from '../upload/content-type.js';
-import { percentDecoded } from '../upload/percent-decoded.js';
 import { type UploadKey, uploaderOfKey } from '../upload/upload-key.js';
-import { uploaderHash } from '../upload/uploader.js';
+import { uploaderId } from '../upload/uploader.js';
 import type { ObjectHeaders } from './s3-bucket.js';
 import type { IncomingUpload, StoredFacts } from './store.js';
 
 const yearSeconds = 365 * 24 * 60 * 60;
 
-/** Bytes of a value that all services take. */
-const maxMetadata = 256;
+const uuid = /^[0-9a-f-]{36}$/;
 
 /** Metadata of an object, whoever wrote them. */
 export type Metadata = Readonly<Record<string, string>>;
@@ -24,15 +23,9 @@ export function readNumber(text: string | undefined): number | undefined {
   return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
 }
 
-/** Who uploaded the object: whom the key names, in which nobody can put another one, or else the metadata. */
-export function readUploader(key: UploadKey, { uploader }: Metadata): string | undefined {
-  return uploaderOfKey(key) ?? (uploader === undefined ? undefined : percentDecoded(uploader));
-}
-
-/** An uploader as `readUploader` reads it: the JID, or the hash of one that is longer than all services take. */
-export function writeUploader(uploader: string): string {
-  const encoded = encodeURIComponent(uploader);
-  return encoded.length <= maxMetadata ? encoded : uploaderHash(uploader);
+/** Whose the object is, by hash: whom the key names, in which nobody can put another one, or else the metadata. */
+export function readUploader(key: UploadKey, { uploader = '' }: Metadata): string | undefined {
+  return uploaderOfKey(key) ?? /^[0-9a-f]{40}$/.exec(uploader)?.[0];
 }
 
 /** By which PUT an upload was written, and when it is due if that was noted (ms since the epoch). */
@@ -43,7 +36,7 @@ export interface Note {
 
 /** What this program noted of an object that it wrote. */
 export function readNote({ Metadata = {} }: HeadObjectCommandOutput): Note {
-  return { putId: Metadata['put-id'], dueAt: readNumber(Metadata['due-at']) };
+  return { putId: uuid.exec(Metadata['put-id'] ?? '')?.[0], dueAt: readNumber(Metadata['due-at']) };
 }
 
 /** When the object was written, ms since the epoch. */
@@ -66,7 +59,7 @@ export function objectHeaders(key: UploadKey, upload: IncomingUpload, { putId, d
       ...(putId === undefined ? {} : { 'put-id': putId }),
       ...(dueAt === undefined ? {} : { 'due-at': String(dueAt) }),
       ...(expiresAt === undefined ? {} : { 'expires-at': String(expiresAt) }),
-      ...(uploader === undefined ? {} : { uploader: writeUploader(uploader) }),
+      ...(uploader === undefined ? {} : { uploader: uploaderId(uploader) }),
     },
   };
 }

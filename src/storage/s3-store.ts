@@ -10,29 +10,42 @@ import { randomUUID } from 'node:crypto';
 import type { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { HeadObjectCommandOutput } from '@aws-sdk/client-s3';
-import { FilerError, systemErrorCode } from '../errors.js';
+import { FilerError } from '../errors.js';
 import { factsOfKey } from '../upload/facts-of-key.js';
 import { reservedFolder, type UploadKey } from '../upload/upload-key.js';
+import { inBatches } from './in-batches.js';
 import { relayBody } from './relay-body.js';
-import type { ObjectHeaders, S3Bucket } from './s3-bucket.js';
+import type { ListedObject, ObjectHeaders, S3Bucket } from './s3-bucket.js';
 import { describeS3Error } from './s3-errors.js';
-import { nameOfExpiry, S3Expiries } from './s3-expiries.js';
+import { type NotedExpiry, nameOfExpiry, S3Expiries } from './s3-expiries.js';
 import { objectHeaders, readNote, timeOf, toFacts } from './s3-facts.js';
 import { keyOfName, maxNameBytes } from './s3-keys.js';
 import type { S3Options } from './s3-options.js';
 import { isTombstone, looksLikeTombstone, makeTombstone, mayBeOfToday, readTombstone } from './s3-tombstone.js';
-import type { ByteRange, DeletedUpload, IncomingUpload, ListedUpload, Store, StoredUpload } from './store.js';
+import type {
+  ByteRange,
+  DeletedUpload,
+  IncomingUpload,
+  ListedUpload,
+  ListOptions,
+  Store,
+  StoredUpload,
+} from './store.js';
 
 /** How long a signed download may begin. */
 const downloadSeconds = 600;
 const checkBytes = 4096;
+const dayMs = 24 * 60 * 60 * 1000;
+
+/** How many objects of a listing are asked about together. */
+const headsAtOnce = 32;
 
 function encodePath(path: string): string {
   return path.split('/').map(encodeURIComponent).join('/');
 }
 
-function secondsUntil(keptUntil: number | undefined): number {
-  const left = keptUntil === undefined ? downloadSeconds : Math.floor((keptUntil - Date.now()) / 1000);
+function secondsUntil(expiry: number | undefined): number {
+  const left = expiry === undefined ? downloadSeconds : Math.floor((expiry - Date.now()) / 1000);
   return Math.max(1, Math.min(downloadSeconds, left));
 }
 
@@ -60,7 +73,9 @@ export class S3Store implements Store {
     try {
       await this.#send(key, upload, { ...objectHeaders(key, upload, { putId, dueAt }), ...condition }, putId);
     } catch (error) {
-      if (dueAt !== undefined) await this.#expiries.forget({ key, putId, dueAt }).catch(() => undefined);
+      // Where the store gave no answer, it may have the upload all the same.
+      const isGone = !(error instanceof FilerError && error.code === 'STORE_BUSY');
+      if (dueAt !== undefined && isGone) await this.#forget({ key, putId, dueAt });
       throw error;
     }
   }
@@ -84,12 +99,12 @@ export class S3Store implements Store {
     if (this.#replayWindowMs === 0) await this.#bucket.remove(key);
     else await this.#bury({ key, ...toFacts(key, head) });
     const { putId, dueAt } = readNote(head);
-    if (dueAt !== undefined && putId !== undefined) await this.#expiries.forget({ key, putId, dueAt });
+    if (dueAt !== undefined && putId !== undefined) await this.#forget({ key, putId, dueAt });
     return true;
   }
 
   /** Those whose noted expiry is due come first, with all that is known; of the others only what the key and a listing say. */
-  async *list(): AsyncGenerator<ListedUpload> {
+  async *list({ withUploaders = false }: ListOptions = {}): AsyncGenerator<ListedUpload> {
     const due = new Set<string>();
     for await (const expiry of this.#expiries.due(Date.now())) {
       const { key, putId } = expiry;
@@ -98,13 +113,12 @@ export class S3Store implements Store {
       due.add(key);
       yield { key, ...toFacts(key, head) };
     }
-    for await (const object of this.#bucket.list()) {
-      const key = keyOfName(object.name);
-      if (key === undefined || due.has(key)) continue;
-      const looks = looksLikeTombstone(object);
-      if (looks === true && !this.#isOver(object.modifiedAt)) continue;
-      if (looks !== false && (await this.#headUpload(key)) === undefined) continue;
-      yield { key, ...factsOfKey(key), size: object.size, modifiedAt: object.modifiedAt };
+    for await (const objects of inBatches(this.#bucket.list(), headsAtOnce)) {
+      const described = objects.map(async (object) => {
+        const key = keyOfName(object.name);
+        return key === undefined || due.has(key) ? undefined : this.#describe(key, object, withUploaders);
+      });
+      yield* (await Promise.all(described)).filter((upload) => upload !== undefined);
     }
   }
 
@@ -114,7 +128,8 @@ export class S3Store implements Store {
   }
 
   async *tidy(): AsyncGenerator<DeletedUpload> {
-    for await (const expiry of this.#expiries.due(Date.now())) {
+    // Of what was noted lately the upload may still be on its way.
+    for await (const expiry of this.#expiries.due(Date.now() - dayMs)) {
       const head = await this.#bucket.head(expiry.key);
       if (head === undefined || readNote(head).putId !== expiry.putId) await this.#expiries.forget(expiry);
     }
@@ -147,6 +162,22 @@ export class S3Store implements Store {
   #isShort(key: UploadKey): boolean {
     const longest = nameOfExpiry({ key, putId: randomUUID(), dueAt: 0 });
     return Buffer.byteLength(this.#options.path + longest) <= maxNameBytes;
+  }
+
+  /** The upload that a listed object is, `undefined` where it is a tombstone. */
+  async #describe(key: UploadKey, object: ListedObject, withUploaders: boolean): Promise<ListedUpload | undefined> {
+    const looks = looksLikeTombstone(object);
+    if (looks === true && !this.#isOver(object.modifiedAt)) return undefined;
+    const { size, modifiedAt } = object;
+    const known = { key, ...factsOfKey(key), size, modifiedAt };
+    if (looks === false && (!withUploaders || known.uploader !== undefined)) return known;
+    const head = await this.#headUpload(key);
+    return head === undefined ? undefined : { key, ...toFacts(key, head) };
+  }
+
+  /** Forgets a noted expiry; one that stays does no harm, and goes some time after it is due. */
+  async #forget(expiry: NotedExpiry): Promise<void> {
+    await this.#expiries.forget(expiry).catch(() => undefined);
   }
 
   /** The object where it is an upload. */
@@ -203,10 +234,15 @@ export class S3Store implements Store {
 
   async #writeTo(key: UploadKey, etag: string, sink: Writable, range?: ByteRange): Promise<void> {
     const body = await this.#bucket.read(key, etag, range);
+    let isSinkGone = sink.destroyed;
+    // Whichever breaks first takes the other with it.
+    sink.once('close', () => {
+      isSinkGone ||= !body.destroyed;
+    });
     try {
       await pipeline(body, sink);
     } catch (error) {
-      if (systemErrorCode(error) === 'ERR_STREAM_PREMATURE_CLOSE') {
+      if (isSinkGone) {
         throw new FilerError('BODY_INCOMPLETE', 'the connection closed before all was sent', { cause: error });
       }
       throw describeS3Error('GET', error);
@@ -218,7 +254,7 @@ export class S3Store implements Store {
     const { download, path, publicUrl } = this.#options;
     if (download === 'proxy') return {};
     if (download === 'redirect') {
-      return { locate: (headers, keptUntil) => this.#bucket.signGet(key, headers, secondsUntil(keptUntil)) };
+      return { locate: (headers, expiry) => this.#bucket.signGet(key, headers, secondsUntil(expiry)) };
     }
     return { locate: async () => publicUrl + encodePath(path + key) };
   }

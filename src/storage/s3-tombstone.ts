@@ -9,8 +9,9 @@
 import { createHash } from 'node:crypto';
 import type { HeadObjectCommandOutput } from '@aws-sdk/client-s3';
 import type { UploadKey } from '../upload/upload-key.js';
+import { uploaderId } from '../upload/uploader.js';
 import type { ListedObject, ObjectHeaders } from './s3-bucket.js';
-import { readNumber, readUploader, writeUploader } from './s3-facts.js';
+import { readNumber, readUploader } from './s3-facts.js';
 import type { DeletedUpload } from './store.js';
 
 const dayMs = 24 * 60 * 60 * 1000;
@@ -32,7 +33,7 @@ export function makeTombstone({ size, uploader, modifiedAt }: DeletedUpload): {
 } {
   const isOfToday = uploader !== undefined && Date.now() - modifiedAt < dayMs;
   const facts = isOfToday
-    ? { size: String(size), uploader: writeUploader(uploader), 'modified-at': String(modifiedAt) }
+    ? { size: String(size), uploader: uploaderId(uploader), 'modified-at': String(modifiedAt) }
     : {};
   const { body } = isOfToday ? kinds.ofToday : kinds.plain;
   return {

@@ -9,7 +9,7 @@ export interface UploadFacts {
   readonly contentType: string;
   /** When it goes, ms since the epoch. */
   readonly expiresAt?: number | undefined;
-  /** The uploader's bare JID, or ejabberd's hash of it. */
+  /** The uploader's bare JID, or the hash of it. */
   readonly uploader?: string | undefined;
 }
 
@@ -61,9 +61,10 @@ export interface StoredUpload extends StoredFacts {
   writeTo(sink: Writable, range?: ByteRange): Promise<void>;
   /**
    * Where clients fetch the bytes by themselves, with these headers as far as that server can be told; the URL is valid for
-   * minutes, and not beyond `keptUntil` (ms since the epoch). `undefined`: nowhere, they are to be written.
+   * minutes, and not beyond `expiry` (ms since the epoch). `undefined`: nowhere, they are to be written.
+   * Throws as `open` does.
    */
-  locate?(headers: ResponseHeaders, keptUntil: number | undefined): Promise<string>;
+  locate?(headers: ResponseHeaders, expiry: number | undefined): Promise<string>;
   /** Closes the upload without reading it. */
   close(): void;
 }
@@ -76,6 +77,12 @@ export interface DeletedUpload {
   readonly uploader?: string | undefined;
   /** When it was uploaded, ms since the epoch. */
   readonly modifiedAt: number;
+}
+
+/** What a listing is for. */
+export interface ListOptions {
+  /** Whether the uploader is needed of each upload, also where finding it takes a request for each. */
+  readonly withUploaders?: boolean;
 }
 
 /** Where uploads lie. Each is there whole or not at all, and is never overwritten. */
@@ -98,7 +105,7 @@ export interface Store {
    * opening tells (type, uploader, expiry) is there for those whose `dueAt` is over, for others as the store can.
    * Throws `STORE_BUSY`, `STORE_REFUSED` or `STORE_FAILED`.
    */
-  list(): AsyncIterable<ListedUpload>;
+  list(options?: ListOptions): AsyncIterable<ListedUpload>;
   /** Bytes that can still be stored, `Infinity` where nobody knows of a limit. Throws `STORE_BUSY`, `STORE_REFUSED` or `STORE_FAILED`. */
   freeBytes(): Promise<number>;
   /** Writes as an upload would and leaves nothing. Throws what `put` throws where the store takes no uploads now. */

@@ -1,3 +1,5 @@
+import { uploaderId } from './uploader.js';
+
 const hourMs = 60 * 60 * 1000;
 const dayHours = 24;
 
@@ -15,7 +17,8 @@ function hourOf(time: number): number {
 }
 
 /**
- * How much is stored in all and by uploader, and how much each uploader sent in the last 24 hours, deleted or not.
+ * How much is stored in all and by uploader, and how much each uploader sent in the last 24 hours, deleted or not; an
+ * uploader is one whether by JID or by hash.
  * The memory that it takes grows with the uploaders, not with the uploads: a day is counted by the hour.
  */
 export class Usage {
@@ -32,8 +35,9 @@ export class Usage {
   /** Counts an upload for its day only: one that was stored, or that may come. */
   addSent({ size, uploader, modifiedAt }: CountedUpload): void {
     if (uploader === undefined) return;
-    const hours = this.#sentBy.get(uploader) ?? new Map<number, number>();
-    this.#sentBy.set(uploader, hours);
+    const id = uploaderId(uploader);
+    const hours = this.#sentBy.get(id) ?? new Map<number, number>();
+    this.#sentBy.set(id, hours);
     const hour = hourOf(modifiedAt);
     hours.set(hour, (hours.get(hour) ?? 0) + size);
   }
@@ -50,18 +54,18 @@ export class Usage {
 
   /** Bytes stored for an uploader. */
   storedBy(uploader: string): number {
-    return this.#storedBy.get(uploader) ?? 0;
+    return this.#storedBy.get(uploaderId(uploader)) ?? 0;
   }
 
   /** What an uploader sent in the 24 hours before `now` (ms since the epoch), each hour's as if it were one upload. */
   sentByHour(uploader: string, now: number): CountedUpload[] {
-    const hours = [...(this.#sentBy.get(uploader) ?? [])].filter(([hour]) => hour > hourOf(now) - dayHours);
+    const hours = [...(this.#sentBy.get(uploaderId(uploader)) ?? [])].filter(([hour]) => hour > hourOf(now) - dayHours);
     return hours.map(([hour, size]) => ({ size, uploader, modifiedAt: hour * hourMs }));
   }
 
   /** Bytes that an uploader sent in the 24 hours before `now` (ms since the epoch), and when some of them are a day old. */
   sentBy(uploader: string, now: number): { bytes: number; lessAt: number } {
-    const hours = this.#sentBy.get(uploader) ?? new Map<number, number>();
+    const hours = this.#sentBy.get(uploaderId(uploader)) ?? new Map<number, number>();
     for (const hour of hours.keys()) if (hour <= hourOf(now) - dayHours) hours.delete(hour);
     const oldest = Math.min(hourOf(now), ...hours.keys());
     const bytes = [...hours.values()].reduce((sum, size) => sum + size, 0);
@@ -72,7 +76,7 @@ export class Usage {
     this.#stored += bytes;
     if (uploader === undefined) return;
     const stored = this.storedBy(uploader) + bytes;
-    if (stored === 0) this.#storedBy.delete(uploader);
-    else this.#storedBy.set(uploader, stored);
+    if (stored === 0) this.#storedBy.delete(uploaderId(uploader));
+    else this.#storedBy.set(uploaderId(uploader), stored);
   }
 }

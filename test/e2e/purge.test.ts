@@ -63,6 +63,13 @@ describe('purge', () => {
     assert.deepEqual(await uploads(program), ['old/f', 'young/f']);
   });
 
+  it('knows an uploader by a JID in any letter case, with a resource or not', async (t) => {
+    const program = await startWithUploads(t);
+    const args = ['purge', '--uploader', 'Romeo@Example.org/phone', '--config', program.configFile];
+    assert.match((await run(process.execPath, [mainFile, ...args])).stdout, /deleted 2 files, \d+ bytes\n$/);
+    assert.deepEqual(await uploads(program), ['old/f', 'young/f']);
+  });
+
   it('prints JSON for scripts', async (t) => {
     const program = await startWithUploads(t);
     const args = ['purge', '--older-than', '28d', '--json', '--config', program.configFile];

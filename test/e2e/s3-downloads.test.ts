@@ -26,8 +26,8 @@ async function putExpiring({ uploadUrl, secret }: Program, filename: string, bod
 
 describe('S3: downloads by redirect', { skip: missingPeer(...cephPrograms) }, () => {
   const ceph = sharedCeph();
-  const start = async (t: TestContext): Promise<S3Program> =>
-    startOnBucket(t, await ceph(), { s3: { download: 'redirect' } });
+  const start = async (t: TestContext, settings: Settings = {}): Promise<S3Program> =>
+    startOnBucket(t, await ceph(), { ...settings, s3: { download: 'redirect' } });
 
   async function locationOf(url: string): Promise<string> {
     const { status, headers, body } = await send(url);
@@ -98,6 +98,13 @@ describe('S3: downloads by redirect', { skip: missingPeer(...cephPrograms) }, ()
     }
     assert.equal((await send(location, { method: 'PUT', body: page })).status, 403);
     assert.equal((await send(location, { method: 'DELETE' })).status, 403);
+  });
+
+  it('are by URLs that are good for as long where the upload may be evicted any time', async (t) => {
+    const program = await start(t, { maxStoreSize: '1MB', whenFull: 'evict', evictMinAge: '1s' });
+    await put(program, 's/f.png', page);
+    await wait(1100);
+    assert.match(await locationOf(`${program.uploadUrl}s/f.png`), /X-Amz-Expires=600(&|$)/);
   });
 
   it('end with the upload', async (t) => {

@@ -213,7 +213,7 @@ describe('S3: faults', { skip: missingPeer(...cephPrograms) }, () => {
     let program: Program | undefined;
     await whileStopped(async () => {
       program = await startOnBucket(t, peer, { s3: { bucket } });
-      await program.waitForLog(({ level, msg }) => level === 'warn' && /^s3: out of reach/.test(String(msg)));
+      await program.waitForLog(({ level, msg }) => level === 'warn' && /^s3: not to be used now/.test(String(msg)));
       assert.equal((await put(program, 's/f', body)).status, 503);
     });
     assert.ok(program);

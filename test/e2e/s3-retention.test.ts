@@ -92,6 +92,25 @@ describe('S3: retention', { skip: missingPeer(...cephPrograms) }, () => {
     assert.match(String(reason), /^10000 bytes are stored for 2ed681f1/);
   });
 
+  it('knows from sweep to sweep for whom Bearer tokens were', async (t) => {
+    const program = await startOnBucket(t, await ceph(), { userQuota: '15KB', sweepInterval: '1s' });
+    const upload = async (filename: string) => {
+      const exp = Date.now() / 1000 + 60;
+      const claims = { slot: 's', filename, filesize: size, sub: 'romeo@example.org', exp };
+      const headers = { authorization: bearer(claims, { key: program.secret }) };
+      const { status } = await send(`${program.uploadUrl}s/${filename}`, {
+        method: 'PUT',
+        headers,
+        body: Buffer.alloc(size),
+      });
+      return status;
+    };
+    assert.equal(await upload('f'), 201);
+    const sweeps = () => program.logLines().filter(({ msg, files }) => msg === 'swept' && files === 1).length;
+    await eventually(() => sweeps() >= 2);
+    assert.equal(await upload('g'), 413);
+  });
+
   it('makes room by eviction of the oldest', async (t) => {
     const settings = { maxStoreSize: '25KB', whenFull: 'evict', evictMinAge: '1s', sweepInterval: '1s' };
     const program = await startOnBucket(t, await ceph(), settings);

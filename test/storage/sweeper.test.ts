@@ -119,6 +119,14 @@ describe('a sweep', () => {
   });
 });
 
+it('a sweeper stops also while a sweep fails', async (t) => {
+  const { sweeper, storeDir } = await open(t, {});
+  await rm(storeDir, { recursive: true });
+  const sweep = assert.rejects(sweeper.sweep(), { code: 'STORE_FAILED' });
+  await sweeper.stop();
+  await sweep;
+});
+
 describe('eviction', () => {
   it('takes the oldest first, none that is too young, then refuses', async (t) => {
     const { limits, sweeper, put, uploads, lines } = await open(t, {

@@ -5,6 +5,7 @@ import { describe, it, type TestContext } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { ByteRange, IncomingUpload, Store } from '../../src/storage/store.js';
 import type { UploadKey } from '../../src/upload/upload-key.js';
+import { uploaderId } from '../../src/upload/uploader.js';
 
 /** A store under test, and a look at what lies in it. */
 export interface StoreUnderTest {
@@ -51,6 +52,11 @@ async function isStored(store: Store, path: string): Promise<boolean> {
   return upload !== undefined;
 }
 
+/** The uploader, whether the store keeps the JID or its hash. */
+function idOf(upload: { readonly uploader?: string | undefined } | undefined): string | undefined {
+  return upload?.uploader === undefined ? undefined : uploaderId(upload.uploader);
+}
+
 /**
  * What every store promises: run it against each. One that is not exclusive cannot be told not to replace an object: there
  * several racing uploads may succeed, and the last one is what stays.
@@ -77,8 +83,8 @@ export function describeStore(
       const upload = await store.open(key('slot/photo.jpg'));
       upload?.close();
       assert.deepEqual(
-        [upload?.size, upload?.contentType, upload?.expiresAt, upload?.uploader],
-        [5, 'image/webp', 1_700_604_800_000, 'romeo@example.org'],
+        [upload?.size, upload?.contentType, upload?.expiresAt, idOf(upload)],
+        [5, 'image/webp', 1_700_604_800_000, uploaderId('romeo@example.org')],
       );
     });
 
@@ -267,11 +273,11 @@ export function describeStore(
       await store.put(key('slot/kept'), incoming(Buffer.from('x'), facts));
       for (const name of ['slot/f', 'slot/unknown']) await store.delete(key(name));
       const deleted = [];
-      for await (const { modifiedAt, ...upload } of store.tidy()) {
+      for await (const { modifiedAt, uploader, ...upload } of store.tidy()) {
         assert.ok(Math.abs(Date.now() - modifiedAt) < 10_000);
-        deleted.push(upload);
+        deleted.push({ ...upload, uploader: idOf({ uploader }) });
       }
-      assert.deepEqual(deleted, [{ key: 'slot/f', size: 5, ...facts }]);
+      assert.deepEqual(deleted, [{ key: 'slot/f', size: 5, uploader: idOf(facts) }]);
     });
 
     it('frees the slot when that time is over', async (t) => {
@@ -322,10 +328,16 @@ export function describeStore(
       await store.delete(key('gone/f'));
       const uploads = await listed(store);
       assert.deepEqual(
-        uploads.map(({ key, size, contentType, expiresAt, uploader }) => [key, size, contentType, expiresAt, uploader]),
+        uploads.map(({ key, size, contentType, expiresAt, ...facts }) => [
+          key,
+          size,
+          contentType,
+          expiresAt,
+          idOf(facts),
+        ]),
         [
           [ejabberds, 1, 'image/png', undefined, hash],
-          ['slot/f.jpg', 5, 'image/webp', 1_700_604_800_000, 'romeo@example.org'],
+          ['slot/f.jpg', 5, 'image/webp', 1_700_604_800_000, uploaderId('romeo@example.org')],
           ['slot/日本語 %41.txt', 0, 'text/plain', undefined, undefined],
         ],
       );
@@ -333,6 +345,21 @@ export function describeStore(
         const opened = await store.open(upload.key);
         opened?.close();
         assert.equal(upload.modifiedAt, opened?.modifiedAt);
+      }
+    });
+
+    it('names the uploaders where they are asked for', async (t) => {
+      const { store } = await open(t);
+      for (let count = 0; count < 40; count += 1) {
+        const facts = count === 7 ? {} : { uploader: `u${count}@example.org` };
+        await store.put(key(`slot${count}/f`), incoming(Buffer.from('x'), facts));
+      }
+      const found = new Map<string, string | undefined>();
+      for await (const upload of store.list({ withUploaders: true })) found.set(upload.key, idOf(upload));
+      assert.equal(found.size, 40);
+      for (const [path, uploader] of found) {
+        const number = path.slice('slot'.length, path.indexOf('/'));
+        assert.equal(uploader, number === '7' ? undefined : uploaderId(`u${number}@example.org`));
       }
     });
 

@@ -17,6 +17,15 @@ describe('what is counted', () => {
     assert.deepEqual([usage.stored, usage.storedBy('a')], [6, 0]);
   });
 
+  it('is of one uploader by JID, by full JID and by hash', () => {
+    const usage = new Usage();
+    const names = ['romeo@example.org', 'Romeo@Example.org/phone', '2ed681f17049ef21eba6d9ffe6a7c5eaf5193572'];
+    for (const uploader of names) usage.add({ size: 1, uploader, modifiedAt: noon });
+    for (const uploader of names) {
+      assert.deepEqual([usage.storedBy(uploader), usage.sentBy(uploader, noon).bytes], [3, 3]);
+    }
+  });
+
   it('is the bytes that an uploader sent in 24 hours, deleted ones too', () => {
     const usage = new Usage();
     const first = { size: 1, uploader: 'a', modifiedAt: noon };
