@@ -1,5 +1,5 @@
 import type { Element } from 'ltx';
-import { messageOf } from '../errors.js';
+import { FilerError, messageOf } from '../errors.js';
 import { bareJid } from '../upload/uploader.js';
 import type { IssuedSlot } from './slot-issuer.js';
 import type { SlotRequest } from './slot-policy.js';
@@ -24,10 +24,7 @@ export interface AnswerContext {
   readonly maxFileSize: number;
   /** Gives a slot to a bare JID, or throws. */
   give(jid: string, request: SlotRequest): Promise<IssuedSlot>;
-  readonly logger: {
-    warn(line: object, message: string): void;
-    error(line: object, message: string): void;
-  };
+  readonly logger: Record<'debug' | 'warn' | 'error', (line: object, message: string) => void>;
 }
 
 function describeService({ name, maxFileSize }: AnswerContext): Element {
@@ -48,7 +45,9 @@ async function giveSlot(iq: Element, namespace: string, request: SlotRequest, co
   } catch (error) {
     const refusal = refusalOf(error, namespace, context.maxFileSize);
     if (refusal === undefined) throw error;
-    context.logger.warn({ uploader, reason: messageOf(error) }, 'slot refused');
+    // Who asks too often is logged once, by the one who counts.
+    const level = error instanceof FilerError && error.code === 'SLOTS_LIMITED' ? 'debug' : 'warn';
+    context.logger[level]({ uploader, reason: messageOf(error) }, 'slot refused');
     return errorOf(iq, refusal);
   }
 }

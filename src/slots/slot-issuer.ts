@@ -5,7 +5,7 @@ export interface PlannedSlot {
   readonly key: UploadKey;
   /** Bytes. */
   readonly size: number;
-  /** What the client announced; `undefined`: nothing. */
+  /** What the client announced, or must send; `undefined`: it may send any. */
   readonly contentType: string | undefined;
   /** The hash of the uploader's JID. */
   readonly uploader: string;

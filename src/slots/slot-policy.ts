@@ -43,9 +43,19 @@ function quote(value: string | undefined): string {
   return value === undefined ? 'none' : JSON.stringify(value.slice(0, maxQuotedLength));
 }
 
-/** Throws `UPLOADER_REFUSED` unless the bare JID or its domain is among those that may have slots. */
-export function requireAccess(jid: string, { access }: SlotSettings): void {
-  if (access.includes(jid) || access.includes(jid.replace(/^.*@/, ''))) return;
+/** The domain of a bare JID. */
+export function domainOf(jid: string): string {
+  return jid.replace(/^.*@/s, '');
+}
+
+/** Whether the bare JID or its domain is among those that may have slots. */
+export function mayHaveSlots(jid: string, { access }: SlotSettings): boolean {
+  return access.includes(jid) || access.includes(domainOf(jid));
+}
+
+/** Throws `UPLOADER_REFUSED` unless the bare JID may have slots. */
+export function requireAccess(jid: string, settings: SlotSettings): void {
+  if (mayHaveSlots(jid, settings)) return;
   throw new FilerError('UPLOADER_REFUSED', 'neither the JID nor its domain is in component.access');
 }
 
@@ -83,7 +93,8 @@ export function planSlot(jid: string, request: SlotRequest, { maxFileSize, allow
   const uploader = uploaderHash(jid);
   const key = newKey(uploader, request.filename);
   const size = checkedSize(request.size, maxFileSize);
-  const contentType = announcedType(request.contentType);
-  requireType(contentType ?? typeOfName(key), allowedTypes);
+  const typeIfNone = allowedTypes.length === 0 ? undefined : typeOfName(key);
+  const contentType = announcedType(request.contentType) ?? typeIfNone;
+  if (contentType !== undefined) requireType(contentType, allowedTypes);
   return { key, size, contentType, uploader };
 }

@@ -1,11 +1,12 @@
 import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
 import { FilerError } from '../errors.js';
 import type { Limits } from '../upload/limits.js';
-import { type CountedUpload, Usage } from '../upload/usage.js';
+import type { CountedUpload } from '../upload/usage.js';
+import { DailyQuota } from './daily-quota.js';
 import type { IssuedSlot, PlannedSlot, SlotIssuer } from './slot-issuer.js';
-import { planSlot, requireAccess, type SlotRequest, type SlotSettings } from './slot-policy.js';
+import { domainOf, mayHaveSlots, planSlot, requireAccess, type SlotRequest, type SlotSettings } from './slot-policy.js';
 
-/** How often each JID may ask. */
+/** How often each JID may ask, and each domain without access. */
 const requestsPerMinute = 60;
 
 /** The settings of slots, and how much each uploader may be given. */
@@ -19,7 +20,7 @@ export interface SlotServiceContext {
   readonly issuer: SlotIssuer;
   /** The store's, which also know what each uploader sent in the last 24 hours. */
   readonly limits: Limits & { sentByHour(uploader: string): Promise<CountedUpload[]> };
-  readonly logger: { info(line: object, message: string): void };
+  readonly logger: Record<'info' | 'warn', (line: object, message: string) => void>;
   /** ms since the epoch. */
   readonly now: () => number;
 }
@@ -28,29 +29,42 @@ export interface SlotServiceContext {
 export class SlotService {
   readonly #settings: SlotServiceSettings;
   readonly #context: SlotServiceContext;
-  readonly #given = new Usage();
-  /** The uploaders of whom it is counted already what they sent before this program was started. */
-  readonly #known = new Set<string>();
+  readonly #dailyQuota: DailyQuota | undefined;
+  /** Forgets each key after its minute. */
   readonly #pace = new RateLimiterMemory({ points: requestsPerMinute, duration: 60 });
 
   constructor(settings: SlotServiceSettings, context: SlotServiceContext) {
     this.#settings = settings;
     this.#context = context;
+    const { dailyQuota } = settings;
+    if (dailyQuota === undefined) return;
+    const sentByHour = context.limits.sentByHour.bind(context.limits);
+    this.#dailyQuota = new DailyQuota(dailyQuota, { sentByHour, now: context.now });
   }
 
   /** A slot for a bare JID. Throws what `planSlot`, `requireAccess`, `Limits` and the issuer throw, and `SLOTS_LIMITED`. */
   async give(jid: string, request: SlotRequest): Promise<IssuedSlot> {
-    const { issuer, limits, logger, now } = this.#context;
-    requireAccess(jid, this.#settings);
     await this.#requirePace(jid);
+    requireAccess(jid, this.#settings);
     const planned = planSlot(jid, request, this.#settings);
+    const takeBack = await this.#dailyQuota?.count(planned);
+    try {
+      const slot = await this.#issue(planned);
+      this.#context.logger.info({ uploader: jid, path: planned.key, bytes: planned.size }, 'slot given');
+      return slot;
+    } catch (error) {
+      takeBack?.();
+      throw error;
+    }
+  }
+
+  async #issue(planned: PlannedSlot): Promise<IssuedSlot> {
+    const { issuer, limits, now } = this.#context;
     const settle = await limits.reserve(planned);
     let isGiven = false;
     try {
-      await this.#count(planned);
       const slot = await issuer.issue(planned, now());
       isGiven = true;
-      logger.info({ uploader: jid, path: planned.key, bytes: planned.size }, 'slot given');
       return slot;
     } finally {
       // A PUT to this program will reserve its room again; here those are told in time for whom there is none.
@@ -59,35 +73,17 @@ export class SlotService {
   }
 
   async #requirePace(jid: string): Promise<void> {
+    // A foreign server can make up any number of JIDs.
+    const asker = mayHaveSlots(jid, this.#settings) ? jid : domainOf(jid);
     try {
-      await this.#pace.consume(jid);
+      await this.#pace.consume(asker);
     } catch (error) {
       if (!(error instanceof RateLimiterRes)) throw error;
-      const retryAt = this.#context.now() + error.msBeforeNext;
-      throw new FilerError('SLOTS_LIMITED', `more than ${requestsPerMinute} requests in a minute`, { retryAt });
+      const reason = `${asker} asked more than ${requestsPerMinute} times in a minute`;
+      if (error.consumedPoints === requestsPerMinute + 1) {
+        this.#context.logger.warn({ uploader: jid, reason }, 'slots refused until the minute is over');
+      }
+      throw new FilerError('SLOTS_LIMITED', reason, { retryAt: this.#context.now() + error.msBeforeNext });
     }
-  }
-
-  /** Counts a slot for its day, as far as the daily quota has room for it. */
-  async #count({ size, uploader }: PlannedSlot): Promise<void> {
-    const { dailyQuota } = this.#settings;
-    if (dailyQuota === undefined) return;
-    await this.#recall(uploader);
-    const now = this.#context.now();
-    const { bytes, lessAt } = this.#given.sentBy(uploader, now);
-    if (bytes + size > dailyQuota) {
-      const found = `slots for ${bytes} bytes were given in 24 hours, ${size} more would exceed component.dailyQuota, ${dailyQuota}`;
-      throw new FilerError('QUOTA_REACHED', found, { retryAt: size > dailyQuota ? undefined : lessAt });
-    }
-    this.#given.addSent({ size, uploader, modifiedAt: now });
-  }
-
-  /** What was given before a restart is known as far as it was uploaded. */
-  async #recall(uploader: string): Promise<void> {
-    if (this.#known.has(uploader)) return;
-    const sent = await this.#context.limits.sentByHour(uploader);
-    if (this.#known.has(uploader)) return;
-    this.#known.add(uploader);
-    for (const upload of sent) this.#given.addSent(upload);
   }
 }

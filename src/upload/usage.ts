@@ -42,6 +42,28 @@ export class Usage {
     hours.set(hour, (hours.get(hour) ?? 0) + size);
   }
 
+  /** Stops counting for its day what was counted by `addSent` and did not come. */
+  removeSent({ size, uploader, modifiedAt }: CountedUpload): void {
+    if (uploader === undefined) return;
+    const hours = this.#sentBy.get(uploaderId(uploader));
+    const hour = hourOf(modifiedAt);
+    const bytes = (hours?.get(hour) ?? 0) - size;
+    if (bytes > 0) hours?.set(hour, bytes);
+    else hours?.delete(hour);
+  }
+
+  /** Whether anything is counted for the uploader's day, however little. */
+  hasSent(uploader: string): boolean {
+    return this.#sentBy.has(uploaderId(uploader));
+  }
+
+  /** Forgets the uploaders who sent nothing in the 24 hours before `now` (ms since the epoch). */
+  forgetSent(now: number): void {
+    for (const id of this.#sentBy.keys()) {
+      if (this.sentByHour(id, now).length === 0) this.#sentBy.delete(id);
+    }
+  }
+
   /** Stops counting an upload as stored; its day goes on. */
   remove(upload: CountedUpload): void {
     this.#store(upload, -upload.size);

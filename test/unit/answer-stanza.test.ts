@@ -30,8 +30,8 @@ function parse(text: string): Element {
 
 async function answerTo(text: string, give = issue) {
   const lines: Record<string, unknown>[] = [];
-  const log = (line: object) => lines.push(line as Record<string, unknown>);
-  const logger = { warn: log, error: log };
+  const log = (level: string) => (line: object) => lines.push({ level, ...line });
+  const logger = { debug: log('debug'), warn: log('warn'), error: log('error') };
   const context = { jid: 'upload.example.org', name: `"Files" & <more>`, maxFileSize: 1000, give, logger };
   const answer = await answerStanza(parse(text), context);
   return { answer: answer === undefined ? undefined : parse(String(answer)), lines };
@@ -105,24 +105,27 @@ describe('a request for a slot', () => {
     });
   }
 
-  const refusals: [ErrorCode, string, string][] = [
-    ['UPLOADER_REFUSED', 'auth', 'forbidden'],
-    ['TYPE_REFUSED', 'modify', 'not-acceptable'],
-    ['SIZE_REFUSED', 'modify', 'not-acceptable'],
-    ['QUOTA_REACHED', 'wait', 'resource-constraint'],
-    ['STORE_FULL', 'wait', 'resource-constraint'],
-    ['STORE_BUSY', 'wait', 'resource-constraint'],
-    ['SLOTS_LIMITED', 'wait', 'resource-constraint'],
-    ['STORE_FAILED', 'cancel', 'internal-server-error'],
+  const refusals: [ErrorCode, string, string, string][] = [
+    ['UPLOADER_REFUSED', 'auth', 'forbidden', 'warn'],
+    ['TYPE_REFUSED', 'modify', 'not-acceptable', 'warn'],
+    ['SIZE_REFUSED', 'modify', 'not-acceptable', 'warn'],
+    ['QUOTA_REACHED', 'wait', 'resource-constraint', 'warn'],
+    ['STORE_FULL', 'wait', 'resource-constraint', 'warn'],
+    ['STORE_BUSY', 'wait', 'resource-constraint', 'warn'],
+    ['SLOTS_LIMITED', 'wait', 'resource-constraint', 'debug'],
+    ['STORE_FAILED', 'cancel', 'internal-server-error', 'error'],
   ];
-  for (const [code, type, condition] of refusals) {
+  for (const [code, type, condition, level] of refusals) {
     it(`that ends with ${code} is ${condition}, and the reason is for the log only`, async () => {
       const { answer, lines } = await answerTo(request("filename='f' size='1'"), async () => {
         throw new FilerError(code, 'the reason', type === 'wait' ? { retryAt: Date.UTC(2026, 10, 22) } : {});
       });
       assert.deepEqual(errorIn(answer), [type, condition]);
       assert.ok(!String(answer).includes('the reason'));
-      assert.equal(lines.length, 1);
+      assert.deepEqual(
+        lines.map((line) => line['level']),
+        [level],
+      );
       const stamp = answer?.getChild('error')?.getChild('retry', 'urn:xmpp:http:upload:0')?.attrs['stamp'];
       assert.equal(stamp, type === 'wait' ? '2026-11-22T00:00:00.000Z' : undefined);
     });

@@ -26,31 +26,36 @@ interface Differences {
   /** Bytes that the store has of romeo's, since an hour ago. */
   readonly stored?: number;
   readonly issuer?: SlotIssuer;
+  readonly allowedTypes?: readonly string[];
+  readonly evict?: () => Promise<void>;
 }
 
 const ownIssuer = filerIssuer('https://uploads.example.org/upload/', 'mysecret');
 
-function serviceWith({ dailyQuota, limits = {}, stored = 0, issuer = ownIssuer }: Differences) {
+function serviceWith(differences: Differences) {
+  const { dailyQuota, limits = {}, stored = 0, issuer = ownIssuer, allowedTypes = [] } = differences;
+  const clock = { now };
   const storeLimits = new StoreLimits(
     { ...noLimits, ...limits },
-    { freeBytes: async () => 1e12, evict: async () => {}, now: () => now },
+    { freeBytes: async () => 1e12, evict: differences.evict ?? (async () => {}), now: () => clock.now },
   );
   storeLimits.beginCount();
   storeLimits.count({ size: stored, uploader: uploaderHash(jid), modifiedAt: now - 3_600_000 });
   storeLimits.endCount();
   const lines: object[] = [];
+  const warnings: object[] = [];
   const service = new SlotService(
-    { access: ['example.org'], maxFileSize: 1000, allowedTypes: [], dailyQuota },
+    { access: ['example.org'], maxFileSize: 1000, allowedTypes, dailyQuota },
     {
       issuer,
       limits: storeLimits,
-      logger: { info: (line) => lines.push(line) },
-      now: () => now,
+      logger: { info: (line) => lines.push(line), warn: (line) => warnings.push(line) },
+      now: () => clock.now,
     },
   );
   const give = (size: number, filename = 'f.webp', from = jid) =>
     service.give(from, { filename, size: String(size), contentType: undefined });
-  return { give, lines, storeLimits };
+  return { give, lines, warnings, storeLimits, clock };
 }
 
 describe('a slot that is given', () => {
@@ -75,7 +80,7 @@ describe('a slot that is given', () => {
 });
 
 describe('a slot whose upload goes past this program', () => {
-  const signed: unknown[] = [];
+  const signed: unknown[][] = [];
   const signPut = async (...upload: unknown[]) => {
     signed.push(upload);
     return 'https://s3.example.org/signed';
@@ -94,6 +99,13 @@ describe('a slot whose upload goes past this program', () => {
     assert.deepEqual(signed, [[key, 10, undefined, 300]]);
   });
 
+  it('is signed for the type of its name where types are limited and none was announced', async () => {
+    const { give } = serviceWith({ issuer, allowedTypes: ['image/*'] });
+    await give(10, 'f.webp');
+    assert.deepEqual(signed.at(-1)?.slice(1), [10, 'image/webp', 300]);
+    await assert.rejects(give(10, 'f.html'), { code: 'TYPE_REFUSED' });
+  });
+
   it('counts as stored from the moment on at which it is given', async () => {
     const { give } = serviceWith({ issuer, limits: { userQuota: 100 } });
     await give(60);
@@ -104,6 +116,7 @@ describe('a slot whose upload goes past this program', () => {
   it('does not count when it could not be signed', async () => {
     let isBroken = true;
     const { give } = serviceWith({
+      dailyQuota: 100,
       issuer: directIssuer(
         { signPut: async () => (isBroken ? Promise.reject(new Error('no key')) : 'https://x/') },
         '',
@@ -147,15 +160,54 @@ describe('the quotas of slots', () => {
   });
 });
 
+describe('the daily quota', () => {
+  it('refuses before anything is removed to make room', async () => {
+    let evictions = 0;
+    const evict = async () => {
+      evictions += 1;
+    };
+    const limits = { maxStoreSize: 50, evictsWhenFull: true };
+    const { give } = serviceWith({ dailyQuota: 10, stored: 50, limits, evict });
+    await assert.rejects(give(1), { code: 'QUOTA_REACHED' });
+    assert.equal(evictions, 0);
+  });
+
+  it('has all its room again after a day, and counts what the store knows of those who were forgotten', async () => {
+    const { give, storeLimits, clock } = serviceWith({ dailyQuota: 100 });
+    await give(100);
+    clock.now += 25 * 3_600_000;
+    await give(1, 'f', 'juliet@example.org');
+    storeLimits.beginCount();
+    storeLimits.count({ size: 40, uploader: uploaderHash(jid), modifiedAt: clock.now });
+    storeLimits.endCount();
+    await assert.rejects(give(61), { code: 'QUOTA_REACHED', message: /^slots for 40 bytes/ });
+    await give(60);
+  });
+});
+
 describe('requests in a minute', () => {
   it('are limited for each JID', async () => {
-    const { give } = serviceWith({});
-    const results = await Promise.allSettled(Array.from({ length: 61 }, () => give(1)));
+    const { give, warnings } = serviceWith({});
+    const results = await Promise.allSettled(Array.from({ length: 62 }, () => give(1)));
     const refused = results.flatMap((result) => (result.status === 'rejected' ? [result.reason] : []));
     assert.deepEqual(
       refused.map(({ code, retryAt }) => [code, retryAt > now && retryAt <= now + 60_000]),
-      [['SLOTS_LIMITED', true]],
+      Array.from({ length: 2 }, () => ['SLOTS_LIMITED', true]),
     );
+    assert.deepEqual(warnings, [{ uploader: jid, reason: `${jid} asked more than 60 times in a minute` }]);
     await give(1, 'f', 'juliet@example.org');
+  });
+
+  it('are limited for each domain without access as a whole', async () => {
+    const { give, warnings } = serviceWith({});
+    for (let count = 0; count < 60; count += 1) {
+      await assert.rejects(give(1, 'f', `u${count}@example.net`), { code: 'UPLOADER_REFUSED' });
+    }
+    for (const from of ['x@example.net', 'y@example.net', 'example.net']) {
+      await assert.rejects(give(1, 'f', from), { code: 'SLOTS_LIMITED', message: /^example\.net asked/ });
+    }
+    assert.equal(warnings.length, 1);
+    await assert.rejects(give(1, 'f', 'x@example.com'), { code: 'UPLOADER_REFUSED' });
+    await give(1);
   });
 });

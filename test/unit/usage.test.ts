@@ -43,4 +43,26 @@ describe('what is counted', () => {
     assert.equal(usage.sentBy('a', noon + 47 * hour).bytes, 0);
     assert.equal(usage.sentBy('nobody', noon).bytes, 0);
   });
+
+  it('is not what did not come', () => {
+    const usage = new Usage();
+    const first = { size: 1, uploader: 'a', modifiedAt: noon };
+    usage.addSent(first);
+    usage.addSent({ size: 2, uploader: 'a', modifiedAt: noon });
+    usage.addSent({ size: 4, uploader: 'a', modifiedAt: noon + hour });
+    usage.removeSent(first);
+    assert.deepEqual(usage.sentBy('a', noon + hour), { bytes: 6, lessAt: noon + 24 * hour });
+    usage.removeSent({ size: 2, uploader: 'a', modifiedAt: noon });
+    assert.deepEqual(usage.sentBy('a', noon + hour), { bytes: 4, lessAt: noon + 25 * hour });
+  });
+
+  it('is forgotten of uploaders who sent nothing in 24 hours', () => {
+    const usage = new Usage();
+    usage.addSent({ size: 1, uploader: 'a', modifiedAt: noon });
+    usage.addSent({ size: 1, uploader: 'b', modifiedAt: noon + hour });
+    usage.forgetSent(noon + 23 * hour);
+    assert.deepEqual([usage.hasSent('a'), usage.hasSent('b')], [true, true]);
+    usage.forgetSent(noon + 24 * hour);
+    assert.deepEqual([usage.hasSent('a'), usage.hasSent('b')], [false, true]);
+  });
 });
