@@ -1,5 +1,4 @@
-import type { CORSRule } from '@aws-sdk/client-s3';
-import type { Asked } from '../storage/inspect-bucket.js';
+import type { Asked, CORSRule } from '../storage/inspect-bucket.js';
 import type { S3Options } from '../storage/s3-options.js';
 import { awsCommand } from './aws-command.js';
 import type { Check } from './check.js';

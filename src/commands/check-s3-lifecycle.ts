@@ -1,6 +1,5 @@
-import type { LifecycleRule } from '@aws-sdk/client-s3';
 import type { Config } from '../config/config.js';
-import type { Asked } from '../storage/inspect-bucket.js';
+import type { Asked, LifecycleRule } from '../storage/inspect-bucket.js';
 import type { S3Options } from '../storage/s3-options.js';
 import { awsCommand } from './aws-command.js';
 import type { Check } from './check.js';

@@ -16,6 +16,8 @@ import { clientConfig } from './s3-client.js';
 import { describeS3Error, statusOf } from './s3-errors.js';
 import type { S3Options } from './s3-options.js';
 
+export type { CORSRule, LifecycleRule };
+
 /** What the service answered, or why it did not. */
 export type Asked<T> = { readonly value: T } | { readonly refusal: string };
 
