@@ -132,7 +132,7 @@ function commandLine(): Command {
     });
 
   addCommand(program, 'delete', 'delete one upload')
-    .argument('<url|path>', 'its URL, or its path in storeDir')
+    .argument('<url|path>', 'its URL, or its path in storeDir or below the path of [s3]')
     .action(async (target: string, { config }: { config: string }) => {
       const { deleteUpload } = await import('./commands/delete.js');
       return deleteUpload({ configFile: config, target }, output);

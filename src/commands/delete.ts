@@ -8,7 +8,7 @@ import { UsageError } from './usage-error.js';
 /** What `delete` is started with. */
 export interface DeleteOptions {
   readonly configFile: string;
-  /** The upload's URL as its recipients have it, or its path in storeDir. */
+  /** The upload's URL as its recipients have it, or its path in the store. */
   readonly target: string;
 }
 
@@ -20,7 +20,7 @@ function keyOf(target: string, baseSegments: readonly string[]): UploadKey {
     return parseUploadKey(`/${target.split('/').map(encodeURIComponent).join('/')}`, []);
   } catch (error) {
     if (!(error instanceof FilerError)) throw error;
-    throw new UsageError(`expected an upload's URL or its path in storeDir, got '${target}': ${error.message}`);
+    throw new UsageError(`expected an upload's URL or its path in the store, got '${target}': ${error.message}`);
   }
 }
 

@@ -16,7 +16,7 @@ export interface DoctorOptions extends ResultOptions {
   readonly url: string;
 }
 
-/** How to remove uploads from the store's folder without leaving tombstones, or why this user cannot. */
+/** How to remove uploads from the store without leaving tombstones, or why this user cannot. */
 async function findRemover(config: Config): Promise<DoctorSettings['removeFromStore']> {
   try {
     const store = await openOwnedStore({ ...config, replayWindowMs: 0 });

@@ -20,7 +20,7 @@ export interface DoctorSettings {
   readonly storage: string;
   /** The command by which an operator removes a slot's uploads from there. */
   readonly removeCommand: (slot: string) => string;
-  /** Removes from the store's folder; or why that cannot be done here. */
+  /** Removes from the store; or why that cannot be done here. */
   readonly removeFromStore: ((key: UploadKey) => Promise<boolean>) | string;
 }
 
@@ -60,7 +60,7 @@ const webClientOrigin = 'https://client.invalid';
 /** One examination: it speaks to the server as a web client would and remembers what it saw and what it stored. */
 export class Visit {
   readonly settings: DoctorSettings;
-  /** The folder that holds all that this visit uploads. */
+  /** What all that this visit uploads lies below. */
   readonly slot = `doctor-${randomUUID()}`;
   readonly startedAt = Date.now();
   readonly observations: Observation[] = [];

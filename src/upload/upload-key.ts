@@ -82,7 +82,7 @@ export function keyBelow(parent: UploadKey | undefined, name: string): UploadKey
 
 const ejabberdKey = /^([0-9a-f]{40})\/[^/]+\/[^/]+$/;
 
-/** The stable uploader hash with which ejabberd begins its three-segment paths, or `undefined` for any other key. */
+/** The stable uploader hash with which ejabberd and our own slots begin their three-segment paths, or `undefined` for any other key. */
 export function uploaderOfKey(key: UploadKey): string | undefined {
   return ejabberdKey.exec(key)?.[1];
 }
