@@ -32,8 +32,9 @@ export async function serveSlots(
   const byDefault = isDefaultAccess ? ' (component.access is not set)' : '';
   logger.info({ jid }, `slots may be asked for by the users of ${access.join(', ')}${byDefault}`);
   const give = service.give.bind(service);
+  const context = { ...component, maxFileSize, takesExpiry: component.upload === 'filer', give, logger };
   return new Component(component, {
-    answer: (stanza) => answerStanza(stanza, { ...component, maxFileSize, give, logger }),
+    answer: (stanza) => answerStanza(stanza, context),
     logger,
   });
 }

@@ -4,7 +4,14 @@ import { bareJid } from '../upload/uploader.js';
 import type { IssuedSlot } from './slot-issuer.js';
 import type { SlotRequest } from './slot-policy.js';
 import { errorOf, mustBeAnswered, resultOf, type StanzaError, xml } from './stanza.js';
-import { limitForms, parseSlotRequest, refusalOf, slotElement, uploadNamespaces } from './upload-stanzas.js';
+import {
+  ephemeralFeature,
+  limitForms,
+  parseSlotRequest,
+  refusalOf,
+  slotElement,
+  uploadNamespaces,
+} from './upload-stanzas.js';
 
 const infoNs = 'http://jabber.org/protocol/disco#info';
 const itemsNs = 'http://jabber.org/protocol/disco#items';
@@ -22,13 +29,15 @@ export interface AnswerContext {
   readonly name: string;
   /** Bytes. */
   readonly maxFileSize: number;
+  /** Whether a file can be told when to go. */
+  readonly takesExpiry: boolean;
   /** Gives a slot to a bare JID, or throws. */
   give(jid: string, request: SlotRequest): Promise<IssuedSlot>;
   readonly logger: Record<'debug' | 'warn' | 'error', (line: object, message: string) => void>;
 }
 
-function describeService({ name, maxFileSize }: AnswerContext): Element {
-  const features = [infoNs, itemsNs, pingNs, ...uploadNamespaces];
+function describeService({ name, maxFileSize, takesExpiry }: AnswerContext): Element {
+  const features = [infoNs, itemsNs, pingNs, ...uploadNamespaces, ...(takesExpiry ? [ephemeralFeature] : [])];
   return xml(
     'query',
     { xmlns: infoNs },

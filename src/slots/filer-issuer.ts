@@ -17,8 +17,8 @@ export function urlOf(baseUrl: string, key: UploadKey): string {
 export function filerIssuer(baseUrl: string, secret: string): SlotIssuer {
   return {
     isUploadUnseen: false,
-    async issue({ key, size, contentType = typeOfName(key), uploader }, now) {
-      const { query } = await signPut('slot', secret, { key, size, contentType }, { now, uploader });
+    async issue({ key, size, contentType = typeOfName(key), ...more }, now) {
+      const { query } = await signPut('slot', secret, { key, size, contentType }, { now, ...more });
       const getUrl = urlOf(baseUrl, key);
       return { putUrl: `${getUrl}?${query}`, getUrl };
     },

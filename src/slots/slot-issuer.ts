@@ -9,6 +9,8 @@ export interface PlannedSlot {
   readonly contentType: string | undefined;
   /** The hash of the uploader's JID. */
   readonly uploader: string;
+  /** When the client wants it gone, ms since the epoch; `undefined`: it does not say. */
+  readonly expiresAt: number | undefined;
 }
 
 /** What a client is given (XEP-0363 §5): where it may PUT the file, and where it can be fetched from then on. */

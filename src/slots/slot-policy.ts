@@ -26,6 +26,8 @@ export interface SlotRequest {
   readonly filename: string | undefined;
   readonly size: string | undefined;
   readonly contentType: string | undefined;
+  /** When the file is to be gone (XEP-0082). */
+  readonly expireBefore?: string | undefined;
 }
 
 const randomKeyBytes = 30;
@@ -38,6 +40,9 @@ const maxQuotedLength = 300;
 
 /** A size that no number is too small for; with a sign, in hex or with an exponent it is none. */
 const sizePattern = /^\d{1,15}$/;
+
+/** DateTime of XEP-0082 §3.2. */
+const timePattern = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/;
 
 function quote(value: string | undefined): string {
   return value === undefined ? 'none' : JSON.stringify(value.slice(0, maxQuotedLength));
@@ -79,6 +84,13 @@ function announcedType(type = ''): string | undefined {
   return type.length <= maxTypeLength && essenceOf(type) !== undefined ? type : undefined;
 }
 
+function checkedTime(expireBefore: string | undefined): number | undefined {
+  if (expireBefore === undefined) return undefined;
+  const time = timePattern.test(expireBefore) ? Date.parse(expireBefore) : Number.NaN;
+  if (!Number.isNaN(time)) return time;
+  throw new FilerError('REQUEST_INVALID', `the request's expire-before is no time: ${quote(expireBefore)}`);
+}
+
 function requireType(type: string, allowedTypes: readonly string[]): void {
   const essence = essenceOf(type) ?? '';
   if (allowedTypes.length === 0 || picomatch(allowedTypes.map((pattern) => pattern.toLowerCase()))(essence)) return;
@@ -96,5 +108,5 @@ export function planSlot(jid: string, request: SlotRequest, { maxFileSize, allow
   const typeIfNone = allowedTypes.length === 0 ? undefined : typeOfName(key);
   const contentType = announcedType(request.contentType) ?? typeIfNone;
   if (contentType !== undefined) requireType(contentType, allowedTypes);
-  return { key, size, contentType, uploader };
+  return { key, size, contentType, uploader, expiresAt: checkedTime(request.expireBefore) };
 }

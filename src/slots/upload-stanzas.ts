@@ -4,7 +4,9 @@
  *   urn:xmpp:http:upload:0   <request filename= size= content-type=/>             <slot><put url=/><get url=/></slot>
  *   urn:xmpp:http:upload     <request><filename/><size/><content-type/></request>  <slot><put>URL</put><get>URL</get></slot>
  *
- * What else stands in a request, such as the purposes of version 1.2.0, is ignored.
+ * Of the purposes of version 1.2.0 one says when the file is to go; the others, and what else stands in a request, are ignored:
+ *
+ *   <request …><ephemeral xmlns='urn:xmpp:http:upload:purpose:0' expire-before='2026-11-22T12:30:00Z'/></request>
  */
 import type { Element } from 'ltx';
 import { type ErrorCode, FilerError } from '../errors.js';
@@ -14,6 +16,10 @@ import { type StanzaError, xml } from './stanza.js';
 
 const currentNs = 'urn:xmpp:http:upload:0';
 const olderNs = 'urn:xmpp:http:upload';
+const purposeNs = 'urn:xmpp:http:upload:purpose:0';
+
+/** The feature of a service that keeps files no longer than their senders say (XEP-0363 1.2.0). */
+export const ephemeralFeature = `${purposeNs}#ephemeral`;
 
 /** The namespaces in which slots can be asked for. */
 export const uploadNamespaces: readonly string[] = [currentNs, olderNs];
@@ -24,7 +30,12 @@ export function parseSlotRequest(element: Element): SlotRequest | undefined {
   if (!element.is('request') || !uploadNamespaces.includes(namespace)) return undefined;
   const fieldOf = (name: string) =>
     namespace === currentNs ? element.attrs[name] : (element.getChildText(name) ?? undefined);
-  return { filename: fieldOf('filename'), size: fieldOf('size'), contentType: fieldOf('content-type') };
+  return {
+    filename: fieldOf('filename'),
+    size: fieldOf('size'),
+    contentType: fieldOf('content-type'),
+    expireBefore: element.getChild('ephemeral', purposeNs)?.attrs['expire-before'],
+  };
 }
 
 /** The answer to a request in this namespace. */
@@ -46,7 +57,7 @@ export function limitForms(maxFileSize: number): Element[] {
   );
 }
 
-const invalid: StanzaError = { type: 'modify', condition: 'bad-request', text: 'The file name or size is none.' };
+const invalid: StanzaError = { type: 'modify', condition: 'bad-request', text: 'The file name, size or time is none.' };
 const noRoom: StanzaError = { type: 'wait', condition: 'resource-constraint', text: 'There is no room for it now.' };
 const tooMuch: StanzaError = { type: 'wait', condition: 'resource-constraint', text: 'Your quota is reached.' };
 

@@ -91,6 +91,19 @@ for (const [name, { whyNot, start }] of Object.entries(servers)) {
       assert.deepEqual([got.toString(), headers['content-type']], [body.toString(), 'text/plain']);
     });
 
+    await t.test('a client may say when its file is to go', async () => {
+      const ephemeral = xml('ephemeral', {
+        xmlns: 'urn:xmpp:http:upload:purpose:0',
+        'expire-before': new Date(Date.now() + 5000).toISOString(),
+      });
+      const attributes = { xmlns: 'urn:xmpp:http:upload:0', filename: 'f.txt', size: body.length };
+      const slot = await client.ask(xml('request', attributes, ephemeral), 'slot');
+      const url = (child: string) => slot.getChild(child)?.attrs['url'] ?? '';
+      assert.equal((await put({ put: { url: url('put'), headers: {} }, get: '' }, body)).status, 201);
+      assert.equal((await send(url('get'))).status, 200);
+      await eventually(async () => (await send(url('get'))).status === 410);
+    });
+
     await t.test('the service says what it is and takes', async () => {
       const info = await client.ask(xml('query', { xmlns: 'http://jabber.org/protocol/disco#info' }), 'query');
       assert.deepEqual(

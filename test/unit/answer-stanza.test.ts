@@ -28,11 +28,11 @@ function parse(text: string): Element {
   return stanza;
 }
 
-async function answerTo(text: string, give = issue) {
+async function answerTo(text: string, give = issue, takesExpiry = true) {
   const lines: Record<string, unknown>[] = [];
   const log = (level: string) => (line: object) => lines.push({ level, ...line });
   const logger = { debug: log('debug'), warn: log('warn'), error: log('error') };
-  const context = { jid: 'upload.example.org', name: `"Files" & <more>`, maxFileSize: 1000, give, logger };
+  const context = { jid: 'upload.example.org', name: `"Files" & <more>`, maxFileSize: 1000, takesExpiry, give, logger };
   const answer = await answerStanza(parse(text), context);
   return { answer: answer === undefined ? undefined : parse(String(answer)), lines };
 }
@@ -74,6 +74,22 @@ describe('a request for a slot', () => {
     const attributes = "xmlns:u='urn:xmpp:http:upload:0' filename='f' size='1' x='y'";
     const { answer } = await answerTo(iq(`<u:request ${attributes}>${purpose}</u:request>`));
     assert.ok(answer?.getChild('slot', 'urn:xmpp:http:upload:0'));
+  });
+
+  it('may say when the file is to go, and the token does then', async () => {
+    const purpose = (attributes: string) => `<ephemeral xmlns='urn:xmpp:http:upload:purpose:0' ${attributes}/>`;
+    const expiryFor = async (attributes: string) => {
+      const child = `<request xmlns='urn:xmpp:http:upload:0' filename='f' size='1'>${purpose(attributes)}</request>`;
+      const { answer } = await answerTo(iq(child));
+      const url = answer?.getChild('slot')?.getChild('put')?.attrs['url'] ?? '';
+      const [, payload = ''] = url.replace(/^.*slot=/, '').split('.');
+      return payload === '' ? errorIn(answer) : JSON.parse(Buffer.from(payload, 'base64url').toString()).expires;
+    };
+    assert.equal(await expiryFor("expire-before='1970-01-02T02:00:00.500+02:00'"), 86_400);
+    assert.equal(await expiryFor(''), undefined);
+    for (const time of ['', 'tomorrow', '86400', '2026-11-22', '2026-13-22T00:00:00Z', '+12026-11-22T00:00:00Z']) {
+      assert.deepEqual(await expiryFor(`expire-before='${time}'`), ['modify', 'bad-request'], time);
+    }
   });
 
   it('of the older namespace is answered in it, also where it is refused', async () => {
@@ -142,6 +158,7 @@ describe('a request for a slot', () => {
 
 describe('the service', () => {
   const info = "<query xmlns='http://jabber.org/protocol/disco#info'";
+  const ephemeral = 'urn:xmpp:http:upload:purpose:0#ephemeral';
   const items = "<query xmlns='http://jabber.org/protocol/disco#items'";
 
   it('says what it is', async () => {
@@ -156,9 +173,14 @@ describe('the service', () => {
       },
     );
     const features = query?.getChildElements().flatMap(({ attrs }) => attrs['var'] ?? []);
-    for (const feature of ['urn:xmpp:http:upload:0', 'urn:xmpp:http:upload', 'urn:xmpp:ping']) {
+    for (const feature of ['urn:xmpp:http:upload:0', 'urn:xmpp:http:upload', 'urn:xmpp:ping', ephemeral]) {
       assert.ok(features?.includes(feature), feature);
     }
+  });
+
+  it('does not say that it keeps files as short as senders ask where it cannot', async () => {
+    const { answer } = await answerTo(iq(`${info}/>`), issue, false);
+    assert.ok(!String(answer).includes(ephemeral));
   });
 
   it('has no items, and answers a ping', async () => {
