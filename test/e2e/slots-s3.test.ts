@@ -93,6 +93,13 @@ describe('slots on a bucket', { skip: missingPeer(...cephPrograms, 'prosody', 'p
     assert.equal(line['uploader'], aliceHash);
   });
 
+  it('take the type of the name alone where types are limited and none was announced', async (t) => {
+    const { client } = await start(t, { component: { allowedTypes: ['image/*'] } });
+    const slot = await client.requestSlot({ filename: 'photo.jpg', size: body.length });
+    assert.equal((await putTyped(slot, body, 'text/html')).status, 403);
+    assert.equal((await putTyped(slot, body, 'image/jpeg')).status, 200);
+  });
+
   it('are refused by the store for another length, type or key, and when tampered with', async (t) => {
     const { client, ceph, bucket } = await start(t);
     const slot = await client.requestSlot({ filename: 'photo.jpg', size: body.length, contentType: 'image/jpeg' });
