@@ -1,12 +1,13 @@
 import type { Config } from '../config/config.js';
 import { FilerError } from '../errors.js';
 import { type AnonymousAnswer, BucketInspector, bucketUrl, getAnonymously } from '../storage/inspect-bucket.js';
-import { openS3Store } from '../storage/open-s3-store.js';
+import { openBucket, openS3Store } from '../storage/open-s3-store.js';
 import type { S3Options } from '../storage/s3-options.js';
 import type { Check } from './check.js';
 import { checkCors } from './check-s3-cors.js';
 import { checkLifecycle, checkVersions } from './check-s3-lifecycle.js';
 import { checkProbe } from './check-s3-probe.js';
+import { checkSlots } from './check-s3-slots.js';
 
 /** What a single PUT may bring. */
 const maxObjectSize = 5 * 1024 ** 3;
@@ -81,6 +82,9 @@ export async function checkS3(config: Config, s3: S3Options): Promise<Check[]> {
     const { store, warnings } = await openS3Store({ s3: seen, stallTimeoutMs });
     checks.push(...warnings.map((message) => ({ verdict: 'warning', message }) as const));
     checks.push(...(await checkProbe(store, seen, url)), ...(await inspect(config, seen)));
+    if (config.component?.upload === 'direct') {
+      checks.push(await checkSlots(openBucket({ s3, stallTimeoutMs }), s3, url));
+    }
   } catch (error) {
     if (!(error instanceof FilerError)) throw error;
     checks.push(describeFailure(error));

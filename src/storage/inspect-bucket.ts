@@ -31,16 +31,27 @@ export interface AnonymousAnswer {
 
 const patienceMs = 10_000;
 
+async function send(method: 'GET' | 'PUT', url: string, init: RequestInit = {}) {
+  try {
+    const signal = AbortSignal.timeout(patienceMs);
+    const answer = await fetch(url, { ...init, method, redirect: 'manual', signal });
+    return { status: answer.status, headers: answer.headers, body: Buffer.from(await answer.arrayBuffer()) };
+  } catch (error) {
+    throw describeS3Error(method, error instanceof TypeError ? error.cause : error);
+  }
+}
+
 /** GET of a URL as anybody sends it, without following a redirect. Throws what `describeS3Error` makes of a failure. */
 export async function getAnonymously(url: string): Promise<AnonymousAnswer> {
-  try {
-    const answer = await fetch(url, { redirect: 'manual', signal: AbortSignal.timeout(patienceMs) });
-    const date = Date.parse(answer.headers.get('date') ?? '');
-    const aheadMs = Number.isNaN(date) ? undefined : date - Math.floor(Date.now() / 1000) * 1000;
-    return { status: answer.status, body: Buffer.from(await answer.arrayBuffer()), aheadMs };
-  } catch (error) {
-    throw describeS3Error('GET', error instanceof TypeError ? error.cause : error);
-  }
+  const { status, headers, body } = await send('GET', url);
+  const date = Date.parse(headers.get('date') ?? '');
+  const aheadMs = Number.isNaN(date) ? undefined : date - Math.floor(Date.now() / 1000) * 1000;
+  return { status, body, aheadMs };
+}
+
+/** PUT as whoever has the URL sends it; resolves to the status. Throws what `describeS3Error` makes of a failure. */
+export async function putAnonymously(url: string, body: Buffer, headers: Readonly<Record<string, string>> = {}) {
+  return (await send('PUT', url, { body, headers })).status;
 }
 
 /** The bucket's own URL with a slash at its end: what anybody would put before an object's key. */

@@ -16,6 +16,7 @@ import { freePort, missingPeer } from '../support/peers.js';
 import { type Settings, toToml } from '../support/program.js';
 import { readmePolicy } from '../support/s3-policy.js';
 import { tempDir } from '../support/temp-dir.js';
+import { startNginx } from './nginx.js';
 
 interface Check {
   readonly verdict: string;
@@ -60,6 +61,10 @@ async function check(t: TestContext, settings: Settings, command: readonly strin
 const direct = {
   component: { jid: 'upload.example.org', secret: 's', baseUrl: 'https://uploads.example.org/', upload: 'direct' },
 };
+
+/** What Ceph does with headers that were not signed, where no policy forbids it. */
+const obeyed =
+  /^problem: s3: whoever has a slot can have the service copy any object .*, and let anybody read the upload, .* key that reaches this bucket only, or set component\.upload = "filer"/;
 
 const corsRule = {
   AllowedOrigins: ['*'],
@@ -141,15 +146,15 @@ describe('check-config with a bucket', { concurrency: 2, skip: missingPeer(...ce
   it('prints the CORS policy that web clients need, which is then right', async (t) => {
     const missing =
       /^problem: s3: the bucket has no CORS rules, so web clients fail: put these .*, by aws s3api put-bucket-cors --cors-configuration file:\/\/cors\.json --bucket \S+ --endpoint-url http:/;
-    for (const [s3, settings, methods] of [
-      [{ download: 'redirect' }, {}, 'GET, HEAD'],
-      [{}, direct, 'GET, HEAD, PUT'],
+    for (const [s3, settings, methods, others] of [
+      [{ download: 'redirect' }, {}, 'GET, HEAD', []],
+      [{}, direct, 'GET, HEAD, PUT', [obeyed]],
     ] as const) {
-      const { peer, bucket, found } = await expectFound(t, [missing], s3, settings);
+      const { peer, bucket, found } = await expectFound(t, [missing, ...others], s3, settings);
       const CORSConfiguration = JSON.parse(found[0]?.paste ?? '');
       await peer.client.send(new PutBucketCorsCommand({ Bucket: bucket, CORSConfiguration }));
       const after = await check(t, settingsFor(peer, bucket, s3, settings));
-      assert.deepEqual(after.found, []);
+      assert.equal(after.found.length, others.length);
       assert.ok(after.ok.includes(`s3: the bucket's CORS rules let all sites use ${methods}`));
     }
     await expectFound(t, []);
@@ -171,7 +176,7 @@ describe('check-config with a bucket', { concurrency: 2, skip: missingPeer(...ce
       await expectFound(t, [expected], { download: 'redirect' }, {}, setCors({ ...corsRule, ...change }));
     }
     const forUploads = { ...corsRule, AllowedMethods: ['PUT'], AllowedHeaders: ['*'], ExposeHeaders: ['ETag'] };
-    await expectFound(t, [], {}, direct, setCors(forUploads, corsRule));
+    await expectFound(t, [obeyed], {}, direct, setCors(forUploads, corsRule));
   });
 
   it('prints the lifecycle rule that fits the settings, which is then right', async (t) => {
@@ -281,8 +286,60 @@ describe('check-config with a bucket', { concurrency: 2, skip: missingPeer(...ce
     const expected = [
       /^problem: s3\.baseDomain: an upload at \S+ is 404 in place of 200/,
       /^problem: s3: the bucket has no CORS rules/,
+      obeyed,
     ];
     await expectFound(t, expected, { baseDomain: `${endpoint}/no-such-bucket` }, direct);
+  });
+
+  it('prints the policy against headers that turn a slot into a copy or publish it, which is then right', async (t) => {
+    const allowAll = (peer: Ceph, bucket: string) =>
+      peer.client.send(
+        new PutBucketCorsCommand({
+          Bucket: bucket,
+          CORSConfiguration: { CORSRules: [{ ...corsRule, AllowedMethods: ['GET', 'HEAD', 'PUT'] }] },
+        }),
+      );
+    const { peer, bucket, found } = await expectFound(t, [obeyed], {}, direct, allowAll);
+    const policy = JSON.parse(found[0]?.paste ?? '');
+    const only = (key: RegExp) => {
+      const Statement = policy.Statement.filter(({ Condition }: object & { Condition: unknown }) =>
+        key.test(JSON.stringify(Condition)),
+      );
+      return new PutBucketPolicyCommand({ Bucket: bucket, Policy: JSON.stringify({ ...policy, Statement }) });
+    };
+    const cases: [RegExp, readonly RegExp[]][] = [
+      [
+        /copy-source/,
+        [/^warning: s3: whoever has a slot can let anybody read the upload, also once .* bucket, or set/],
+      ],
+      [
+        /acl/,
+        [/^problem: s3: whoever has a slot can have the service copy any object that this key may read [^,]*: add/],
+      ],
+      [/./, []],
+    ];
+    for (const [keys, expected] of cases) {
+      await peer.client.send(only(keys));
+      const after = await check(t, settingsFor(peer, bucket, {}, direct));
+      const lines = after.found.map(({ verdict, message }) => `${verdict}: ${message}`);
+      assert.equal(lines.length, expected.length, lines.join('\n'));
+      for (const [index, pattern] of expected.entries()) assert.match(lines[index] ?? '', pattern);
+      assert.equal(
+        after.ok.some((message) => /a PUT to a slot is taken/.test(message)),
+        expected.length === 0,
+      );
+      assert.deepEqual(await peer.keysIn(bucket), []);
+    }
+  });
+
+  it('tells a service that takes no presigned PUT', { skip: missingPeer('nginx') }, async (t) => {
+    const { endpoint } = await ceph();
+    const inFront = `if ($args ~ X-Amz-Signature) { return 403; } proxy_pass ${endpoint}; proxy_set_header Host $http_host;`;
+    const expected = [
+      /no CORS rules/,
+      /^problem: s3: a PUT to a slot is 403 in place of 200: .* pass on path and query/,
+    ];
+    await expectFound(t, expected, { endpointUrl: await startNginx(t, `location / { ${inFront} }`) }, direct);
   });
 
   it("needs no more of the key than the README's policy, and says what it may not ask", async (t) => {
