@@ -6,11 +6,12 @@ import { getAnonymously } from '../storage/inspect-bucket.js';
 import type { S3Options } from '../storage/s3-options.js';
 import type { Store, StoredUpload } from '../storage/store.js';
 import type { UploadKey } from '../upload/upload-key.js';
+import { uploaderHash } from '../upload/uploader.js';
 import type { Check } from './check.js';
 
 const body = Buffer.from('<p>prosody-filer check-config</p>\n');
 const contentType = 'text/html';
-const uploader = 'check-config@localhost';
+const uploader = uploaderHash('check-config@localhost');
 const responseHeaders = { contentType, contentDisposition: 'attachment', cacheControl: 'no-store' };
 
 async function bytesOf(upload: StoredUpload): Promise<Buffer> {
