@@ -7,6 +7,7 @@ import type { Finding } from '../doctor/verdict.js';
 import type { DoctorSettings } from '../doctor/visit.js';
 import { FilerError } from '../errors.js';
 import { openOwnedStore } from './open-owned-store.js';
+import { openSlotIssuer } from './open-slot-issuer.js';
 import type { Output, ResultOptions } from './output.js';
 import { UsageError } from './usage-error.js';
 
@@ -35,6 +36,17 @@ async function findDownloads({ s3 }: Config): Promise<URL | undefined> {
   return new URL(`${await bucketUrl(s3)}${s3.path}`);
 }
 
+/** How uploads go past the server, if they do. */
+async function findDirect(config: Config): Promise<DoctorSettings['direct']> {
+  const { component, s3 } = config;
+  if (component?.upload !== 'direct' || s3 === undefined) return undefined;
+  const issuer = await openSlotIssuer(component, config);
+  return {
+    giveSlot: (slot) => issuer.issue({ ...slot, uploader: 'doctor' }, Date.now()),
+    downloadsFrom: s3.publicUrl === undefined ? undefined : new URL(s3.publicUrl + s3.path),
+  };
+}
+
 const labels = { ok: 'ok', skipped: 'skipped', problem: 'PROBLEM' } as const;
 
 function toText(finding: Finding): string {
@@ -55,13 +67,15 @@ export async function doctor({ configFile, url, json }: DoctorOptions, output: O
   const { config } = loadConfig(configFile);
   const [secret = ''] = config.secrets;
   const removeFromStore = await findRemover(config);
+  const direct = await findDirect(config);
   const findings: Finding[] = [];
   const settings: DoctorSettings = {
     ...config,
     url: new URL(baseUrl),
     secret,
     removeFromStore,
-    slotUrl: config.component?.upload === 'filer' ? config.component.baseUrl : undefined,
+    slotUrl: direct?.downloadsFrom === undefined ? config.component?.baseUrl : undefined,
+    direct,
     downloadsFrom: await findDownloads(config),
     storage: describeStorage(config),
     removeCommand: (slot) => removeCommand(config, slot),

@@ -4,7 +4,7 @@ import { explainDownload } from './explain-download.js';
 import { describeAnswer, explainStatus } from './explain-status.js';
 import { adviceOnDownload } from './explain-store.js';
 import { type Answer, headerOf } from './send-request.js';
-import type { Verdict } from './verdict.js';
+import type { Advice, Verdict } from './verdict.js';
 import type { Sample, Visit } from './visit.js';
 
 const entityHeaders = [
@@ -67,9 +67,10 @@ export async function checkCondition(visit: Visit): Promise<Verdict> {
   };
 }
 
-function htmlPage(): Sample {
+/** A page with a script, which no browser may run. */
+export function htmlPage(name = 'page.html'): Sample {
   const body = Buffer.from(`<!doctype html><script>document.title = 'run'</script>${'<p>text</p>'.repeat(200)}`);
-  return { scheme: 'v1', name: 'page.html', contentType: 'text/html', body };
+  return { scheme: 'v1', name, contentType: 'text/html', body };
 }
 
 /** Of all safe headers a store sends Content-Disposition only, since the object has it or the URL asks for it. */
@@ -96,17 +97,21 @@ export async function checkSafety(visit: Visit): Promise<Verdict> {
   const put = await visit.put(page);
   if (put.status !== 201) return explainStatus(put);
   const answer = await visit.download(page.name);
+  const advice = {
+    cause: 'the proxy removes or replaces headers (proxy_hide_header), or serves the files by itself without them',
+    change: 'remove proxy_hide_header from the location, or add the headers where nginx serves the files',
+  };
+  return judgeSafety(answer, adviceOnDownload(answer, advice));
+}
+
+/** Whether an answer with HTML keeps browsers from running it, of a store's by what a store can send. */
+export function judgeSafety(answer: Answer, advice: Advice): Verdict {
   const lacking = lackOfSafety(answer);
   if (lacking.length === 0) return 'HTML is a download, with nosniff and a policy';
   if (answer.redirectedTo !== undefined && isHarmless(answer)) {
     return `HTML is a download; a CDN could add ${lacking.join(' and ')} (a response-header policy)`;
   }
-  const advice = {
-    cause: 'the proxy removes or replaces headers (proxy_hide_header), or serves the files by itself without them',
-    change: 'remove proxy_hide_header from the location, or add the headers where nginx serves the files',
-  };
-  const found = `HTML comes without ${lacking.join(' and ')} (${describeAnswer(answer)})`;
-  return { found, ...adviceOnDownload(answer, advice) };
+  return { found: `HTML comes without ${lacking.join(' and ')} (${describeAnswer(answer)})`, ...advice };
 }
 
 /** Whether a client that takes gzip still gets the file as it is, with a strong ETag: ranges need both. */

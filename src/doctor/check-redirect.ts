@@ -6,7 +6,7 @@ import { isLoopback } from './check-connection.js';
 import { listOf } from './check-cors.js';
 import { sampleOf } from './check-upload.js';
 import { describeAnswer, explainStatus } from './explain-status.js';
-import { headerOf, NoAnswerError } from './send-request.js';
+import { headerOf } from './send-request.js';
 import type { Verdict } from './verdict.js';
 import type { DoctorSettings, Visit } from './visit.js';
 
@@ -38,31 +38,22 @@ export async function checkRedirect(visit: Visit): Promise<Verdict> {
       change: 'remove that from the location',
     };
   }
-  return followRedirect(visit, url);
+  const followed = await visit.askStore(url, { method: 'GET' });
+  return followed.status === 200 ? `302 to ${url.origin}, where it is` : explainStatus(followed);
 }
 
-async function followRedirect(visit: Visit, url: URL): Promise<Verdict> {
-  try {
-    const answer = await visit.askStore(url, 'GET');
-    return answer.status === 200 ? `302 to ${url.origin}, where it is` : explainStatus(answer);
-  } catch (error) {
-    if (!(error instanceof NoAnswerError)) throw error;
-    return {
-      found: `no answer from ${url.origin}, where downloads are sent: ${error.message}`,
-      cause: 'clients fetch from the store themselves, and it is not reachable for all',
-      change: 'open it to clients, with a certificate that they trust, or set s3.download = "proxy"',
-    };
-  }
-}
-
-/** Whether pages of any site may read what they fetch from the store, in parts, too (Fetch §3.3). */
+/** Whether pages of any site may read what they are redirected to, as `checkReading` has it. */
 export async function checkStoreCors(visit: Visit): Promise<Verdict> {
   const { name } = sampleOf('v1');
   const url = visit.storeUrlOf(await visit.get(name));
-  if (url === undefined) return { skipped: 'there was no redirect' };
+  return url === undefined ? { skipped: 'there was no redirect' } : checkReading(visit, url);
+}
+
+/** Whether pages of any site may read what they fetch from this URL of the store, in parts, too (Fetch §3.3). */
+export async function checkReading(visit: Visit, url: URL): Promise<Verdict> {
   const asking = { 'access-control-request-method': 'GET', 'access-control-request-headers': 'range' };
-  const preflight = await visit.askStore(url, 'OPTIONS', asking);
-  const get = await visit.askStore(url, 'GET');
+  const preflight = await visit.askStore(url, { method: 'OPTIONS', headers: asking });
+  const get = await visit.askStore(url, { method: 'GET' });
   const allowing = [preflight, get].filter((answer) =>
     /^(\*|null)$/.test(headerOf(answer, 'access-control-allow-origin')),
   );

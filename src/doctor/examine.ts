@@ -3,6 +3,15 @@ import { checkClock } from './check-clock.js';
 import { checkConnection, checkEncryption, checkMissingFile, checkSlotUrl } from './check-connection.js';
 import { checkCors, checkPreflight } from './check-cors.js';
 import {
+  checkDirectCors,
+  checkDirectDownload,
+  checkDirectLength,
+  checkDirectUpload,
+  checkPublicCors,
+  checkPublicDomain,
+  checkPublicSafety,
+} from './check-direct.js';
+import {
   checkCompression,
   checkCondition,
   checkDownload,
@@ -16,7 +25,7 @@ import { explainNoAnswer } from './explain-no-answer.js';
 import { checkRemoval, removeSamples } from './remove-samples.js';
 import { NoAnswerError } from './send-request.js';
 import { type Finding, toFinding, type Verdict } from './verdict.js';
-import { type DoctorSettings, Visit } from './visit.js';
+import { type DirectUploads, type DoctorSettings, Visit } from './visit.js';
 
 interface Check {
   readonly name: string;
@@ -60,6 +69,30 @@ const checksOfStore: readonly Check[] = [
   { name: 'store domain', run: checkStoreDomain },
 ];
 
+/** What is there to check of uploads past the server, and of their downloads where these are no others' too. */
+function checksOfDirect(direct: DirectUploads, downloadsFrom: URL | undefined) {
+  const isPublic = direct.downloadsFrom !== undefined;
+  const isElsewhere = isPublic && direct.downloadsFrom.href !== downloadsFrom?.href;
+  return {
+    isElsewhere,
+    upload: { name: 'direct upload', run: checkDirectUpload(direct) },
+    uploads: [
+      { name: 'direct CORS', run: checkDirectCors(direct) },
+      { name: 'direct length', run: checkDirectLength(direct) },
+    ],
+    download: { name: 'direct download', run: checkDirectDownload(direct) },
+    downloads: [
+      ...(isElsewhere
+        ? [
+            { name: 'baseDomain CORS', run: checkPublicCors(direct) },
+            { name: 'baseDomain host', run: checkPublicDomain(direct) },
+          ]
+        : []),
+      ...(isPublic ? [{ name: 'baseDomain HTML', run: checkPublicSafety(direct) }] : []),
+    ],
+  };
+}
+
 const checksOfAllAnswers: readonly Check[] = [
   { name: 'CORS', run: checkCors },
   { name: 'clock', run: checkClock },
@@ -89,15 +122,28 @@ export async function examine(settings: DoctorSettings, report: (finding: Findin
     return finding.outcome !== 'problem';
   }
 
+  /** The same where there is something to look at. */
+  async function performIf(isUsable: boolean, check: Check): Promise<boolean> {
+    if (isUsable) return perform(check);
+    report(toFinding(check.name, { skipped: 'no upload to look at' }));
+    return false;
+  }
+
   if (!(await perform(connection))) return;
   try {
     for (const check of checksOfServer) await perform(check);
     if (settings.slotUrl !== undefined) await perform(slotUrl);
     let isUsable = true;
-    for (const check of isRedirected ? [upload, redirect] : [upload]) isUsable &&= await perform(check);
+    for (const check of isRedirected ? [upload, redirect] : [upload]) isUsable = await performIf(isUsable, check);
     for (const check of isRedirected ? [...checksOfStore, ...checksOfUploads] : checksOfUploads) {
-      if (isUsable) await perform(check);
-      else report(toFinding(check.name, { skipped: 'no upload to look at' }));
+      await performIf(isUsable, check);
+    }
+    if (settings.direct !== undefined) {
+      const direct = checksOfDirect(settings.direct, settings.downloadsFrom);
+      const isStored = await perform(direct.upload);
+      for (const check of direct.uploads) await performIf(isStored, check);
+      const isFetched = await performIf(isStored && (isUsable || direct.isElsewhere), direct.download);
+      for (const check of direct.downloads) await performIf(isFetched, check);
     }
     for (const check of checksOfAllAnswers) await perform(check);
   } finally {

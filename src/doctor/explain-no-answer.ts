@@ -1,4 +1,4 @@
-import type { NoAnswerError } from './send-request.js';
+import { type NoAnswerError, NoStoreError } from './send-request.js';
 import type { CauseAndChange, Problem } from './verdict.js';
 
 const nobodyListens: CauseAndChange = [
@@ -30,6 +30,8 @@ const brokenOff: CauseAndChange = [
   "look at the proxy's error log and at the log of prosody-filer",
 ];
 
+const through = 's3.download = "proxy", and upload = "filer" in [component]';
+
 const adviceOf: Readonly<Record<string, CauseAndChange>> = {
   CERT_HAS_EXPIRED: ['the certificate was not renewed, or not loaded anew', 'renew it, and reload nginx'],
   CERT_NOT_YET_VALID: ['the clock of this machine is wrong', "set this machine's clock (NTP)"],
@@ -59,7 +61,15 @@ const adviceOf: Readonly<Record<string, CauseAndChange>> = {
 };
 
 /** Why no answer came, as far as the error's code tells. */
-export function explainNoAnswer({ code, message }: NoAnswerError): Problem {
+export function explainNoAnswer(error: NoAnswerError): Problem {
+  const { code, message } = error;
+  if (error instanceof NoStoreError) {
+    return {
+      found: `no answer from ${error.origin}, where clients are sent: ${message}`,
+      cause: 'clients go to the store by themselves, and it is not reachable for all',
+      change: `open it to clients, with a certificate that they trust, or have all go through prosody-filer: ${through}`,
+    };
+  }
   const [cause, change] = adviceOf[code] ?? brokenOff;
   return { found: `no answer: ${message}`, cause, change };
 }

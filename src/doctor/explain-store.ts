@@ -16,11 +16,32 @@ export const storeAdvice: Readonly<Record<number, CauseAndChange>> = {
   301: ['the bucket is in another region, or lies behind another host', 's3.region and s3.endpointUrl of the bucket'],
   400: ['the URL was changed on its way, or what answers is no S3', 'compare s3.endpointUrl and s3.baseDomain'],
   403: [
-    'the query of the signed URL is dropped or changed on its way, or with download = "public" the bucket is not public',
+    'the query of the signed URL is dropped or changed on its way, or the bucket that s3.baseDomain leads to is not public',
     'have what stands in front of the bucket pass on path and query; prosody-filer check-config looks at the rights',
   ],
   404: [
     's3.baseDomain leads to another bucket or to a folder of it',
     'have it lead to the bucket without s3.path, which stands in each URL',
   ],
+};
+
+const changedOnItsWay: CauseAndChange = [
+  'the key may not write, or what stands in front of the bucket changes path, query, Host, Content-Type or Content-Length',
+  'have it pass them on as they come; prosody-filer check-config looks at key, bucket and clock',
+];
+
+const bodyLimit: CauseAndChange = [
+  'what stands in front of the bucket limits bodies (client_max_body_size, 1m if it is not set)',
+  'no limit there: the signed URL holds each upload to its size',
+];
+
+/** What stores mean by a status with which they refuse an upload by a signed URL. */
+export const storeUploadAdvice: Readonly<Record<number, CauseAndChange>> = {
+  301: ['the bucket is in another region, or lies behind another host', 's3.region and s3.endpointUrl of the bucket'],
+  403: changedOnItsWay,
+  404: [
+    's3.endpointUrl leads elsewhere for clients than for prosody-filer',
+    "compare the name's addresses here and outside",
+  ],
+  413: bodyLimit,
 };

@@ -24,7 +24,7 @@ export interface Answer {
   readonly body: Buffer;
   /** From the start of the connection to the end of the answer. */
   readonly durationMs: number;
-  /** The URL to which the server sent the client, where this is the store's answer to it. */
+  /** The URL to which a redirect or a slot sent the client, where this is the store's answer to it. */
   readonly redirectedTo?: URL;
 }
 
@@ -35,6 +35,16 @@ export class NoAnswerError extends Error {
   constructor(code: string, message: string, options?: ErrorOptions) {
     super(message, options);
     this.code = code;
+  }
+}
+
+/** No answer came from the store to which clients are sent. */
+export class NoStoreError extends NoAnswerError {
+  readonly origin: string;
+
+  constructor(origin: string, error: NoAnswerError) {
+    super(error.code, error.message, { cause: error });
+    this.origin = origin;
   }
 }
 

@@ -1,7 +1,19 @@
 import { randomUUID } from 'node:crypto';
 import { signPut, type TokenScheme } from '../token/sign-token.js';
 import type { UploadKey } from '../upload/upload-key.js';
-import { type Answer, type Request, sendRequest } from './send-request.js';
+import { type Answer, NoAnswerError, NoStoreError, type Request, sendRequest } from './send-request.js';
+
+/** Uploads that go to the store by themselves, past the server. */
+export interface DirectUploads {
+  /** A slot for a file of so many bytes of a type. */
+  giveSlot(slot: {
+    readonly key: UploadKey;
+    readonly size: number;
+    readonly contentType: string;
+  }): Promise<{ readonly putUrl: string; readonly getUrl: string }>;
+  /** What the URLs begin with from which their files are fetched; `undefined`: from the server. */
+  readonly downloadsFrom: URL | undefined;
+}
 
 /** What the doctor knows of the server that it examines. */
 export interface DoctorSettings {
@@ -14,6 +26,8 @@ export interface DoctorSettings {
   readonly cors: boolean;
   /** The base URL of the slots that the server hands out itself; `undefined`: it hands out none that lead to it. */
   readonly slotUrl: string | undefined;
+  /** `undefined`: all uploads go to the server. */
+  readonly direct: DirectUploads | undefined;
   /** What the URLs begin with to which the server sends clients for the bytes; `undefined`: it sends them itself. */
   readonly downloadsFrom: URL | undefined;
   /** Where uploads lie, for people. */
@@ -55,7 +69,7 @@ export interface Observation {
 const hourMs = 60 * 60 * 1000;
 
 /** A page of another site, as web clients are. */
-const webClientOrigin = 'https://client.invalid';
+export const webClientOrigin = 'https://client.invalid';
 
 /** One examination: it speaks to the server as a web client would and remembers what it saw and what it stored. */
 export class Visit {
@@ -93,17 +107,33 @@ export class Visit {
     return this.send(method, { method, target: this.targetOf(this.keyOf(name)), headers });
   }
 
-  /** A request to the store as a browser sends it that was redirected there (Fetch §4.4). Throws a NoAnswerError. */
-  async askStore(url: URL, method: string, headers: Record<string, string> = {}): Promise<Answer> {
-    const request = { method, target: url.pathname + url.search, headers: { ...headers, origin: 'null' } };
-    return { ...(await sendRequest(url.origin, request)), redirectedTo: url };
+  /** A request to the store, as a browser sends it that was redirected there (Fetch §4.4). Throws a NoStoreError. */
+  async askStore(url: URL, request: Omit<Request, 'target'>): Promise<Answer> {
+    const headers = { origin: 'null', ...request.headers };
+    try {
+      const answer = await sendRequest(url.origin, { ...request, target: url.pathname + url.search, headers });
+      return { ...answer, redirectedTo: url };
+    } catch (error) {
+      throw error instanceof NoAnswerError ? new NoStoreError(url.origin, error) : error;
+    }
+  }
+
+  /** PUT of a sample to a URL of the store for its name, as a web client sends it. Throws a NoStoreError. */
+  async putDirectly(url: URL, { name, contentType, body }: Omit<Sample, 'scheme'>): Promise<Answer> {
+    const key = this.keyOf(name);
+    const stored = { target: this.targetOf(key), key };
+    this.stored.add(stored);
+    const headers = { origin: webClientOrigin, 'content-type': contentType };
+    const answer = await this.askStore(url, { method: 'PUT', body, headers });
+    if (answer.status >= 400 && answer.status < 500) this.stored.delete(stored);
+    return answer;
   }
 
   /** GET of a name in the slot that follows a redirect to the store, and none to elsewhere. Throws a NoAnswerError. */
   async download(name: string, headers: Record<string, string> = {}): Promise<Answer> {
     const answer = await this.get(name, headers);
     const url = this.storeUrlOf(answer);
-    return url === undefined ? answer : this.askStore(url, 'GET', headers);
+    return url === undefined ? answer : this.askStore(url, { method: 'GET', headers });
   }
 
   /** Where an answer redirects to, if that is the store. */

@@ -5,7 +5,7 @@ import { describe, it, type TestContext } from 'node:test';
 import { type CORSRule, DeleteBucketPolicyCommand, PutBucketCorsCommand } from '@aws-sdk/client-s3';
 import { type Ceph, cephPrograms, sharedCeph } from '../support/ceph.js';
 import { freePort, missingPeer } from '../support/peers.js';
-import { startProgram } from '../support/program.js';
+import { startProgram, toToml } from '../support/program.js';
 import { readmeBlock } from '../support/readme.js';
 import { readmePolicy } from '../support/s3-policy.js';
 import { tempDir } from '../support/temp-dir.js';
@@ -32,6 +32,9 @@ interface SetUp {
   readonly proxy?: string;
   readonly cdn?: string;
   readonly baseDomain?: string;
+  /** Uploads go to the bucket, and come back from baseDomain or from prosody-filer, which clients reach at the slots' URL. */
+  readonly direct?: 'baseDomain' | 'filer';
+  readonly slotUrl?: string;
   readonly problems: Record<string, RegExp>;
 }
 
@@ -109,7 +112,7 @@ const brokenSetUps: Record<string, SetUp> = {
   },
   'a bucket that is not public': {
     download: 'public',
-    problems: { redirect: /403 by the store.*with download = "public" the bucket is not public/ },
+    problems: { redirect: /403 by the store.*or the bucket that s3.baseDomain leads to is not public/ },
   },
   'a baseDomain that nobody serves': {
     download: 'public',
@@ -146,12 +149,72 @@ const brokenSetUps: Record<string, SetUp> = {
   },
 };
 
+const uploadRule = { ...corsRule, AllowedMethods: ['GET', 'HEAD', 'PUT'] };
+
+const addHeaders =
+  'add_header Content-Disposition attachment; add_header X-Content-Type-Options nosniff; ' +
+  `add_header Content-Security-Policy "default-src 'none'; media-src 'self'; sandbox";`;
+
+/** What is wrong with direct uploads; unless it says otherwise they come back by baseDomain, with safe headers. */
+const brokenDirectUploads: Record<string, Partial<SetUp> & Pick<SetUp, 'problems'>> = {
+  'CORS rules without PUT': {
+    cors: corsRule,
+    problems: { 'direct CORS': /does not allow all origins.*the method PUT.*web clients cannot upload.*check-config/ },
+  },
+  'CORS rules for uploads that do not allow a type': {
+    cors: { ...uploadRule, AllowedHeaders: ['Range'] },
+    problems: { 'direct CORS': /the header Content-Type/ },
+  },
+  'CORS rules without parts of downloads': {
+    cors: { ...uploadRule, AllowedHeaders: ['Content-Type'] },
+    problems: { 'baseDomain CORS': /the header Range: web clients cannot fetch/ },
+  },
+  'a body limit in front of the bucket': {
+    cdn: 'if ($uri ~ direct) { return 413; }',
+    problems: { 'direct upload': /413 by the store.*client_max_body_size/ },
+  },
+  'a proxy in front of the bucket that drops signatures': {
+    cdn: 'if ($args ~ X-Amz-Signature) { set $args ""; }',
+    problems: { 'direct upload': /403 by the store.*what stands in front of the bucket changes path, query/ },
+  },
+  'a service that takes any length': {
+    cdn: `${addHeaders} if ($uri ~ direct-length) { return 200; }`,
+    problems: { 'direct length': /a slot for \d+ bytes takes \d+ \(200 by the store.*upload = "filer"/ },
+  },
+  'a service that fails at other lengths': {
+    cdn: `${addHeaders} set $asked $request_method$uri; if ($asked ~ PUT.*direct-length) { return 500; }`,
+    problems: { 'direct length': /500 by the store.*ask the service/ },
+  },
+  'a baseDomain of direct uploads that leads elsewhere': {
+    cdn: 'set $signed "$args$http_authorization"; if ($signed = "") { rewrite direct /no-such-bucket/x; }',
+    problems: { 'direct download': /its GET is 404 by the store.*leads to another bucket/ },
+  },
+  'a bucket of direct uploads that is not public': {
+    isPublic: false,
+    problems: { 'direct download': /its GET is 403 by the store.*that s3.baseDomain leads to is not public/ },
+  },
+  'a baseDomain of direct uploads that nobody serves': {
+    baseDomain: `http://127.0.0.1:${await freePort()}`,
+    problems: { 'direct download': /no answer from http:\/\/127.*ECONNREFUSED.*upload = "filer"/ },
+  },
+  'a baseDomain that shows pages': {
+    cdn: '',
+    problems: { 'baseDomain HTML': /without Content-Disposition: attachment and .*by the store.*their client sent/ },
+  },
+  'slots whose downloads lead to another server': {
+    direct: 'filer',
+    slotUrl: 'https://other.example/upload/',
+    problems: { 'slot URL': /have https:\/\/other\.example\/upload\/.*baseUrl = "http:/ },
+  },
+};
+
 const readmeLocation = readmeBlock('nginx', 'proxy_pass');
 
-async function prepareBucket({ client, createBucket }: Ceph, { cors = corsRule, isPublic = false }: SetUp) {
+async function prepareBucket({ client, createBucket }: Ceph, { direct, cors, isPublic = false }: SetUp) {
   const bucket = await createBucket();
-  if (cors !== 'none') {
-    await client.send(new PutBucketCorsCommand({ Bucket: bucket, CORSConfiguration: { CORSRules: [cors] } }));
+  const rule = cors ?? (direct === undefined ? corsRule : uploadRule);
+  if (rule !== 'none') {
+    await client.send(new PutBucketCorsCommand({ Bucket: bucket, CORSConfiguration: { CORSRules: [rule] } }));
   }
   if (isPublic) await client.send(readmePolicy('"Principal"', bucket));
   return bucket;
@@ -159,7 +222,7 @@ async function prepareBucket({ client, createBucket }: Ceph, { cors = corsRule, 
 
 /** What the doctor finds at nginx → prosody-filer → bucket, with another nginx in front of the bucket for clients. */
 async function examineSetUp(t: TestContext, ceph: Ceph, setUp: SetUp) {
-  const { download, expected = download, proxy = '', cdn = '' } = setUp;
+  const { download, expected = download, proxy = '', cdn = '', direct, baseDomain } = setUp;
   const bucket = await prepareBucket(ceph, setUp);
   const front = await startNginx(
     t,
@@ -170,14 +233,23 @@ async function examineSetUp(t: TestContext, ceph: Ceph, setUp: SetUp) {
     s3: {
       ...{ bucket, accessKeyId, secretAccessKey, download, path: 'some/path', forcePathStyle: true },
       endpointUrl: download === 'redirect' ? front : ceph.endpoint,
-      baseDomain: setUp.baseDomain ?? `${front}/${bucket}`,
+      baseDomain: direct === 'filer' ? undefined : (baseDomain ?? `${front}/${bucket}`),
     },
   });
   const config = await readFile(program.configFile, 'utf8');
   const configFile = path.join(await tempDir(t), 'config.toml');
-  await writeFile(configFile, config.replace(`download = "${download}"`, `download = "${expected}"`));
   const location = readmeLocation.replace('http://127.0.0.1:5050', program.origin).replace(/\}$/, `${proxy}\n}`);
-  const examination = await examine({ configFile }, `${await startNginx(t, location)}/upload/`);
+  const url = `${await startNginx(t, location)}/upload/`;
+  const component = { jid: 'upload.example.org', secret: 's', baseUrl: setUp.slotUrl ?? url, upload: 'direct' };
+  await writeFile(
+    configFile,
+    config
+      .replace(`download = "${download}"`, `download = "${expected}"`)
+      // The server itself reaches the bucket by another way, which tells the two apart.
+      .replace(`endpointUrl = "${ceph.endpoint}"`, `endpointUrl = "${direct === undefined ? ceph.endpoint : front}"`)
+      .concat(direct === undefined ? '' : toToml({ component })),
+  );
+  const examination = await examine({ configFile }, url);
   return { program, bucket, examination };
 }
 
@@ -219,6 +291,46 @@ describe('the doctor where uploads lie in a bucket', { concurrency: 2, skip }, (
   for (const [mistake, setUp] of Object.entries(brokenSetUps)) {
     it(`names ${mistake}`, async (t) => {
       await expectProblems(t, setUp);
+    });
+  }
+
+  for (const download of ['proxy', 'redirect', 'public'] as const) {
+    for (const direct of download === 'public' ? (['baseDomain'] as const) : (['baseDomain', 'filer'] as const)) {
+      it(`finds nothing wrong with direct uploads that come by ${direct} beside download = "${download}"`, async (t) => {
+        const cdn = direct === 'filer' ? '' : addHeaders;
+        const { findings } = await expectProblems(t, {
+          download,
+          direct,
+          cdn,
+          isPublic: direct !== 'filer',
+          problems: {},
+        });
+        assert.deepEqual(
+          findings.filter(({ outcome }) => outcome !== 'ok'),
+          [],
+        );
+        const names = findings.map(({ check }) => check).filter((check) => /^(direct|baseDomain|slot URL)/.test(check));
+        const ofDomain = [...(download === 'proxy' ? ['baseDomain CORS', 'baseDomain host'] : []), 'baseDomain HTML'];
+        assert.deepEqual(names, [
+          ...(direct === 'filer' ? ['slot URL'] : []),
+          ...['direct upload', 'direct CORS', 'direct length', 'direct download'],
+          ...(direct === 'filer' ? [] : ofDomain),
+        ]);
+      });
+    }
+  }
+
+  for (const [mistake, setUp] of Object.entries(brokenDirectUploads)) {
+    it(`names ${mistake}`, async (t) => {
+      const isPublic = setUp.direct !== 'filer';
+      const cdn = isPublic ? addHeaders : '';
+      const { bucket, examination } = await examineSetUp(t, await ceph(), {
+        ...{ download: 'proxy', direct: 'baseDomain', isPublic, cdn },
+        ...setUp,
+      });
+      assertProblems(examination, setUp.problems);
+      assert.doesNotMatch(JSON.stringify(examination), /X-Amz-/);
+      assert.deepEqual(await (await ceph()).keysIn(bucket), []);
     });
   }
 

@@ -1,0 +1,25 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { explainOrigin } from '../../src/doctor/check-direct.js';
+
+const server = 'https://uploads.example.org/upload/';
+
+function foundAt(store: string, from = server): string | undefined {
+  return explainOrigin(new URL(from), new URL(store))?.found;
+}
+
+describe('the origin that slots of direct uploads lead to', () => {
+  it('is right by https elsewhere, and on this machine where the server is, too', () => {
+    assert.equal(foundAt('https://s3.example.net/bucket/key?X-Amz-Signature=0'), undefined);
+    assert.equal(foundAt('http://127.0.0.1:7480/bucket/key', 'http://localhost:5050/'), undefined);
+  });
+
+  it('is a problem where clients do not reach it, or by plain http, and is told without its query', () => {
+    const slot = '/bucket/key?X-Amz-Signature=0';
+    const nowhere = 'which is another machine for each client';
+    for (const origin of ['http://127.0.0.1:9000', 'https://localhost', 'http://[::1]:9000']) {
+      assert.equal(foundAt(origin + slot), `slots lead to ${origin}, ${nowhere}`);
+    }
+    assert.equal(foundAt(`http://s3.example.net${slot}`), 'slots lead to http://s3.example.net, by plain http');
+  });
+});
