@@ -42,7 +42,7 @@ async function findDirect(config: Config): Promise<DoctorSettings['direct']> {
   if (component?.upload !== 'direct' || s3 === undefined) return undefined;
   const issuer = await openSlotIssuer(component, config);
   return {
-    giveSlot: (slot) => issuer.issue({ ...slot, uploader: 'doctor' }, Date.now()),
+    giveSlot: (slot) => issuer.issue({ ...slot, uploader: 'doctor', expiresAt: undefined }, Date.now()),
     downloadsFrom: s3.publicUrl === undefined ? undefined : new URL(s3.publicUrl + s3.path),
   };
 }
