@@ -20,6 +20,7 @@ import { describeS3Error } from './s3-errors.js';
 import { type NotedExpiry, nameOfExpiry, S3Expiries } from './s3-expiries.js';
 import { objectHeaders, readNote, timeOf, toFacts } from './s3-facts.js';
 import { keyOfName, maxNameBytes } from './s3-keys.js';
+import { locator } from './s3-locator.js';
 import type { S3Options } from './s3-options.js';
 import { isTombstone, looksLikeTombstone, makeTombstone, mayBeOfToday, readTombstone } from './s3-tombstone.js';
 import type {
@@ -32,22 +33,11 @@ import type {
   StoredUpload,
 } from './store.js';
 
-/** How long a signed download may begin. */
-const downloadSeconds = 600;
 const checkBytes = 4096;
 const dayMs = 24 * 60 * 60 * 1000;
 
 /** How many objects of a listing are asked about together. */
 const headsAtOnce = 32;
-
-function encodePath(path: string): string {
-  return path.split('/').map(encodeURIComponent).join('/');
-}
-
-function secondsUntil(expiry: number | undefined): number {
-  const left = expiry === undefined ? downloadSeconds : Math.floor((expiry - Date.now()) / 1000);
-  return Math.max(1, Math.min(downloadSeconds, left));
-}
 
 /** A store in a bucket. */
 export class S3Store implements Store {
@@ -88,7 +78,7 @@ export class S3Store implements Store {
       ...toFacts(key, head),
       etag,
       writeTo: (sink, range) => this.#writeTo(key, etag, sink, range),
-      ...this.#locator(key),
+      ...locator(this.#bucket, this.#options, key),
       close: () => undefined,
     };
   }
@@ -247,15 +237,5 @@ export class S3Store implements Store {
       }
       throw describeS3Error('GET', error);
     }
-  }
-
-  /** How clients get the bytes by themselves, if they are to. */
-  #locator(key: UploadKey): Pick<StoredUpload, 'locate'> {
-    const { download, path, publicUrl } = this.#options;
-    if (download === 'proxy') return {};
-    if (download === 'redirect') {
-      return { locate: (headers, expiry) => this.#bucket.signGet(key, headers, secondsUntil(expiry)) };
-    }
-    return { locate: async () => publicUrl + encodePath(path + key) };
   }
 }
