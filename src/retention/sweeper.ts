@@ -5,7 +5,6 @@
 import { messageOf } from '../errors.js';
 import type { ListedUpload, Store } from '../storage/store.js';
 import { isExpired, type Retention } from '../upload/expiry.js';
-import type { UploadKey } from '../upload/upload-key.js';
 import type { StoreLimits } from './store-limits.js';
 
 const maxOldest = 5000;
@@ -114,21 +113,16 @@ export class Sweeper {
     return summary;
   }
 
-  /** Whether all that is known of an upload says so; a listing may not have told its type. */
-  async #hasExpired(key: UploadKey): Promise<boolean> {
-    const { store, retention, now } = this.#context;
-    const upload = await store.open(key);
-    upload?.close();
-    return upload !== undefined && isExpired(retention.expiryOf({ ...upload, key }), now());
-  }
-
   /** Whether it is gone; what cannot be deleted is tried again by the next sweep. */
   async #delete({ key, size, modifiedAt }: ListedUpload, reason: 'expired' | 'evicted'): Promise<boolean> {
-    const { store, logger, now } = this.#context;
+    const { store, retention, logger, now } = this.#context;
     const line = { path: key, bytes: size, ageSeconds: Math.round((now() - modifiedAt) / 1000), reason };
     try {
-      if (reason === 'expired' && !(await this.#hasExpired(key))) return false;
-      const isDeleted = await store.delete(key);
+      // A listing may not have told its type.
+      const isDeleted = await store.delete(
+        key,
+        (facts) => reason === 'evicted' || isExpired(retention.expiryOf({ ...facts, key }), now()),
+      );
       if (isDeleted) logger.info(line, 'deleted');
       return isDeleted;
     } catch (error) {

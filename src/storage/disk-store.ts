@@ -21,7 +21,7 @@ import { openUpload } from './open-upload.js';
 import { publish } from './publish.js';
 import { receiveBody } from './receive-body.js';
 import { SidecarFolder } from './sidecar.js';
-import type { DeletedUpload, IncomingUpload, ListedUpload, Store, StoredUpload } from './store.js';
+import type { DeletedUpload, IncomingUpload, ListedUpload, Store, StoredFacts, StoredUpload } from './store.js';
 import { TemporaryFolder } from './temporary-folder.js';
 import { TombstoneFolder } from './tombstone.js';
 
@@ -97,10 +97,11 @@ export class DiskStore implements Store {
     return describingErrors(() => openUpload(this.#pathOf(key), key, this.#sidecars, this.#pool));
   }
 
-  async delete(key: UploadKey): Promise<boolean> {
+  async delete(key: UploadKey, isMeant: (facts: StoredFacts) => boolean = () => true): Promise<boolean> {
     const upload = await this.open(key);
     if (upload === undefined) return false;
     upload.close();
+    if (!isMeant(upload)) return false;
     return describingErrors(() => this.#delete(key, upload));
   }
 

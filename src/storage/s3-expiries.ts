@@ -7,6 +7,7 @@
  * Names are listed in order, so the due ones come first. One without an upload does no harm: it goes when it is due. Each PUT
  * has one of its own, so that a PUT that fails takes nothing from another one of the same key.
  */
+import { randomUUID } from 'node:crypto';
 import { reservedFolder, type UploadKey } from '../upload/upload-key.js';
 import type { S3Bucket } from './s3-bucket.js';
 import { keyOfName } from './s3-keys.js';
@@ -26,9 +27,12 @@ export interface NotedExpiry {
 }
 
 /** The name of the empty object. */
-export function nameOfExpiry({ key, putId, dueAt }: NotedExpiry): string {
+function nameOfExpiry({ key, putId, dueAt }: NotedExpiry): string {
   return `${folder}${new Date(Math.min(Math.max(dueAt, 0), maxTime)).toISOString()}/${putId}/${key}`;
 }
+
+/** By how many bytes that name is longer than the key in it. */
+export const noteBytes = nameOfExpiry({ key: '' as UploadKey, putId: randomUUID(), dueAt: 0 }).length;
 
 /** The noted expiries of one bucket. */
 export class S3Expiries {

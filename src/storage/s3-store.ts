@@ -17,7 +17,7 @@ import { inBatches } from './in-batches.js';
 import { relayBody } from './relay-body.js';
 import type { ListedObject, ObjectHeaders, S3Bucket } from './s3-bucket.js';
 import { describeS3Error } from './s3-errors.js';
-import { type NotedExpiry, nameOfExpiry, S3Expiries } from './s3-expiries.js';
+import { type NotedExpiry, noteBytes, S3Expiries } from './s3-expiries.js';
 import { objectHeaders, readNote, timeOf, toFacts } from './s3-facts.js';
 import { keyOfName, maxNameBytes } from './s3-keys.js';
 import { locator } from './s3-locator.js';
@@ -30,6 +30,7 @@ import type {
   ListedUpload,
   ListOptions,
   Store,
+  StoredFacts,
   StoredUpload,
 } from './store.js';
 
@@ -45,12 +46,15 @@ export class S3Store implements Store {
   readonly #options: S3Options;
   readonly #expiries: S3Expiries;
   readonly #replayWindowMs: number;
+  /** The note of an expiry is longer than the upload's own name. */
+  readonly #maxKeyBytes: number;
 
   constructor(bucket: S3Bucket, options: S3Options, replayWindowMs: number) {
     this.#bucket = bucket;
     this.#options = options;
     this.#expiries = new S3Expiries(bucket);
     this.#replayWindowMs = replayWindowMs;
+    this.#maxKeyBytes = maxNameBytes - Buffer.byteLength(options.path) - noteBytes;
   }
 
   async put(key: UploadKey, upload: IncomingUpload): Promise<void> {
@@ -83,11 +87,13 @@ export class S3Store implements Store {
     };
   }
 
-  async delete(key: UploadKey): Promise<boolean> {
+  async delete(key: UploadKey, isMeant: (facts: StoredFacts) => boolean = () => true): Promise<boolean> {
     const head = await this.#headUpload(key);
     if (head === undefined) return false;
+    const facts = toFacts(key, head);
+    if (!isMeant(facts)) return false;
     if (this.#replayWindowMs === 0) await this.#bucket.remove(key);
-    else await this.#bury({ key, ...toFacts(key, head) });
+    else await this.#bury({ key, ...facts });
     const { putId, dueAt } = readNote(head);
     if (dueAt !== undefined && putId !== undefined) await this.#forget({ key, putId, dueAt });
     return true;
@@ -113,7 +119,7 @@ export class S3Store implements Store {
   }
 
   async wasDeleted(key: UploadKey): Promise<boolean> {
-    const head = this.#isShort(key) ? await this.#bucket.head(key) : undefined;
+    const head = await this.#head(key);
     return head !== undefined && isTombstone(head) && !this.#isOver(timeOf(head));
   }
 
@@ -150,8 +156,12 @@ export class S3Store implements Store {
   }
 
   #isShort(key: UploadKey): boolean {
-    const longest = nameOfExpiry({ key, putId: randomUUID(), dueAt: 0 });
-    return Buffer.byteLength(this.#options.path + longest) <= maxNameBytes;
+    return Buffer.byteLength(key) <= this.#maxKeyBytes;
+  }
+
+  /** The object at a key, whatever it is. */
+  async #head(key: UploadKey): Promise<HeadObjectCommandOutput | undefined> {
+    return this.#isShort(key) ? this.#bucket.head(key) : undefined;
   }
 
   /** The upload that a listed object is, `undefined` where it is a tombstone. */
@@ -172,7 +182,7 @@ export class S3Store implements Store {
 
   /** The object where it is an upload. */
   async #headUpload(key: UploadKey): Promise<HeadObjectCommandOutput | undefined> {
-    const head = this.#isShort(key) ? await this.#bucket.head(key) : undefined;
+    const head = await this.#head(key);
     return head === undefined || isTombstone(head) ? undefined : head;
   }
 

@@ -97,8 +97,9 @@ export class Usage {
   #store({ uploader }: CountedUpload, bytes: number): void {
     this.#stored += bytes;
     if (uploader === undefined) return;
-    const stored = this.storedBy(uploader) + bytes;
-    if (stored === 0) this.#storedBy.delete(uploaderId(uploader));
-    else this.#storedBy.set(uploaderId(uploader), stored);
+    const id = uploaderId(uploader);
+    const stored = (this.#storedBy.get(id) ?? 0) + bytes;
+    if (stored === 0) this.#storedBy.delete(id);
+    else this.#storedBy.set(id, stored);
   }
 }
