@@ -1,5 +1,6 @@
 import { loadConfig } from '../config/load-config.js';
 import { FilerError } from '../errors.js';
+import { encodedPath } from '../upload/encoded-path.js';
 import { parseUploadKey, type UploadKey } from '../upload/upload-key.js';
 import { openOwnedStore } from './open-owned-store.js';
 import type { Output } from './output.js';
@@ -17,7 +18,7 @@ function keyOf(target: string, baseSegments: readonly string[]): UploadKey {
   try {
     const origin = /^https?:\/\/[^/]+/i.exec(target)?.[0];
     if (origin !== undefined) return parseUploadKey(target.slice(origin.length).replace(/[?#].*$/s, ''), baseSegments);
-    return parseUploadKey(`/${target.split('/').map(encodeURIComponent).join('/')}`, []);
+    return parseUploadKey(`/${encodedPath(target)}`, []);
   } catch (error) {
     if (!(error instanceof FilerError)) throw error;
     throw new UsageError(`expected an upload's URL or its path in the store, got '${target}': ${error.message}`);

@@ -6,6 +6,7 @@ import { loadConfig } from '../config/load-config.js';
 import { FilerError, messageOf } from '../errors.js';
 import { signPut, type TokenScheme } from '../token/sign-token.js';
 import { typeOfName } from '../upload/content-type.js';
+import { encodedPath } from '../upload/encoded-path.js';
 import { parseUploadKey } from '../upload/upload-key.js';
 import { describeTcpAddress } from './listen.js';
 import type { Output, ResultOptions } from './output.js';
@@ -42,9 +43,9 @@ async function sizeOf(fileOrSize: string): Promise<number> {
 }
 
 /** Signs what the encoded path names as the server will see it. */
-async function signPath(encodedPath: string, options: SignOptions, secret: string, size: number, contentType: string) {
+async function signPath(target: string, options: SignOptions, secret: string, size: number, contentType: string) {
   try {
-    const key = parseUploadKey(`/${encodedPath}`, []);
+    const key = parseUploadKey(`/${target}`, []);
     return await signPut(options.scheme, secret, { key, size, contentType });
   } catch (error) {
     if (!(error instanceof FilerError)) throw error;
@@ -76,10 +77,10 @@ export async function sign(options: SignOptions, output: Output): Promise<void> 
   const baseUrl = options.baseUrl === undefined ? localBaseUrl(config) : parseBaseUrl(options.baseUrl);
   const size = await sizeOf(options.fileOrSize);
   const contentType = options.type ?? typeOfName(options.path);
-  const encodedPath = options.path.split('/').map(encodeURIComponent).join('/');
-  const signed = await signPath(encodedPath, options, secret, size, contentType);
+  const target = encodedPath(options.path);
+  const signed = await signPath(target, options, secret, size, contentType);
 
-  const url = baseUrl + encodedPath + (signed.query === '' ? '' : `?${signed.query}`);
+  const url = baseUrl + target + (signed.query === '' ? '' : `?${signed.query}`);
   const headers = { 'Content-Type': contentType, ...signed.headers };
   const file = bytes.test(options.fileOrSize) ? path.basename(options.path) : options.fileOrSize;
   const curl = curlCommand(file, headers, url);

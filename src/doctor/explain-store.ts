@@ -11,9 +11,14 @@ export function adviceOnDownload({ redirectedTo }: Answer, ofProxy: Advice): Adv
   return redirectedTo === undefined ? ofProxy : changedByCdn;
 }
 
+const elsewhere: CauseAndChange = [
+  'the bucket is in another region, or lies behind another host',
+  's3.region and s3.endpointUrl of the bucket',
+];
+
 /** What stores mean by a status with which a download begins. */
 export const storeAdvice: Readonly<Record<number, CauseAndChange>> = {
-  301: ['the bucket is in another region, or lies behind another host', 's3.region and s3.endpointUrl of the bucket'],
+  301: elsewhere,
   400: ['the URL was changed on its way, or what answers is no S3', 'compare s3.endpointUrl and s3.baseDomain'],
   403: [
     'the query of the signed URL is dropped or changed on its way, or the bucket that s3.baseDomain leads to is not public',
@@ -37,7 +42,7 @@ const bodyLimit: CauseAndChange = [
 
 /** What stores mean by a status with which they refuse an upload by a signed URL. */
 export const storeUploadAdvice: Readonly<Record<number, CauseAndChange>> = {
-  301: ['the bucket is in another region, or lies behind another host', 's3.region and s3.endpointUrl of the bucket'],
+  301: elsewhere,
   403: changedOnItsWay,
   404: [
     's3.endpointUrl leads elsewhere for clients than for prosody-filer',

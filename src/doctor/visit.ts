@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { signPut, type TokenScheme } from '../token/sign-token.js';
+import { encodedPath } from '../upload/encoded-path.js';
 import type { UploadKey } from '../upload/upload-key.js';
 import { type Answer, NoAnswerError, NoStoreError, type Request, sendRequest } from './send-request.js';
 
@@ -91,7 +92,7 @@ export class Visit {
 
   /** The request target of a key, encoded as Prosody and ejabberd do. */
   targetOf(key: UploadKey): string {
-    return this.settings.url.pathname + key.split('/').map(encodeURIComponent).join('/');
+    return this.settings.url.pathname + encodedPath(key);
   }
 
   /** Sends a request; `what` names it in findings. Throws a NoAnswerError. */
@@ -121,12 +122,8 @@ export class Visit {
   /** PUT of a sample to a URL of the store for its name, as a web client sends it. Throws a NoStoreError. */
   async putDirectly(url: URL, { name, contentType, body }: Omit<Sample, 'scheme'>): Promise<Answer> {
     const key = this.keyOf(name);
-    const stored = { target: this.targetOf(key), key };
-    this.stored.add(stored);
     const headers = { origin: webClientOrigin, 'content-type': contentType };
-    const answer = await this.askStore(url, { method: 'PUT', body, headers });
-    if (answer.status >= 400 && answer.status < 500) this.stored.delete(stored);
-    return answer;
+    return this.#remember({ target: this.targetOf(key), key }, this.askStore(url, { method: 'PUT', body, headers }));
   }
 
   /** GET of a name in the slot that follows a redirect to the store, and none to elsewhere. Throws a NoAnswerError. */
@@ -153,14 +150,19 @@ export class Visit {
     const now = signing.now ?? Date.now();
     const options = { now, uploader: 'doctor', expiresAt: now + hourMs };
     const { query, headers } = await signPut(scheme, this.settings.secret, slot, options);
-    const stored = { target, key };
-    this.stored.add(stored);
-    const answer = await this.send(`PUT with ${scheme}`, {
+    const put = this.send(`PUT with ${scheme}`, {
       method: 'PUT',
       target: query === '' ? target : `${target}?${query}`,
       headers: { ...headers, 'content-type': contentType },
       body,
     });
+    return this.#remember({ target, key }, put);
+  }
+
+  /** Remembers what a PUT stores until its answer says that it did not. */
+  async #remember(stored: StoredSample, put: Promise<Answer>): Promise<Answer> {
+    this.stored.add(stored);
+    const answer = await put;
     // Without an answer, or with a proxy's 504, nobody knows.
     if (answer.status >= 400 && answer.status < 500) this.stored.delete(stored);
     return answer;

@@ -6,6 +6,7 @@
  */
 import type { FastifyRequest } from 'fastify';
 import type { ByteRange } from '../storage/store.js';
+import { encodedPath } from '../upload/encoded-path.js';
 import type { UploadKey } from '../upload/upload-key.js';
 import type { RawHeaders } from './headers.js';
 
@@ -27,6 +28,6 @@ export function isLeftToNginx({ method, headers }: FastifyRequest, range: ByteRa
 
 /** What tells nginx to send an upload. `prefix` has slashes around it; each segment is encoded, since nginx decodes it. */
 export function accelHeaders(prefix: string, key: UploadKey, caching: string): RawHeaders {
-  const redirect = prefix + key.split('/').map(encodeURIComponent).join('/');
+  const redirect = prefix + encodedPath(key);
   return ['x-accel-redirect', redirect, 'x-accel-cache-control', caching, 'content-length', '0'];
 }
