@@ -30,6 +30,6 @@ export async function deleteUpload({ configFile, target }: DeleteOptions, output
   const { config } = loadConfig(configFile);
   const key = keyOf(target, config.baseSegments);
   const store = await openOwnedStore(config);
-  if (!(await store.delete(key))) throw new FilerError('NOT_FOUND', `${key}: there is no such upload`);
+  if ((await store.delete(key)) === undefined) throw new FilerError('NOT_FOUND', `${key}: there is no such upload`);
   output.print(`deleted ${key}`);
 }

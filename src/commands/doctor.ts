@@ -21,7 +21,7 @@ export interface DoctorOptions extends ResultOptions {
 async function findRemover(config: Config): Promise<DoctorSettings['removeFromStore']> {
   try {
     const store = await openOwnedStore({ ...config, replayWindowMs: 0 });
-    return (key) => store.delete(key);
+    return async (key) => (await store.delete(key)) !== undefined;
   } catch (error) {
     if (error instanceof UsageError || error instanceof FilerError) return error.message;
     throw error;

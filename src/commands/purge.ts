@@ -39,7 +39,7 @@ function selector({ olderThan, uploader }: PurgeOptions, now: number): (upload: 
 /** Deletes an upload, or says why it could not be. */
 async function tryToDelete(store: Store, key: UploadKey): Promise<boolean | string> {
   try {
-    return await store.delete(key);
+    return (await store.delete(key)) !== undefined;
   } catch (error) {
     if (error instanceof FilerError) return error.message;
     throw error;

@@ -119,12 +119,12 @@ export class Sweeper {
     const line = { path: key, bytes: size, ageSeconds: Math.round((now() - modifiedAt) / 1000), reason };
     try {
       // A listing may not have told its type.
-      const isDeleted = await store.delete(
+      const deleted = await store.delete(
         key,
         (facts) => reason === 'evicted' || isExpired(retention.expiryOf({ ...facts, key }), now()),
       );
-      if (isDeleted) logger.info(line, 'deleted');
-      return isDeleted;
+      if (deleted !== undefined) logger.info(line, 'deleted');
+      return deleted !== undefined;
     } catch (error) {
       logger.warn({ ...line, error: messageOf(error) }, 'could not be deleted');
       return false;

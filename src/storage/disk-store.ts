@@ -97,12 +97,16 @@ export class DiskStore implements Store {
     return describingErrors(() => openUpload(this.#pathOf(key), key, this.#sidecars, this.#pool));
   }
 
-  async delete(key: UploadKey, isMeant: (facts: StoredFacts) => boolean = () => true): Promise<boolean> {
+  async delete(
+    key: UploadKey,
+    isMeant: (facts: StoredFacts) => boolean = () => true,
+  ): Promise<DeletedUpload | undefined> {
     const upload = await this.open(key);
-    if (upload === undefined) return false;
+    if (upload === undefined) return undefined;
     upload.close();
-    if (!isMeant(upload)) return false;
-    return describingErrors(() => this.#delete(key, upload));
+    if (!isMeant(upload)) return undefined;
+    const { size, uploader, modifiedAt } = upload;
+    return describingErrors(() => this.#delete({ key, size, uploader, modifiedAt }));
   }
 
   async *list(): AsyncGenerator<ListedUpload> {
@@ -148,18 +152,19 @@ export class DiskStore implements Store {
     }
   }
 
-  async #delete(key: UploadKey, { size, uploader, modifiedAt }: StoredUpload): Promise<boolean> {
+  async #delete(upload: DeletedUpload): Promise<DeletedUpload | undefined> {
+    const { key, size, modifiedAt } = upload;
     // Before the file goes, so that at no time its slot is free.
-    await this.#tombstones.leave({ key, size, uploader, modifiedAt });
+    await this.#tombstones.leave(upload);
     try {
       await disk.unlink(this.#pathOf(key));
     } catch (error) {
-      if (systemErrorCode(error) === 'ENOENT') return false;
+      if (systemErrorCode(error) === 'ENOENT') return undefined;
       throw error;
     }
     await this.#sidecars.remove(key, size, modifiedAt);
     await removeEmptyFolders(this.#options.storeDir, path.dirname(this.#pathOf(key)));
-    return true;
+    return upload;
   }
 
   #pathOf(key: UploadKey): string {

@@ -87,16 +87,20 @@ export class S3Store implements Store {
     };
   }
 
-  async delete(key: UploadKey, isMeant: (facts: StoredFacts) => boolean = () => true): Promise<boolean> {
+  async delete(
+    key: UploadKey,
+    isMeant: (facts: StoredFacts) => boolean = () => true,
+  ): Promise<DeletedUpload | undefined> {
     const head = await this.#headUpload(key);
-    if (head === undefined) return false;
+    if (head === undefined) return undefined;
     const facts = toFacts(key, head);
-    if (!isMeant(facts)) return false;
+    if (!isMeant(facts)) return undefined;
+    const upload = { key, ...facts };
     if (this.#replayWindowMs === 0) await this.#bucket.remove(key);
-    else await this.#bury({ key, ...facts });
+    else await this.#bury(upload);
     const { putId, dueAt } = readNote(head);
     if (dueAt !== undefined && putId !== undefined) await this.#forget({ key, putId, dueAt });
-    return true;
+    return upload;
   }
 
   /** Those whose noted expiry is due come first, with all that is known; of the others only what the key and a listing say. */

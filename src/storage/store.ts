@@ -98,8 +98,11 @@ export interface Store {
   open(key: UploadKey): Promise<StoredUpload | undefined>;
   /** Whether an upload was there and was deleted so recently that its slot stays taken. Throws as `open` does. */
   wasDeleted(key: UploadKey): Promise<boolean>;
-  /** Removes the upload if it is meant, and keeps its slot taken for a while; `false` where there was none to remove. Throws `STORE_BUSY`, `STORE_REFUSED` or `STORE_FAILED`. */
-  delete(key: UploadKey, isMeant?: (facts: StoredFacts) => boolean): Promise<boolean>;
+  /**
+   * Removes the upload if it is meant, and keeps its slot taken for a while; resolves to what was removed, `undefined` for
+   * nothing. Throws `STORE_BUSY`, `STORE_REFUSED` or `STORE_FAILED`.
+   */
+  delete(key: UploadKey, isMeant?: (facts: StoredFacts) => boolean): Promise<DeletedUpload | undefined>;
   /**
    * Every upload, in no order and never all in memory; one that comes or goes meanwhile may be in it or not. What only
    * opening tells (type, uploader, expiry) is there for those whose `dueAt` is over, for others as the store can.

@@ -242,7 +242,7 @@ export function describeStore(
       const { store, contents } = await open(t);
       const facts = { contentType: 'image/webp' };
       await store.put(key('slot/f'), incoming(Buffer.from('x'), facts));
-      assert.equal(await store.delete(key('slot/f')), true);
+      await store.delete(key('slot/f'));
       assert.equal(await isStored(store, 'slot/f'), false);
       assert.deepEqual(await contents(), []);
       await store.put(key('slot/f'), incoming(Buffer.from('y'), facts));
@@ -298,9 +298,14 @@ export function describeStore(
       assert.equal((await readBack(store, 'slot/g')).toString(), 'slot/g');
     });
 
-    it('tells that there was none', async (t) => {
+    it('tells what was removed, or that there was none', async (t) => {
       const { store } = await open(t);
-      assert.equal(await store.delete(key('slot/f')), false);
+      const facts = { uploader: 'romeo@example.org' };
+      await store.put(key('slot/f'), incoming(Buffer.from('12345'), facts));
+      const deleted = await store.delete(key('slot/f'));
+      assert.deepEqual([deleted?.key, deleted?.size, deleted && idOf(deleted)], ['slot/f', 5, idOf(facts)]);
+      assert.ok(Math.abs(Date.now() - (deleted?.modifiedAt ?? 0)) < 10_000);
+      assert.equal(await store.delete(key('slot/f')), undefined);
     });
   });
 
