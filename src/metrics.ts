@@ -79,3 +79,17 @@ export class Metrics {
     });
   }
 }
+
+/** What the sweeps have found, in Prometheus's text format; with workers, only their supervisor knows. */
+export function measureSweeps(sweeper: { readonly unreadable: number }): () => Promise<string> {
+  const registry = new Registry();
+  new Gauge({
+    name: 'prosody_filer_store_unreadable_entries',
+    help: 'Entries of the store that the last sweep could not read and passed over',
+    registers: [registry],
+    collect() {
+      this.set(sweeper.unreadable);
+    },
+  });
+  return () => registry.metrics();
+}

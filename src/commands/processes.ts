@@ -6,7 +6,7 @@
 import type { Logger } from 'pino';
 import { type Config, describeStorage } from '../config/config.js';
 import { type App, buildApp } from '../http/app.js';
-import { Metrics } from '../metrics.js';
+import { Metrics, measureSweeps } from '../metrics.js';
 import { type OpenRetention, openRetention } from '../retention/open-retention.js';
 import type { StoreLimits } from '../retention/store-limits.js';
 import { sweepRegularly } from '../retention/sweep-regularly.js';
@@ -64,10 +64,11 @@ function listenForUploads(app: App, { listen: address }: Config, { passedSockets
 async function listenForMetrics(
   { metricsListen }: Config,
   store: Store,
-  readMetrics: () => Promise<string>,
+  parts: readonly (() => Promise<string>)[],
   logger: Logger,
 ): Promise<{ close(): Promise<unknown> }> {
   if (metricsListen === undefined) return { close: async () => undefined };
+  const readMetrics = async () => (await Promise.all(parts.map((read) => read()))).join('\n');
   return serveMetrics(metricsListen, { store, readMetrics }, logger);
 }
 
@@ -108,7 +109,8 @@ export async function serveAlone(
   const metrics = openConfiguredMetrics(config, store);
   const app = buildConfiguredApp(config, store, logger, limits, metrics);
   const address = await listenForUploads(app, config, serviceManager);
-  const metricsApp = await listenForMetrics(config, store, async () => metrics?.registry.metrics() ?? '', logger);
+  const served = async () => metrics?.registry.metrics() ?? '';
+  const metricsApp = await listenForMetrics(config, store, [served, measureSweeps(sweeper)], logger);
   const notify = notifier(serviceManager, logger);
   const sweeps = sweepRegularly(sweeper, config.sweepIntervalMs, logger);
   const slots = await giveConfiguredSlots(config, limits, logger);
@@ -131,7 +133,7 @@ export async function serveInWorkers(
   serviceManager: ServiceManager,
 ): Promise<void> {
   const { limits, sweeper } = openConfiguredRetention(config, store, logger);
-  const metricsApp = await listenForMetrics(config, store, readMetricsOfWorkers(), logger);
+  const metricsApp = await listenForMetrics(config, store, [readMetricsOfWorkers(), measureSweeps(sweeper)], logger);
   const sweeps = sweepRegularly(sweeper, config.sweepIntervalMs, logger);
   const notify = notifier(serviceManager, logger);
   const slots = await giveConfiguredSlots(config, limits, logger);

@@ -6,6 +6,7 @@ import { messageOf } from '../errors.js';
 import type { ListedUpload, Store } from '../storage/store.js';
 import { isExpired, type Retention } from '../upload/expiry.js';
 import type { StoreLimits } from './store-limits.js';
+import { UnreadableEntries } from './unreadable-entries.js';
 
 const maxOldest = 5000;
 
@@ -27,6 +28,8 @@ export interface SweepSummary {
   bytes: number;
   deletedFiles: number;
   deletedBytes: number;
+  /** Entries that were passed over because they cannot be read. */
+  unreadable: number;
 }
 
 function byAge(left: ListedUpload, right: ListedUpload): number {
@@ -36,6 +39,7 @@ function byAge(left: ListedUpload, right: ListedUpload): number {
 /** Deletes what has expired, or what makes room for others. */
 export class Sweeper {
   readonly #context: SweeperContext;
+  readonly #unreadable: UnreadableEntries;
   /** Oldest first. */
   #oldest: ListedUpload[] = [];
   #hasMore = false;
@@ -45,6 +49,12 @@ export class Sweeper {
 
   constructor(context: SweeperContext) {
     this.#context = context;
+    this.#unreadable = new UnreadableEntries(context.logger);
+  }
+
+  /** How many entries the last complete sweep passed over because they cannot be read. */
+  get unreadable(): number {
+    return this.#unreadable.count;
   }
 
   /** Sweeps once; a call while a sweep is running resolves with that one's summary. */
@@ -84,11 +94,12 @@ export class Sweeper {
 
   async #sweep(): Promise<SweepSummary> {
     const { store, retention, limits, logger, now } = this.#context;
-    const summary = { files: 0, bytes: 0, deletedFiles: 0, deletedBytes: 0 };
+    const summary = { files: 0, bytes: 0, deletedFiles: 0, deletedBytes: 0, unreadable: 0 };
     let oldest: ListedUpload[] = [];
     let hasMore = false;
     limits.beginCount();
-    for await (const upload of store.list({ withUploaders: limits.isByUploader })) {
+    const onUnreadable = this.#unreadable.begin();
+    for await (const upload of store.list({ withUploaders: limits.isByUploader, onUnreadable })) {
       if (this.#isStopping) return summary;
       if (isExpired(retention.expiryOf(upload), now()) && (await this.#delete(upload, 'expired'))) {
         summary.deletedFiles += 1;
@@ -105,7 +116,8 @@ export class Sweeper {
       }
     }
     this.#isTidying = true;
-    for await (const upload of store.tidy()) limits.countDeleted(upload);
+    for await (const upload of store.tidy({ onUnreadable })) limits.countDeleted(upload);
+    summary.unreadable = this.#unreadable.end();
     limits.endCount();
     this.#oldest = oldest.sort(byAge).slice(0, maxOldest);
     this.#hasMore = hasMore || oldest.length > maxOldest;

@@ -79,8 +79,22 @@ export interface DeletedUpload {
   readonly modifiedAt: number;
 }
 
+/** Something in the store that cannot be read, or does not say what it should. */
+export interface UnreadableEntry {
+  /** Its absolute path, or the name of the object. */
+  readonly path: string;
+  /** One line. */
+  readonly reason: string;
+}
+
+/** What `tidy` is told. */
+export interface TidyOptions {
+  /** Called for each entry that is passed over because it cannot be read. One entry may be reported several times. */
+  readonly onUnreadable?: ((entry: UnreadableEntry) => void) | undefined;
+}
+
 /** What a listing is for. */
-export interface ListOptions {
+export interface ListOptions extends TidyOptions {
   /** Whether the uploader is needed of each upload, also where finding it takes a request for each. */
   readonly withUploaders?: boolean;
 }
@@ -106,7 +120,8 @@ export interface Store {
   /**
    * Every upload, in no order and never all in memory; one that comes or goes meanwhile may be in it or not. What only
    * opening tells (type, uploader, expiry) is there for those whose `dueAt` is over, for others as the store can.
-   * Throws `STORE_BUSY`, `STORE_REFUSED` or `STORE_FAILED`.
+   * It passes over each entry that it cannot read, reports it, and goes on; an upload without a readable note of its
+   * facts is listed with what its key says. Throws only where the store as a whole cannot be listed: `STORE_BUSY`, `STORE_REFUSED` or `STORE_FAILED`.
    */
   list(options?: ListOptions): AsyncIterable<ListedUpload>;
   /** Bytes that can still be stored, `Infinity` where nobody knows of a limit. Throws `STORE_BUSY`, `STORE_REFUSED` or `STORE_FAILED`. */
@@ -115,7 +130,8 @@ export interface Store {
   check(): Promise<void>;
   /**
    * Removes what the store keeps of uploads that are gone and that no longer counts; gives the deleted uploads of known
-   * uploaders that were less than a day old. Throws `STORE_BUSY`, `STORE_REFUSED` or `STORE_FAILED`.
+   * uploaders that were less than a day old. It passes over each entry that it cannot read, reports it, and goes on.
+   * Throws `STORE_BUSY`, `STORE_REFUSED` or `STORE_FAILED` where the store as a whole does not answer.
    */
-  tidy(): AsyncIterable<DeletedUpload>;
+  tidy(options?: TidyOptions): AsyncIterable<DeletedUpload>;
 }

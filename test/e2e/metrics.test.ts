@@ -60,6 +60,7 @@ describe('metricsListen', () => {
     });
     const text = (await send(`${program.metricsOrigin}/metrics`)).body.toString();
     assert.match(text, /^prosody_filer_received_bytes_total 5$/m);
+    assert.match(text, /^prosody_filer_store_unreadable_entries 0$/m);
     const { freeBytes } = JSON.parse((await send(`${program.metricsOrigin}/healthz`)).body.toString());
     const [, freeInMetrics] = /^prosody_filer_store_free_bytes (\d+)$/m.exec(text) ?? [];
     assert.ok(Math.abs(freeBytes / Number(freeInMetrics) - 1) < 0.1, 'the free space is added up');

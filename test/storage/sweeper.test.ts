@@ -3,6 +3,7 @@ import { mkdir, readdir, rm, symlink, utimes, writeFile } from 'node:fs/promises
 import path from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { openRetention } from '../../src/retention/open-retention.js';
+import { UnreadableEntries } from '../../src/retention/unreadable-entries.js';
 import { openStore } from '../../src/storage/open-store.js';
 import { compileRetention, type RetentionSettings } from '../../src/upload/expiry.js';
 import type { LimitSettings } from '../../src/upload/limits.js';
@@ -53,7 +54,7 @@ describe('a sweep', () => {
     await put('old/f.jpg', 10, 25 * hour);
     await put('young/f.jpg', 10, 23 * hour);
     await put('young/story_1.jpg', 7, 2 * hour);
-    assert.deepEqual(await sweeper.sweep(), { files: 1, bytes: 10, deletedFiles: 2, deletedBytes: 17 });
+    assert.deepEqual(await sweeper.sweep(), { files: 1, bytes: 10, deletedFiles: 2, deletedBytes: 17, unreadable: 0 });
     assert.deepEqual(await uploads(), ['young/f.jpg']);
     assert.ok(!(await readdir(storeDir)).includes('old'));
     assert.equal(await store.wasDeleted(key('old/f.jpg')), true);
@@ -68,7 +69,14 @@ describe('a sweep', () => {
       ],
     );
     assert.equal(deleted[0]?.['ageSeconds'], (25 * hour) / 1000);
-    assert.deepEqual(lines.at(-1), { files: 1, bytes: 10, deletedFiles: 2, deletedBytes: 17, message: 'swept' });
+    assert.deepEqual(lines.at(-1), {
+      files: 1,
+      bytes: 10,
+      deletedFiles: 2,
+      deletedBytes: 17,
+      unreadable: 0,
+      message: 'swept',
+    });
   });
 
   it('deletes what a token let expire, with its sidecar', async (t) => {
@@ -117,6 +125,37 @@ describe('a sweep', () => {
     assert.deepEqual([upload, others], ['kept/f', []]);
     assert.match(sidecar, /sidecars/);
   });
+});
+
+it('an entry that cannot be read is logged once, counted at each sweep, and logged again if it was mended meanwhile', () => {
+  const lines: object[] = [];
+  const entries = new UnreadableEntries({ warn: (line, message) => lines.push({ ...line, message }) });
+  const sweep = (...paths: string[]) => {
+    const report = entries.begin();
+    for (const path of paths) report({ path, reason: 'EIO' });
+    return entries.end();
+  };
+  assert.equal(sweep('/a', '/b', '/a'), 2);
+  assert.equal(sweep('/a', '/b'), 2);
+  assert.equal(entries.count, 2);
+  assert.deepEqual(lines, [
+    { path: '/a', reason: 'EIO', message: 'cannot be read and is passed over: mend or remove it' },
+    { path: '/b', reason: 'EIO', message: 'cannot be read and is passed over: mend or remove it' },
+  ]);
+  assert.equal(sweep('/a'), 1);
+  assert.equal(sweep('/a', '/b'), 2);
+  assert.equal(lines.length, 3);
+});
+
+it('entries that cannot be read take bounded memory and bounded space in the log, however many there are', () => {
+  let lines = 0;
+  const entries = new UnreadableEntries({ warn: () => (lines += 1) });
+  for (let sweeps = 0; sweeps < 2; sweeps += 1) {
+    const report = entries.begin();
+    for (let index = 0; index < 5000; index += 1) report({ path: `/${index}`, reason: 'EIO' });
+    assert.equal(entries.end(), 5000);
+  }
+  assert.equal(lines, 1000);
 });
 
 it('a sweeper stops also while a sweep fails', async (t) => {

@@ -12,7 +12,7 @@ function start(t: TestContext, failures: number) {
   const sweep = async () => {
     asked += 1;
     if (asked <= failures) throw new Error('no answer');
-    return { files: 0, bytes: 0, deletedFiles: 0, deletedBytes: 0 };
+    return { files: 0, bytes: 0, deletedFiles: 0, deletedBytes: 0, unreadable: 0 };
   };
   const sweeps = sweepRegularly({ sweep, stop: async () => undefined }, hourMs, { error: (line) => errors.push(line) });
   const pass = async (ms: number) => {
