@@ -23,5 +23,5 @@ EXPOSE 5050
 HEALTHCHECK --interval=60s --timeout=5s --start-period=10s \
   CMD ["node", "-e", "fetch('http://127.0.0.1:5050/', { method: 'OPTIONS' }).then(({ ok }) => process.exit(ok ? 0 : 1))"]
 # No shell and no npm between: Node gets the signals itself, and ends when running transfers are done.
-ENTRYPOINT ["node", "/opt/prosody-filer/dist/main.js"]
+ENTRYPOINT ["node", "--no-incremental-marking", "/opt/prosody-filer/dist/main.js"]
 CMD ["serve", "--config", "/etc/prosody-filer/config.toml"]

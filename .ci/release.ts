@@ -28,7 +28,8 @@ const launcher = `#!/bin/sh
 set -eu
 self=$(readlink -f "$0")
 lib=\${self%/bin/*}/lib
-exec "$lib/node" "$lib/dist/main.js" "$@"
+# Why this flag stands here: bin/prosody-filer of the source.
+exec "$lib/node" --no-incremental-marking "$lib/dist/main.js" "$@"
 `;
 
 function run(command: string, args: readonly string[], cwd = project): string {

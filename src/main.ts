@@ -1,6 +1,4 @@
-#!/usr/bin/env node
 import { createRequire } from 'node:module';
-import { setFlagsFromString } from 'node:v8';
 import { Command, CommanderError, Option } from 'commander';
 import type { DoctorOptions } from './commands/doctor.js';
 import { findUser } from './commands/find-user.js';
@@ -158,8 +156,6 @@ function commandLine(): Command {
 }
 
 async function main(): Promise<void> {
-  // Received bodies are garbage by the tens of MiB: marking it bit by bit costs more than at once, since little is alive.
-  if (!process.execArgv.includes('--incremental-marking')) setFlagsFromString('--no-incremental-marking');
   // The version of the SDK is fixed to one that runs on this Node.
   process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
   await commandLine().parseAsync(withTwoDashes(process.argv.slice(2)), { from: 'user' });

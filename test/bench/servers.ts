@@ -2,7 +2,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { mainFile } from '../support/command.js';
+import { programCommand } from '../support/command.js';
 import { layoutSettings, type NginxLayout } from '../support/nginx-example.js';
 import { findProgram, freePort } from '../support/peers.js';
 import { RunningProcess } from '../support/running-process.js';
@@ -55,7 +55,7 @@ function filer(
         .map(([key, value]) => `${key} = ${JSON.stringify(value)}\n`)
         .join('');
     },
-    command: (configFile) => ['env', ...environment, process.execPath, mainFile, '--config', configFile],
+    command: (configFile) => ['env', ...environment, ...programCommand, '--config', configFile],
     fileOf: (folder, slot) => path.join(folder, 'store', slot, fileName),
   };
 }

@@ -28,7 +28,7 @@ mount -t tmpfs tmpfs "$here"
 mkdir -p "$here"/{upper,work,run/units,dev} "$here"/opt/prosody-filer/{bin,lib/dist,lib/node_modules}
 cp "$units"/* "$here"/run/units
 release="$here"/opt/prosody-filer
-printf '#!/bin/sh\nexec /opt/prosody-filer/lib/node /opt/prosody-filer/lib/dist/main.js "$@"\n' >"$release"/bin/prosody-filer
+printf '#!/bin/sh\nexec /opt/prosody-filer/lib/node --no-incremental-marking /opt/prosody-filer/lib/dist/main.js "$@"\n' >"$release"/bin/prosody-filer
 chmod 755 "$release"/bin/prosody-filer
 cp "$project"/package.json "$release"/lib
 touch "$release"/lib/node

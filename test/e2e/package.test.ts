@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { it } from 'node:test';
 import { projectFolder, run } from '../support/command.js';
@@ -21,6 +21,7 @@ it('the packed tarball holds what is needed and serves by npx', async (t) => {
   const [{ filename, files } = { filename: '', files: [] }] = JSON.parse(packed.stdout) as PackResult[];
   const names = files.map((file) => file.path);
   for (const name of [
+    'bin/prosody-filer',
     'dist/main.js',
     'README.md',
     'LICENSE',
@@ -50,4 +51,13 @@ it('the packed tarball holds what is needed and serves by npx', async (t) => {
   assert.equal((await send(url)).body.toString(), 'hello');
   const modules = await run('npm', ['ls', '--omit=dev', '--all', '--parseable'], projectFolder);
   t.diagnostic(`${names.length} files packed, ${modules.stdout.trim().split('\n').length - 1} production packages`);
+});
+
+it('every way to start the program gives Node.js its flags, and nothing changes them later', async () => {
+  const flag = '--no-incremental-marking';
+  for (const name of ['bin/prosody-filer', 'Dockerfile', '.ci/release.ts']) {
+    assert.match(await readFile(path.join(projectFolder, name), 'utf8'), new RegExp(`node"?,? "?${flag}`), name);
+  }
+  const { stdout } = await run('grep', ['-rlE', 'setFlagsFromString|node:v8', path.join(projectFolder, 'src')]);
+  assert.equal(stdout, '');
 });

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import { mainFile } from './command.js';
+import { programCommand } from './command.js';
 import { type ExitStatus, RunningProcess } from './running-process.js';
 import { tempDir } from './temp-dir.js';
 
@@ -82,7 +82,7 @@ export async function startProgram(
   const configFile = join(await tempDir(t), 'config.toml');
   await writeFile(configFile, toToml(used));
 
-  const [executable = '', ...args] = [...command, process.execPath, mainFile, '--config', configFile];
+  const [executable = '', ...args] = [...command, ...programCommand, '--config', configFile];
   const program = new RunningProcess(executable, args);
   running = program;
   const waitForLog: Program['waitForLog'] = async (predicate, timeoutMs) => {
