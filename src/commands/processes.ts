@@ -13,20 +13,18 @@ import { sweepRegularly } from '../retention/sweep-regularly.js';
 import type { Store } from '../storage/store.js';
 import { compileRetention } from '../upload/expiry.js';
 import { hasLimits, type Limits, unlimited } from '../upload/limits.js';
-import { closeOnSignal } from './close-on-signal.js';
 import { listen } from './listen.js';
 import { listenOnPassedSocket } from './passed-socket.js';
 import { serveMetrics } from './serve-metrics.js';
-import { notifier, type ServiceManager } from './service-manager.js';
+import type { Notify, ServiceManager } from './service-manager.js';
 import { supervisorsLimits } from './shared-limits.js';
 import { giveSignsOfLife } from './watchdog.js';
-import {
-  closeWithSupervisor,
-  giveSignToSupervisor,
-  readMetricsOfWorkers,
-  superviseWorkers,
-  tellSupervisor,
-} from './workers.js';
+import { giveSignToSupervisor, readMetricsOfWorkers, Supervisor, tellSupervisor } from './workers.js';
+
+/** What runs until it is closed. */
+export interface Running {
+  close(): Promise<unknown>;
+}
 
 function openConfiguredRetention(config: Config, store: Store, logger: Logger): OpenRetention {
   const settings = { ...config.limits, evictMinAgeMs: config.evictMinAgeMs };
@@ -66,7 +64,7 @@ async function listenForMetrics(
   store: Store,
   parts: readonly (() => Promise<string>)[],
   logger: Logger,
-): Promise<{ close(): Promise<unknown> }> {
+): Promise<Running> {
   if (metricsListen === undefined) return { close: async () => undefined };
   const readMetrics = async () => (await Promise.all(parts.map((read) => read()))).join('\n');
   return serveMetrics(metricsListen, { store, readMetrics }, logger);
@@ -83,61 +81,60 @@ async function giveConfiguredSlots(
   return serveSlots(config.component, config, limits, logger);
 }
 
-/** Serves uploads in this worker. */
+/** Serves uploads in this worker; resolves, once it listens, to what closes it. */
 export async function serveInWorker(
   config: Config,
   store: Store,
   logger: Logger,
   serviceManager: ServiceManager,
-): Promise<void> {
+): Promise<Running> {
   const metrics = openConfiguredMetrics(config, store);
   const app = buildConfiguredApp(config, store, logger, supervisorsLimits(), metrics);
   await listenForUploads(app, config, serviceManager);
   giveSignsOfLife(serviceManager, store, giveSignToSupervisor);
   if (metrics !== undefined) tellSupervisor(metrics);
-  closeWithSupervisor(config.shutdownTimeoutMs, logger, () => app.close());
+  return app;
 }
 
-/** Serves uploads in this process alone. */
+/** Serves uploads in this process alone; resolves, once it listens, to what closes all. */
 export async function serveAlone(
   config: Config,
   store: Store,
   logger: Logger,
   serviceManager: ServiceManager,
-): Promise<void> {
+  notify: Notify,
+): Promise<Running> {
   const { limits, sweeper } = openConfiguredRetention(config, store, logger);
   const metrics = openConfiguredMetrics(config, store);
   const app = buildConfiguredApp(config, store, logger, limits, metrics);
   const address = await listenForUploads(app, config, serviceManager);
   const served = async () => metrics?.registry.metrics() ?? '';
   const metricsApp = await listenForMetrics(config, store, [served, measureSweeps(sweeper)], logger);
-  const notify = notifier(serviceManager, logger);
   const sweeps = sweepRegularly(sweeper, config.sweepIntervalMs, logger);
   const slots = await giveConfiguredSlots(config, limits, logger);
-  closeOnSignal(config.shutdownTimeoutMs, logger, notify, async () => {
-    await Promise.all([app.close(), sweeps.stop(), slots.stop()]);
-    await metricsApp.close();
-  });
-  // As PID 1 of a container a process is sent only those signals that it listens to.
   const basePath = `/${config.baseSegments.join('/')}`;
   logger.info({ address, storage: describeStorage(config), basePath }, 'listening');
   notify('READY=1', `STATUS=serving on ${address}`);
   giveSignsOfLife(serviceManager, store, () => notify('WATCHDOG=1'));
+  return {
+    close: async () => {
+      await Promise.all([app.close(), sweeps.stop(), slots.stop()]);
+      await metricsApp.close();
+    },
+  };
 }
 
-/** Has workers serve uploads, and supervises them. */
-export async function serveInWorkers(
-  config: Config,
-  store: Store,
-  logger: Logger,
-  serviceManager: ServiceManager,
-): Promise<void> {
+/** Has workers serve uploads, and supervises them; resolves to what closes all. */
+export async function serveInWorkers(config: Config, store: Store, logger: Logger, notify: Notify): Promise<Running> {
   const { limits, sweeper } = openConfiguredRetention(config, store, logger);
   const metricsApp = await listenForMetrics(config, store, [readMetricsOfWorkers(), measureSweeps(sweeper)], logger);
   const sweeps = sweepRegularly(sweeper, config.sweepIntervalMs, logger);
-  const notify = notifier(serviceManager, logger);
   const slots = await giveConfiguredSlots(config, limits, logger);
-  superviseWorkers(config.workers, config.shutdownTimeoutMs, logger, notify, limits, () =>
-    Promise.all([sweeps.stop(), slots.stop(), metricsApp.close()]),
-  );
+  const supervisor = new Supervisor(config, logger, notify, limits);
+  return {
+    close: async () => {
+      await supervisor.close();
+      await Promise.all([sweeps.stop(), slots.stop(), metricsApp.close()]);
+    },
+  };
 }

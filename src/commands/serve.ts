@@ -8,10 +8,14 @@ import { makeSnippets } from '../config/snippets.js';
 import { FilerError } from '../errors.js';
 import { createLogger } from '../log.js';
 import { openStore } from '../storage/open-store.js';
+import { closeOnSignal } from './close-on-signal.js';
 import { removeStaleSocket } from './listen.js';
-import { serveAlone, serveInWorker, serveInWorkers } from './processes.js';
-import type { ServiceManager } from './service-manager.js';
-import { isWorker } from './workers.js';
+import { type Running, serveAlone, serveInWorker, serveInWorkers } from './processes.js';
+import { notifier, type ServiceManager } from './service-manager.js';
+import { closeOnOrder, isWorker, takeOrders } from './workers.js';
+
+/** More than a worker takes to close, so that each says itself why it is late. */
+const supervisorMarginMs = 2000;
 
 /** What `serve` is started with. */
 export interface ServeOptions {
@@ -42,20 +46,48 @@ async function openConfiguredStore(config: Config, configFile: string) {
   }
 }
 
+function openLogger({ logFormat, logLevel }: Config, isTerminal: boolean): Promise<Logger> {
+  const prefersPretty = logFormat === 'auto' ? isTerminal : logFormat === 'pretty';
+  return createLogger(logLevel, prefersPretty ? 'pretty' : 'json');
+}
+
+/** In a worker: serves with the configuration of the supervisor until that says to close. */
+async function serveAsWorker({ configFile, isTerminal, serviceManager }: ServeOptions): Promise<void> {
+  const orders = takeOrders();
+  const config = await orders.config;
+  const logger = await openLogger(config, isTerminal);
+  let running: Running | undefined;
+  // Until it listens it serves nobody, and ends at once.
+  closeOnOrder(orders, config.shutdownTimeoutMs, logger, async () => running?.close());
+  const { store } = await openConfiguredStore(config, configFile);
+  running = await serveInWorker(config, store, logger, serviceManager);
+}
+
 /** Serves uploads until a signal ends it. Throws a ConfigError or a ListenError when it cannot start. */
-export async function serve({ configFile, createConfig, isTerminal, serviceManager }: ServeOptions): Promise<void> {
+export async function serve(options: ServeOptions): Promise<void> {
+  if (isWorker) return serveAsWorker(options);
+  const { configFile, createConfig, isTerminal, serviceManager } = options;
   const isCreated = createConfig && !existsSync(configFile);
   if (isCreated) writeDefaultConfig(configFile, defaultBaseUrl);
   const { config, warnings } = loadConfig(configFile);
-  const prefersPretty = config.logFormat === 'auto' ? isTerminal : config.logFormat === 'pretty';
-  const logger = await createLogger(config.logLevel, prefersPretty ? 'pretty' : 'json');
+  const isAlone = config.workers === 1;
+  const logger = await openLogger(config, isTerminal);
+  const notify = notifier(serviceManager, logger);
+  let running: Promise<Running> | undefined;
+  // Before anything is opened: a signal must find this process listening, and then waits for what is being opened.
+  closeOnSignal(config.shutdownTimeoutMs + (isAlone ? 0 : supervisorMarginMs), logger, notify, () =>
+    Promise.resolve(running).then(
+      (opened) => opened?.close(),
+      () => undefined,
+    ),
+  );
   const { store, warnings: storeWarnings } = await openConfiguredStore(config, configFile);
   if (isCreated) logCreation(logger, configFile);
-  if (!isWorker) for (const warning of [...warnings, ...storeWarnings]) logger.warn(warning);
-
-  if (isWorker) return serveInWorker(config, store, logger, serviceManager);
+  for (const warning of [...warnings, ...storeWarnings]) logger.warn(warning);
   if (serviceManager.passedSockets !== 0) logger.info('the service manager passed a socket: listenPort is not used');
   else if ('path' in config.listen) await removeStaleSocket(config.listen.path);
-  if (config.workers === 1) return serveAlone(config, store, logger, serviceManager);
-  return serveInWorkers(config, store, logger, serviceManager);
+  running = isAlone
+    ? serveAlone(config, store, logger, serviceManager, notify)
+    : serveInWorkers(config, store, logger, notify);
+  await running;
 }

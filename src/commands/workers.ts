@@ -1,25 +1,37 @@
 /*
  * Several processes that serve one address (node:cluster). The first one supervises: it alone takes signals, and tells
  * the workers over their channel to close, since a service manager or a terminal signals all of them at once and a second
- * signal means "at once". A worker that dies is replaced, but for one that never came to listen: then all end.
+ * signal means "at once". A worker that dies is replaced. Only a start that fails before any worker has listened ends all.
+ *
+ *   worker → supervisor   'ready': it listens for messages from now on       'alive': a sign of life
+ *   supervisor → worker   { start: the configuration }, which answers 'ready'   'close'
+ *
+ * The supervisor alone has read the configuration: a change or a mistake in the file, or a credential that is gone by
+ * then, changes nothing for a replacement. The channel carries it, since /proc shows arguments and environment.
  */
 import cluster, { type Worker } from 'node:cluster';
-import { once } from 'node:events';
 import closeWithGrace from 'close-with-grace';
 import type { Logger } from 'pino';
 import { AggregatorRegistry } from 'prom-client';
+import type { Config } from '../config/config.js';
+import { messageOf } from '../errors.js';
 import type { Metrics } from '../metrics.js';
 import type { Limits } from '../upload/limits.js';
-import { closeOnSignal } from './close-on-signal.js';
 import { describeTcpAddress, passedSocket } from './listen.js';
 import type { Notify } from './service-manager.js';
 import { shareLimits } from './shared-limits.js';
 
+const readyMessage = 'ready';
 const closeMessage = 'close';
 const signOfLife = 'alive';
-/** More than a worker takes to close, so that each says itself why it is late. */
-const supervisorMarginMs = 2000;
-const restartDelayMs = 1000;
+/** The first pause before a dead worker is replaced; it doubles as long as no replacement comes to listen. */
+const minPauseMs = 1000;
+const maxPauseMs = 60_000;
+
+/** Other modules use the channel too, so the part may be missing. */
+interface ToWorker {
+  readonly start?: Config;
+}
 
 /** Whether this process is a worker of another one. */
 export const isWorker = cluster.isWorker;
@@ -36,13 +48,6 @@ function describeAddress({ address, port, addressType }: ListeningAddress): stri
   if (address === null) return passedSocket;
   if (addressType === -1) return `unix:${address}`;
   return describeTcpAddress(address, port);
-}
-
-async function closeWorker(worker: Worker): Promise<void> {
-  if (worker.isDead()) return;
-  const exit = once(worker, 'exit');
-  if (worker.isConnected()) worker.send(closeMessage);
-  await exit;
 }
 
 function runningWorkers(): Worker[] {
@@ -62,50 +67,138 @@ export function readMetricsOfWorkers(): () => Promise<string> {
   return () => registry.clusterMetrics();
 }
 
-/** Starts workers that run this same command, and keeps them running until a signal ends them all; closes the rest then. */
-export function superviseWorkers(
-  count: number,
-  shutdownTimeoutMs: number,
-  logger: Logger,
-  notify: Notify,
-  limits: Limits,
-  closeRest: () => Promise<unknown>,
-): void {
-  const listening = new Set<number>();
-  const alive = new Set<number>();
-  let isClosing = false;
+/** Starts workers that run this same command with this configuration, and keeps them running until it closes them. */
+export class Supervisor {
+  readonly #config: Config;
+  readonly #logger: Logger;
+  readonly #notify: Notify;
+  readonly #limits: Limits;
+  /** Those that have the configuration, and so listen for messages. */
+  readonly #started = new Set<number>();
+  readonly #listening = new Set<number>();
+  readonly #alive = new Set<number>();
+  #hasListened = false;
+  #isReady = false;
+  #isClosing = false;
+  /** How many have died since one has last begun to listen. */
+  #failures = 0;
 
-  cluster.on('fork', (worker: Worker) => shareLimits(worker, limits));
-  cluster.on('listening', (worker: Worker, address: ListeningAddress) => {
-    listening.add(worker.id);
-    if (listening.size === count) {
-      logger.info({ address: describeAddress(address), workers: count }, 'listening');
-      notify('READY=1', `STATUS=${count} workers serve on ${describeAddress(address)}`);
+  constructor(config: Config, logger: Logger, notify: Notify, limits: Limits) {
+    this.#config = config;
+    this.#logger = logger;
+    this.#notify = notify;
+    this.#limits = limits;
+    cluster.on('listening', (worker: Worker, address: ListeningAddress) => this.#welcome(worker, address));
+    cluster.on('message', (worker: Worker, message: unknown) => {
+      if (message === readyMessage) this.#start(worker);
+      if (message === signOfLife) this.#passOnLife(worker);
+    });
+    cluster.on('exit', (worker: Worker, code: number | null, signal: string | null) => {
+      if (!this.#isClosing) this.#replace(worker, code, signal);
+    });
+    for (let index = 0; index < config.workers; index += 1) this.#fork();
+  }
+
+  /** Has the workers finish what they are doing, and resolves when all have ended. */
+  async close(): Promise<void> {
+    this.#isClosing = true;
+    await Promise.all(runningWorkers().map((worker) => this.#closeWorker(worker)));
+  }
+
+  #fork(): void {
+    if (this.#isClosing) return;
+    try {
+      const worker = cluster.fork();
+      shareLimits(worker, this.#limits);
+      worker.on('error', (error) => this.#hearOfError(worker, error));
+    } catch (error) {
+      this.#tryAgain({ error: messageOf(error) }, 'a worker cannot be started and is tried again');
     }
-    if (listening.size > count) logger.info({ pid: worker.process.pid }, 'a new worker is listening');
-  });
-  cluster.on('message', (worker: Worker, message: unknown) => {
-    if (message !== signOfLife) return;
-    alive.add(worker.id);
-    if (!runningWorkers().every(({ id }) => alive.has(id) || !listening.has(id))) return;
-    alive.clear();
-    notify('WATCHDOG=1');
-  });
-  cluster.on('exit', (worker: Worker, code: number | null, signal: string | null) => {
-    if (isClosing) return;
-    if (!listening.has(worker.id)) {
-      for (const other of runningWorkers()) other.kill('SIGKILL');
-      process.exit(code ?? 1);
+  }
+
+  /** A message to a worker that is dying fails; that it is dead is heard of anyway. */
+  #hearOfError(worker: Worker, error: Error): void {
+    const { pid } = worker.process;
+    if (pid !== undefined) this.#logger.debug({ pid, error: messageOf(error) }, 'a message did not reach a worker');
+    else this.#tryAgain({ error: messageOf(error) }, 'a worker cannot be started and is tried again');
+  }
+
+  #start(worker: Worker): void {
+    if (this.#isClosing || !worker.isConnected()) return;
+    this.#started.add(worker.id);
+    worker.send({ start: this.#config } satisfies ToWorker);
+  }
+
+  #welcome(worker: Worker, address: ListeningAddress): void {
+    this.#listening.add(worker.id);
+    this.#hasListened = true;
+    this.#failures = 0;
+    if (this.#isReady) this.#logger.info({ pid: worker.process.pid }, 'a new worker is listening');
+    const { workers } = this.#config;
+    if (this.#isReady || this.#listening.size < workers) return;
+    this.#isReady = true;
+    this.#logger.info({ address: describeAddress(address), workers }, 'listening');
+    this.#notify('READY=1', `STATUS=${workers} workers serve on ${describeAddress(address)}`);
+  }
+
+  #passOnLife({ id: aliveId }: Worker): void {
+    this.#alive.add(aliveId);
+    if (!runningWorkers().every(({ id }) => this.#alive.has(id) || !this.#listening.has(id))) return;
+    this.#alive.clear();
+    this.#notify('WATCHDOG=1');
+  }
+
+  #replace(worker: Worker, code: number | null, signal: string | null): void {
+    this.#started.delete(worker.id);
+    // It has said why. One that somebody killed has not failed: this process may be signalled in a moment too.
+    if (!this.#hasListened && code !== null) {
+      for (const other of runningWorkers()) other.process.kill('SIGKILL');
+      process.exit(code || 1);
     }
-    logger.error({ pid: worker.process.pid, code, signal }, 'a worker ended unexpectedly and is replaced');
-    setTimeout(() => !isClosing && cluster.fork(), restartDelayMs);
+    const line = { pid: worker.process.pid, code, signal };
+    if (this.#listening.delete(worker.id)) this.#tryAgain(line, 'a worker ended unexpectedly and is replaced');
+    else this.#tryAgain(line, 'a worker ended before it was listening and is tried again');
+  }
+
+  #tryAgain(line: object, message: string): void {
+    const pauseMs = Math.min(maxPauseMs, minPauseMs * 2 ** this.#failures);
+    this.#failures += 1;
+    this.#logger.error({ ...line, pauseMs }, message);
+    setTimeout(() => this.#fork(), pauseMs);
+  }
+
+  async #closeWorker(worker: Worker): Promise<void> {
+    if (worker.isDead()) return;
+    // Not events.once(), which rejects when a message fails.
+    const exit = new Promise((resolve) => worker.once('exit', resolve));
+    // Without a configuration it serves nobody, and may not listen for messages yet.
+    if (!this.#started.has(worker.id)) worker.process.kill('SIGKILL');
+    else if (worker.isConnected()) worker.send(closeMessage);
+    await exit;
+  }
+}
+
+/** What a worker hears from its supervisor. */
+export interface Orders {
+  readonly config: Promise<Config>;
+  /** Resolves when the worker is to close, or its supervisor is gone. */
+  readonly toClose: Promise<void>;
+}
+
+/** In a worker: listens to the supervisor from now on, and leaves signals to it. */
+export function takeOrders(): Orders {
+  for (const signal of ['SIGTERM', 'SIGINT']) process.on(signal, () => undefined);
+  // A message fails when the supervisor is gone, which "disconnect" says too.
+  cluster.worker?.on('error', () => undefined);
+  const toClose = new Promise<void>((resolve) => {
+    process.on('message', (message) => message === closeMessage && resolve());
+    process.once('disconnect', resolve);
   });
-  closeOnSignal(shutdownTimeoutMs + supervisorMarginMs, logger, notify, async () => {
-    isClosing = true;
-    await Promise.all(runningWorkers().map(closeWorker));
-    await closeRest();
+  const config = new Promise<Config>((resolve) => {
+    process.on('message', ({ start }: ToWorker) => start !== undefined && resolve(start));
   });
-  for (let index = 0; index < count; index += 1) cluster.fork();
+  process.send?.(readyMessage);
+  return { config, toClose };
 }
 
 /** Tells the supervisor that this worker answers; when all have, the service manager hears of it. */
@@ -113,15 +206,16 @@ export function giveSignToSupervisor(): void {
   process.send?.(signOfLife);
 }
 
-/** Has a worker close when the supervisor says so or is gone; signals are the supervisor's. */
-export function closeWithSupervisor(shutdownTimeoutMs: number, logger: Logger, close: () => Promise<void>): void {
-  const signals = ['SIGTERM', 'SIGINT'] as const;
-  for (const signal of signals) process.on(signal, () => undefined);
-  const closing = closeWithGrace({ delay: shutdownTimeoutMs, logger, skip: [...signals] }, async ({ err }) => {
+/** Has a worker close when it is told so; signals are the supervisor's. */
+export function closeOnOrder(
+  { toClose }: Orders,
+  shutdownTimeoutMs: number,
+  logger: Logger,
+  close: () => Promise<unknown>,
+): void {
+  const closing = closeWithGrace({ delay: shutdownTimeoutMs, logger, skip: ['SIGTERM', 'SIGINT'] }, async ({ err }) => {
     if (err !== undefined) logger.fatal({ err }, 'unexpected error in a worker, stopping it');
     await close();
   });
-  // The metrics are asked for over the same channel.
-  process.on('message', (message) => message === closeMessage && closing.close());
-  process.once('disconnect', () => closing.close());
+  toClose.then(() => closing.close());
 }

@@ -1,18 +1,35 @@
 import assert from 'node:assert/strict';
-import { readFile, stat, writeFile } from 'node:fs/promises';
+import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, it } from 'node:test';
+import { setTimeout as wait } from 'node:timers/promises';
 import { mainFile, run } from '../support/command.js';
 import { eventually } from '../support/eventually.js';
 import { send } from '../support/http-client.js';
-import { type Program, startProgram } from '../support/program.js';
+import { type Program, startProgram, toToml } from '../support/program.js';
 import { connectTo } from '../support/raw-socket.js';
+import { RunningProcess } from '../support/running-process.js';
 import { tempDir } from '../support/temp-dir.js';
 import { filesIn } from '../support/tree.js';
-import { putTarget } from '../support/uploading.js';
+import { put, putHead, putTarget } from '../support/uploading.js';
 
-async function workersOf({ pid }: Program): Promise<number[]> {
-  return (await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8')).trim().split(' ').map(Number);
+async function workersOf({ pid }: Pick<Program, 'pid'>): Promise<number[]> {
+  const children = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '');
+  return children.split(' ').filter(Boolean).map(Number);
+}
+
+function isRunning(pid: number): Promise<boolean> {
+  return stat(`/proc/${pid}`).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** Kills a worker and waits for the one that takes its place. */
+async function replaceWorker(program: Program, worker: number): Promise<void> {
+  const before = newWorkers(program);
+  process.kill(worker, 'SIGKILL');
+  await eventually(async () => newWorkers(program) > before);
 }
 
 function newWorkers(program: Program): number {
@@ -99,13 +116,90 @@ describe('several workers', () => {
     const program = await startProgram(t, { workers: 2 });
     const workers = await workersOf(program);
     process.kill(program.pid ?? 0, 'SIGKILL');
-    for (const pid of workers)
-      await eventually(() =>
-        stat(`/proc/${pid}`).then(
-          () => false,
-          () => true,
-        ),
-      );
+    for (const pid of workers) await eventually(async () => !(await isRunning(pid)));
+  });
+
+  it('serve with the configuration of the start, whatever becomes of its files', async (t) => {
+    const secretFile = path.join(await tempDir(t), 'credential');
+    await writeFile(secretFile, 'from the credential');
+    const program = await startProgram(t, { workers: 2, secretFile });
+    await writeFile(program.configFile, 'secret = ');
+    await rm(secretFile);
+    for (const worker of await workersOf(program)) await replaceWorker(program, worker);
+    const { status } = await put({ ...program, secret: 'from the credential' }, 's/f', Buffer.from('x'));
+    assert.equal(status, 201);
+    for (const pid of await workersOf(program)) {
+      const shown = await Promise.all(['cmdline', 'environ'].map((name) => readFile(`/proc/${pid}/${name}`, 'utf8')));
+      assert.ok(!shown.join().includes(program.secret) && !shown.join().includes('from the credential'));
+    }
+    assert.deepEqual(await program.stop(), { code: 0, signal: null });
+  });
+
+  it('end with 0 when a signal comes while they start', async (t) => {
+    const folder = await tempDir(t);
+    const file = path.join(folder, 'config.toml');
+    await writeFile(
+      file,
+      toToml({ listenPort: '127.0.0.1:0', secret: 's3cret', storeDir: path.join(folder, 'store'), workers: 2 }),
+    );
+    for (const delayMs of [0, 50, 100, 150, 200, 250, 300, 350, 400]) {
+      const running = new RunningProcess(process.execPath, [mainFile, '--config', file]);
+      t.after(() => running.stop('SIGKILL'));
+      const pid = running.pid ?? 0;
+      let workers: number[] = [];
+      await eventually(async () => {
+        workers = await workersOf({ pid });
+        return workers.length === 2;
+      });
+      await wait(delayMs);
+      if (delayMs % 100 === 0) process.kill(pid, 'SIGTERM');
+      else process.kill(-pid, 'SIGTERM');
+      const end = await running.ended;
+      assert.deepEqual(end, { code: 0, signal: null }, `${delayMs} ms: ${running.lines.join('\n')}`);
+      for (const worker of workers) assert.equal(await isRunning(worker), false);
+    }
+  });
+
+  it('may die with messages on their way to them', async (t) => {
+    const program = await startProgram(t, { workers: 2, userQuota: '1TB' });
+    const connections = await Promise.all(Array.from({ length: 8 }, () => connectTo(t, program.origin)));
+    for (const connection of connections) {
+      connection.socket.write('GET /upload/s/none HTTP/1.1\r\nHost: x\r\n\r\n');
+      await connection.waitFor(/^HTTP\/1\.1 404/);
+    }
+    const [worker = 0] = await workersOf(program);
+    process.kill(program.pid, 'SIGSTOP');
+    for (const [index, { socket }] of connections.entries()) socket.write(`${putHead(program, `s/${index}`, 5)}01234`);
+    // Until the workers have asked for room: nothing that can be seen from outside says so.
+    await wait(300);
+    process.kill(worker, 'SIGKILL');
+    process.kill(program.pid, 'SIGCONT');
+    await eventually(async () => newWorkers(program) === 1);
+    assert.equal((await put(program, 's/f', Buffer.from('x'))).status, 201);
+
+    // The supervisor hears of SIGTERM before it hears of the dead worker, since signals that wait come in their order.
+    process.kill(program.pid, 'SIGSTOP');
+    for (const pid of await workersOf(program)) process.kill(pid, 'SIGKILL');
+    const stopped = program.stop();
+    process.kill(program.pid, 'SIGCONT');
+    assert.deepEqual(await stopped, { code: 0, signal: null });
+  });
+
+  it('go on serving when one cannot be replaced, which is tried again', async (t) => {
+    const program = await startProgram(t, { workers: 2 });
+    assert.equal((await put(program, 's/f', Buffer.from('x'))).status, 201);
+    const reserved = path.join(program.storeDir, '.prosody-filer');
+    await rename(reserved, `${reserved}-away`);
+    await writeFile(reserved, 'no folder');
+    const [worker = 0, other = 0] = await workersOf(program);
+    process.kill(worker, 'SIGKILL');
+    await program.waitForLog(({ pauseMs }) => pauseMs === 2000);
+    assert.match(program.output(), /storeDir: expected a folder that this user may write to/);
+    assert.ok(await isRunning(other));
+    await rm(reserved);
+    await rename(`${reserved}-away`, reserved);
+    await eventually(async () => newWorkers(program) === 1);
+    assert.deepEqual(await program.stop(), { code: 0, signal: null });
   });
 
   it('end with 1 and say why if they cannot listen', async (t) => {

@@ -50,6 +50,11 @@ export class RunningProcess {
     return this.#child.pid;
   }
 
+  /** Resolves to how the process ended. */
+  get ended(): Promise<ExitStatus> {
+    return this.#end;
+  }
+
   /** Resolves to the first line, past or future, that matches; rejects at the end or the time limit. */
   waitForLine(matches: (line: string) => boolean, timeoutMs = 30_000): Promise<string> {
     return new Promise((resolve, reject) => {
