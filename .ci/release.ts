@@ -28,7 +28,7 @@ const launcher = `#!/bin/sh
 set -eu
 self=$(readlink -f "$0")
 lib=\${self%/bin/*}/lib
-# Why this flag stands here: bin/prosody-filer of the source.
+# Why this flag stands here: src/prosody-filer.sh.
 exec "$lib/node" --no-incremental-marking "$lib/dist/main.js" "$@"
 `;
 

@@ -21,7 +21,7 @@ it('the packed tarball holds what is needed and serves by npx', async (t) => {
   const [{ filename, files } = { filename: '', files: [] }] = JSON.parse(packed.stdout) as PackResult[];
   const names = files.map((file) => file.path);
   for (const name of [
-    'bin/prosody-filer',
+    'src/prosody-filer.sh',
     'dist/main.js',
     'README.md',
     'LICENSE',
@@ -55,7 +55,7 @@ it('the packed tarball holds what is needed and serves by npx', async (t) => {
 
 it('every way to start the program gives Node.js its flags, and nothing changes them later', async () => {
   const flag = '--no-incremental-marking';
-  for (const name of ['bin/prosody-filer', 'Dockerfile', '.ci/release.ts']) {
+  for (const name of ['src/prosody-filer.sh', 'Dockerfile', '.ci/release.ts']) {
     assert.match(await readFile(path.join(projectFolder, name), 'utf8'), new RegExp(`node"?,? "?${flag}`), name);
   }
   const { stdout } = await run('grep', ['-rlE', 'setFlagsFromString|node:v8', path.join(projectFolder, 'src')]);

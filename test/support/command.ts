@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 /** The built program's file. */
 export const mainFile = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 
-/** The command that starts it as bin/prosody-filer does. */
+/** The command that starts it as src/prosody-filer.sh does. */
 export const programCommand = [process.execPath, '--no-incremental-marking', mainFile];
 
 /** The root of the checkout. */

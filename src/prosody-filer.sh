@@ -4,4 +4,4 @@
 # Received bodies are garbage by the tens of MiB: marking it bit by bit costs more than at once, since little is alive.
 set -eu
 self=$(readlink -f "$0")
-exec node --no-incremental-marking "${self%/bin/*}/dist/main.js" "$@"
+exec node --no-incremental-marking "${self%/src/*}/dist/main.js" "$@"
