@@ -34,7 +34,7 @@ it('the packed tarball holds what is needed and serves by npx', async (t) => {
   }
   assert.deepEqual(
     names.filter((name) => /^(src|test|\.)/.test(name)),
-    ['src/moving/mod_file_share_move.lua'],
+    ['src/moving/mod_file_share_move.lua', 'src/prosody-filer.sh'],
   );
 
   const elsewhere = path.join(folder, 'elsewhere');
