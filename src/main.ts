@@ -121,7 +121,7 @@ function commandLine(): Command {
 
   addCommand(program, 'purge', 'delete old uploads, or those of one uploader')
     .option('--older-than <time>', 'those that were uploaded so long ago, such as 28d')
-    .option('--uploader <jid>', 'those of this uploader, as far as the tokens or paths named one')
+    .option('--uploader <jid|id>', 'those of this uploader: a JID, or an id that stats prints')
     .option('--dry-run', 'only print what would be deleted', false)
     .option('--json', 'print JSON, one object a line', false)
     .action(async ({ config, ...options }: Given<PurgeOptions>) => {

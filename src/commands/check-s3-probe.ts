@@ -6,12 +6,10 @@ import { getAnonymously } from '../storage/inspect-bucket.js';
 import type { S3Options } from '../storage/s3-options.js';
 import type { Store, StoredUpload } from '../storage/store.js';
 import type { UploadKey } from '../upload/upload-key.js';
-import { uploaderHash } from '../upload/uploader.js';
 import type { Check } from './check.js';
 
 const body = Buffer.from('<p>prosody-filer check-config</p>\n');
 const contentType = 'text/html';
-const uploader = uploaderHash('check-config@localhost');
 const responseHeaders = { contentType, contentDisposition: 'attachment', cacheControl: 'no-store' };
 
 async function bytesOf(upload: StoredUpload): Promise<Buffer> {
@@ -20,7 +18,7 @@ async function bytesOf(upload: StoredUpload): Promise<Buffer> {
   return bytes;
 }
 
-async function checkContent(upload: StoredUpload, name: string): Promise<Check> {
+async function checkContent(upload: StoredUpload, uploader: string, name: string): Promise<Check> {
   const isSame = (await bytesOf(upload)).equals(body);
   if (isSame && upload.contentType === contentType && upload.uploader === uploader) {
     return { verdict: 'ok', message: `s3: the bucket ${name} takes, gives and deletes uploads with this key` };
@@ -64,14 +62,14 @@ async function checkAccess(s3: S3Options, url: string, key: UploadKey, upload: S
   return location === undefined ? checkPrivate(`${url}${s3.path}${key}`) : checkPublic(location);
 }
 
-/** Uploads a few bytes to the bucket at this URL, looks at them with and without the key, and removes them. Throws a FilerError. */
-export async function checkProbe(store: Store, s3: S3Options, url: string): Promise<Check[]> {
+/** Uploads a few bytes of an uploader with this id to the bucket at this URL, looks at them with and without the key, and removes them. Throws a FilerError. */
+export async function checkProbe(store: Store, s3: S3Options, url: string, uploader: string): Promise<Check[]> {
   const key = `check-config-${randomUUID()}/probe.html` as UploadKey;
   await store.put(key, { size: body.length, contentType, uploader, openBody: () => Readable.from([body]) });
   try {
     const upload = await store.open(key);
     if (upload === undefined) throw new FilerError('STORE_FAILED', 'what was just stored is not there');
-    return [await checkContent(upload, s3.bucket), await checkAccess(s3, url, key, upload)];
+    return [await checkContent(upload, uploader, s3.bucket), await checkAccess(s3, url, key, upload)];
   } finally {
     await store.delete(key);
   }

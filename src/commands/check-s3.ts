@@ -3,6 +3,7 @@ import { FilerError } from '../errors.js';
 import { type AnonymousAnswer, BucketInspector, bucketUrl, getAnonymously } from '../storage/inspect-bucket.js';
 import { openBucket, openS3Store } from '../storage/open-s3-store.js';
 import type { S3Options } from '../storage/s3-options.js';
+import { UploaderIds } from '../upload/uploader.js';
 import type { Check } from './check.js';
 import { checkCors } from './check-s3-cors.js';
 import { checkLifecycle, checkVersions } from './check-s3-lifecycle.js';
@@ -79,9 +80,13 @@ export async function checkS3(config: Config, s3: S3Options): Promise<Check[]> {
     checks.push(checkClock(listing), checkListing(listing, url));
     const { stallTimeoutMs } = config;
     const seen = asSeenByClients(s3, config);
-    const { store, warnings } = await openS3Store({ s3: seen, stallTimeoutMs });
+    const uploaderIds = new UploaderIds(config.secrets);
+    const { store, warnings } = await openS3Store({ s3: seen, stallTimeoutMs, uploaderIds });
     checks.push(...warnings.map((message) => ({ verdict: 'warning', message }) as const));
-    checks.push(...(await checkProbe(store, seen, url)), ...(await inspect(config, seen)));
+    checks.push(
+      ...(await checkProbe(store, seen, url, uploaderIds.idOf('check-config@localhost'))),
+      ...(await inspect(config, seen)),
+    );
     if (config.component?.upload === 'direct') {
       checks.push(await checkSlots(openBucket({ s3, stallTimeoutMs }), s3, url));
     }

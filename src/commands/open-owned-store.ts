@@ -4,6 +4,7 @@ import type { Config } from '../config/config.js';
 import { messageOf } from '../errors.js';
 import { openStore } from '../storage/open-store.js';
 import type { Store } from '../storage/store.js';
+import { UploaderIds } from '../upload/uploader.js';
 import { UsageError } from './usage-error.js';
 
 async function requireOwner(storeDir: string): Promise<void> {
@@ -23,6 +24,10 @@ async function requireOwner(storeDir: string): Promise<void> {
  */
 export async function openOwnedStore({ limits, ...config }: Config): Promise<Store> {
   if (config.storeDir !== undefined) await requireOwner(config.storeDir);
-  const { store } = await openStore({ ...config, minFreeSpace: limits.minFreeSpace });
+  const { store } = await openStore({
+    ...config,
+    minFreeSpace: limits.minFreeSpace,
+    uploaderIds: new UploaderIds(config.secrets),
+  });
   return store;
 }

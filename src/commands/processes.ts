@@ -13,6 +13,7 @@ import { sweepRegularly } from '../retention/sweep-regularly.js';
 import type { Store } from '../storage/store.js';
 import { compileRetention } from '../upload/expiry.js';
 import { hasLimits, type Limits, unlimited } from '../upload/limits.js';
+import { UploaderIds } from '../upload/uploader.js';
 import { listen } from './listen.js';
 import { listenOnPassedSocket } from './passed-socket.js';
 import { serveMetrics } from './serve-metrics.js';
@@ -26,9 +27,14 @@ export interface Running {
   close(): Promise<unknown>;
 }
 
-function openConfiguredRetention(config: Config, store: Store, logger: Logger): OpenRetention {
+function openConfiguredRetention(
+  config: Config,
+  store: Store,
+  uploaderIds: UploaderIds,
+  logger: Logger,
+): OpenRetention {
   const settings = { ...config.limits, evictMinAgeMs: config.evictMinAgeMs };
-  return openRetention(store, compileRetention(config.retention), settings, { logger, now: Date.now });
+  return openRetention(store, compileRetention(config.retention), settings, { uploaderIds, logger, now: Date.now });
 }
 
 function openConfiguredMetrics({ metricsListen, storeDir }: Config, store: Store): Metrics | undefined {
@@ -74,11 +80,12 @@ async function listenForMetrics(
 async function giveConfiguredSlots(
   config: Config,
   limits: StoreLimits,
+  uploaderIds: UploaderIds,
   logger: Logger,
 ): Promise<{ stop(): Promise<void> }> {
   if (config.component === undefined) return { stop: async () => undefined };
   const { serveSlots } = await import('./serve-slots.js');
-  return serveSlots(config.component, config, limits, logger);
+  return serveSlots(config.component, config, { limits, uploaderIds, logger });
 }
 
 /** Serves uploads in this worker; resolves, once it listens, to what closes it. */
@@ -104,14 +111,15 @@ export async function serveAlone(
   serviceManager: ServiceManager,
   notify: Notify,
 ): Promise<Running> {
-  const { limits, sweeper } = openConfiguredRetention(config, store, logger);
+  const uploaderIds = new UploaderIds(config.secrets);
+  const { limits, sweeper } = openConfiguredRetention(config, store, uploaderIds, logger);
   const metrics = openConfiguredMetrics(config, store);
   const app = buildConfiguredApp(config, store, logger, limits, metrics);
   const address = await listenForUploads(app, config, serviceManager);
   const served = async () => metrics?.registry.metrics() ?? '';
   const metricsApp = await listenForMetrics(config, store, [served, measureSweeps(sweeper)], logger);
   const sweeps = sweepRegularly(sweeper, config.sweepIntervalMs, logger);
-  const slots = await giveConfiguredSlots(config, limits, logger);
+  const slots = await giveConfiguredSlots(config, limits, uploaderIds, logger);
   const basePath = `/${config.baseSegments.join('/')}`;
   logger.info({ address, storage: describeStorage(config), basePath }, 'listening');
   notify('READY=1', `STATUS=serving on ${address}`);
@@ -126,10 +134,11 @@ export async function serveAlone(
 
 /** Has workers serve uploads, and supervises them; resolves to what closes all. */
 export async function serveInWorkers(config: Config, store: Store, logger: Logger, notify: Notify): Promise<Running> {
-  const { limits, sweeper } = openConfiguredRetention(config, store, logger);
+  const uploaderIds = new UploaderIds(config.secrets);
+  const { limits, sweeper } = openConfiguredRetention(config, store, uploaderIds, logger);
   const metricsApp = await listenForMetrics(config, store, [readMetricsOfWorkers(), measureSweeps(sweeper)], logger);
   const sweeps = sweepRegularly(sweeper, config.sweepIntervalMs, logger);
-  const slots = await giveConfiguredSlots(config, limits, logger);
+  const slots = await giveConfiguredSlots(config, limits, uploaderIds, logger);
   const supervisor = new Supervisor(config, logger, notify, limits);
   return {
     close: async () => {

@@ -3,7 +3,7 @@ import { FilerError } from '../errors.js';
 import type { ListedUpload, Store } from '../storage/store.js';
 import { parseDuration } from '../units.js';
 import type { UploadKey } from '../upload/upload-key.js';
-import { uploaderId } from '../upload/uploader.js';
+import { UploaderIds } from '../upload/uploader.js';
 import { openOwnedStore } from './open-owned-store.js';
 import type { Output, ResultOptions } from './output.js';
 import { UsageError } from './usage-error.js';
@@ -12,7 +12,7 @@ import { UsageError } from './usage-error.js';
 export interface PurgeOptions extends ResultOptions {
   /** A duration such as `28d`. */
   readonly olderThan?: string;
-  /** A JID, or the hash of one. */
+  /** A JID, or an id as `stats` prints it. */
   readonly uploader?: string;
   /** Whether to only say what would go. */
   readonly dryRun: boolean;
@@ -24,16 +24,21 @@ function parseAge(olderThan: string): number {
   throw new UsageError(`--older-than: expected a time such as "28d", got '${olderThan}'`);
 }
 
+/** Whether an upload is of the uploader whom a JID or an id names. */
+function uploaderSelector(uploader: string | undefined, uploaderIds: UploaderIds): (upload: ListedUpload) => boolean {
+  if (uploader === undefined) return () => true;
+  const wanted = new Set(uploaderIds.idsOf(uploader));
+  return (upload) => upload.uploader !== undefined && uploaderIds.idsOf(upload.uploader).some((id) => wanted.has(id));
+}
+
 /** Whether an upload is to go; everything that was asked for must hold. */
-function selector({ olderThan, uploader }: PurgeOptions, now: number): (upload: ListedUpload) => boolean {
+function selector({ olderThan, uploader }: PurgeOptions, uploaderIds: UploaderIds, now: number) {
   if (olderThan === undefined && uploader === undefined) {
     throw new UsageError('purge: expected --older-than, --uploader or both, got neither');
   }
   const before = olderThan === undefined ? Number.POSITIVE_INFINITY : now - parseAge(olderThan);
-  const wanted = uploader === undefined ? undefined : uploaderId(uploader);
-  return (upload) =>
-    upload.modifiedAt <= before &&
-    (wanted === undefined || (upload.uploader !== undefined && uploaderId(upload.uploader) === wanted));
+  const isOfUploader = uploaderSelector(uploader, uploaderIds);
+  return (upload: ListedUpload) => upload.modifiedAt <= before && isOfUploader(upload);
 }
 
 /** Deletes an upload, or says why it could not be. */
@@ -52,7 +57,7 @@ async function tryToDelete(store: Store, key: UploadKey): Promise<boolean | stri
  */
 export async function purge(options: PurgeOptions, output: Output): Promise<void> {
   const { config } = loadConfig(options.configFile);
-  const isChosen = selector(options, Date.now());
+  const isChosen = selector(options, new UploaderIds(config.secrets), Date.now());
   const store = await openOwnedStore(config);
   const { dryRun, json, uploader } = options;
   const failures: string[] = [];

@@ -1,22 +1,21 @@
 import type { Logger } from 'pino';
 import type { ComponentConfig, Config } from '../config/config.js';
-import type { StoreLimits } from '../retention/store-limits.js';
 import { answerStanza } from '../slots/answer-stanza.js';
 import { Component } from '../slots/component.js';
-import { SlotService } from '../slots/slot-service.js';
+import { SlotService, type SlotServiceContext } from '../slots/slot-service.js';
 import { openSlotIssuer } from './open-slot-issuer.js';
 
 /** Gives slots as a component of the XMPP server until it is stopped. */
 export async function serveSlots(
   component: ComponentConfig,
   config: Config,
-  limits: StoreLimits,
-  logger: Logger,
+  parts: Pick<SlotServiceContext, 'limits' | 'uploaderIds'> & { readonly logger: Logger },
 ): Promise<Component> {
+  const { logger } = parts;
   const { jid, access, isDefaultAccess } = component;
   const maxFileSize = Math.min(component.maxFileSize, config.maxFileSize ?? Number.POSITIVE_INFINITY);
   const issuer = await openSlotIssuer(component, config);
-  const service = new SlotService({ ...component, maxFileSize }, { issuer, limits, logger, now: Date.now });
+  const service = new SlotService({ ...component, maxFileSize }, { ...parts, issuer, now: Date.now });
   const byDefault = isDefaultAccess ? ' (component.access is not set)' : '';
   logger.info({ jid }, `slots may be asked for by the users of ${access.join(', ')}${byDefault}`);
   const give = service.give.bind(service);

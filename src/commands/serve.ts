@@ -8,6 +8,7 @@ import { makeSnippets } from '../config/snippets.js';
 import { FilerError } from '../errors.js';
 import { createLogger } from '../log.js';
 import { openStore } from '../storage/open-store.js';
+import { UploaderIds } from '../upload/uploader.js';
 import { closeOnSignal } from './close-on-signal.js';
 import { removeStaleSocket } from './listen.js';
 import { type Running, serveAlone, serveInWorker, serveInWorkers } from './processes.js';
@@ -39,7 +40,12 @@ function logCreation(logger: Logger, configFile: string): void {
 async function openConfiguredStore(config: Config, configFile: string) {
   try {
     // A worker must not end for what the supervisor has tried already: that would end all of them.
-    return await openStore({ ...config, minFreeSpace: config.limits.minFreeSpace, isTried: isWorker });
+    return await openStore({
+      ...config,
+      minFreeSpace: config.limits.minFreeSpace,
+      uploaderIds: new UploaderIds(config.secrets),
+      isTried: isWorker,
+    });
   } catch (error) {
     if (!(error instanceof FilerError)) throw error;
     throw new ConfigError([`${configFile}: ${error.message}`], { cause: error });

@@ -4,6 +4,7 @@ import { readStore } from '../storage/open-store.js';
 import type { ListedUpload } from '../storage/store.js';
 import { formatSize } from '../units.js';
 import { compileRetention, type Retention } from '../upload/expiry.js';
+import { bareJid, isUploaderId, UploaderIds } from '../upload/uploader.js';
 import type { Output, ResultOptions } from './output.js';
 
 interface Total {
@@ -55,8 +56,23 @@ class Totals {
   }
 }
 
+/** One total for each uploader, under the JID where an upload names it, with those of all ids of that JID. */
+function mergeIds(byName: Totals, uploaderIds: UploaderIds): Totals {
+  const totals = byName.list();
+  const jids = totals.filter(({ name }) => !isUploaderId(name)).map(({ name }) => bareJid(name));
+  const jidOf = new Map(jids.flatMap((jid) => uploaderIds.idsOf(jid).map((id) => [id, jid] as const)));
+  const merged = new Totals();
+  for (const { name, ...total } of totals) merged.add(jidOf.get(uploaderIds.idOf(name)) ?? name, total);
+  return merged;
+}
+
 /** What is stored in all, by content type (without parameters), by age and expiry (each upload once), and by the largest uploaders. */
-async function countUploads(uploads: AsyncIterable<ListedUpload>, { expiryOf }: Retention, now: number) {
+async function countUploads(
+  uploads: AsyncIterable<ListedUpload>,
+  { expiryOf }: Retention,
+  uploaderIds: UploaderIds,
+  now: number,
+) {
   let files = 0;
   let bytes = 0;
   const types = new Totals();
@@ -80,7 +96,7 @@ async function countUploads(uploads: AsyncIterable<ListedUpload>, { expiryOf }: 
     types: types.largestFirst(),
     ages: byAge.list(),
     expiries: byExpiry.list(),
-    uploaders: uploaders.largestFirst().slice(0, maxUploaders),
+    uploaders: mergeIds(uploaders, uploaderIds).largestFirst().slice(0, maxUploaders),
   };
 }
 
@@ -96,8 +112,9 @@ function table(title: string, rows: readonly ({ readonly name: string } & Readon
 /** Prints what is stored; makes and changes nothing. Throws a ConfigError or a FilerError. */
 export async function stats({ configFile, json }: ResultOptions, output: Output): Promise<void> {
   const { config } = loadConfig(configFile);
-  const store = await readStore(config);
-  const found = await countUploads(store.list(), compileRetention(config.retention), Date.now());
+  const uploaderIds = new UploaderIds(config.secrets);
+  const store = await readStore({ ...config, uploaderIds });
+  const found = await countUploads(store.list(), compileRetention(config.retention), uploaderIds, Date.now());
   const { storeDir, s3 } = config;
   if (json) return output.print(JSON.stringify({ storeDir, bucket: s3?.bucket, ...found }));
   output.print(`${found.files} files, ${formatSize(found.bytes)} in ${describeStorage(config)}`);

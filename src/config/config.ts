@@ -53,6 +53,7 @@ interface CommonConfig {
   readonly listen: ListenAddress;
   /** Where metrics and health are told; `undefined`: nowhere. */
   readonly metricsListen: TcpAddress | undefined;
+  /** Any of them may have signed a token; the first one signs our own slots and makes the ids of uploaders. */
   readonly secrets: readonly string[];
   readonly deleteSecret: string | undefined;
   /** Decoded path segments of the base URL, e.g. `['upload']`. */

@@ -1,6 +1,7 @@
 import type { Store } from '../storage/store.js';
 import type { Retention } from '../upload/expiry.js';
 import type { LimitSettings } from '../upload/limits.js';
+import type { UploaderIds } from '../upload/uploader.js';
 import { StoreLimits } from './store-limits.js';
 import { Sweeper, type SweeperContext } from './sweeper.js';
 
@@ -15,11 +16,12 @@ export function openRetention(
   store: Store,
   retention: Retention,
   settings: LimitSettings & { readonly evictMinAgeMs: number },
-  { logger, now }: Pick<SweeperContext, 'logger' | 'now'>,
+  { uploaderIds, logger, now }: Pick<SweeperContext, 'logger' | 'now'> & { readonly uploaderIds: UploaderIds },
 ): OpenRetention {
   const limits: StoreLimits = new StoreLimits(settings, {
     freeBytes: () => store.freeBytes(),
     evict: (bytes) => sweeper.evict(bytes),
+    uploaderIds,
     now,
   });
   const sweeper = new Sweeper({ store, retention, limits, evictMinAgeMs: settings.evictMinAgeMs, logger, now });

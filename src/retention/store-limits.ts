@@ -6,7 +6,9 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { FilerError } from '../errors.js';
 import type { LimitSettings, Limits, PlannedUpload, Settle } from '../upload/limits.js';
+import type { UploaderIds } from '../upload/uploader.js';
 import { type CountedUpload, Usage } from '../upload/usage.js';
+import { KnownUploaders } from './known-uploaders.js';
 
 /** How long an upload may wait for the first count: less than its client does. */
 const maxWaitMs = 20_000;
@@ -17,6 +19,7 @@ export interface LimitsContext {
   freeBytes(): Promise<number>;
   /** Removes the oldest uploads that may go, until so many bytes are freed or none is left that may. */
   evict(bytes: number): Promise<void>;
+  readonly uploaderIds: UploaderIds;
   /** ms since the epoch. */
   readonly now: () => number;
 }
@@ -25,6 +28,7 @@ export interface LimitsContext {
 export class StoreLimits implements Limits {
   readonly #settings: LimitSettings;
   readonly #context: LimitsContext;
+  readonly #uploaders: KnownUploaders;
   readonly #running = new Usage();
   #stored = new Usage();
   #counting = new Usage();
@@ -36,6 +40,7 @@ export class StoreLimits implements Limits {
   constructor(settings: LimitSettings, context: LimitsContext) {
     this.#settings = settings;
     this.#context = context;
+    this.#uploaders = new KnownUploaders(context.uploaderIds);
     this.#firstCount = new Promise((resolve) => {
       this.#onFirstCount = resolve;
     });
@@ -51,14 +56,14 @@ export class StoreLimits implements Limits {
     this.#counting = new Usage();
   }
 
-  /** Counts an upload that the sweep has found. */
+  /** Counts an upload that the sweep has found; its uploader is named by a JID or an id. */
   count(upload: CountedUpload): void {
-    this.#counting.add(upload);
+    this.#counting.add(this.#identified(upload));
   }
 
   /** Counts an upload that is gone, for what its uploader sent on its day. */
   countDeleted(upload: CountedUpload): void {
-    this.#counting.addSent(upload);
+    this.#counting.addSent(this.#identified(upload));
   }
 
   /** From now on what was counted is what is stored. */
@@ -70,7 +75,7 @@ export class StoreLimits implements Limits {
 
   /** Stops counting an upload that was deleted since it was counted. */
   forget(upload: CountedUpload): void {
-    this.#stored.remove(upload);
+    this.#stored.remove(this.#identified(upload));
   }
 
   /** Waits for the first count, 20 s at most (`STORE_BUSY`), and for the reservations before it. Throws as `Limits` says. */
@@ -85,18 +90,24 @@ export class StoreLimits implements Limits {
   /** What an uploader sent in the last 24 hours, by the hour; waits for the first count, 20 s at most (`STORE_BUSY`). */
   async sentByHour(uploader: string): Promise<CountedUpload[]> {
     await this.#requireCount();
-    return this.#stored.sentByHour(uploader, this.#context.now());
+    return this.#stored.sentByHour(this.#uploaders.idsOf(uploader), this.#context.now());
+  }
+
+  /** The upload with its uploader's id in place of a JID. */
+  #identified({ size, uploader, modifiedAt }: CountedUpload): CountedUpload {
+    const id = uploader === undefined ? undefined : this.#context.uploaderIds.idOf(uploader);
+    return { size, uploader: id, modifiedAt };
   }
 
   async #admit({ size, uploader }: PlannedUpload): Promise<Settle> {
     if (uploader !== undefined) this.#requireQuota(size, uploader);
     await this.#requireRoom(size);
-    const running = { size, uploader, modifiedAt: this.#context.now() };
+    const running = this.#identified({ size, uploader, modifiedAt: this.#context.now() });
     this.#running.add(running);
     return (isStored) => {
       this.#running.remove(running);
       if (!isStored) return;
-      const upload = { size, uploader, modifiedAt: this.#context.now() };
+      const upload = { ...running, modifiedAt: this.#context.now() };
       this.#stored.add(upload);
       if (this.#counting !== this.#stored) this.#counting.add(upload);
     };
@@ -110,13 +121,14 @@ export class StoreLimits implements Limits {
 
   #requireQuota(size: number, uploader: string): void {
     const { userQuota, dailyQuota } = this.#settings;
-    const running = this.#running.storedBy(uploader);
-    const stored = this.#stored.storedBy(uploader) + running;
+    const ids = this.#uploaders.idsOf(uploader);
+    const running = this.#running.storedBy(ids);
+    const stored = this.#stored.storedBy(ids) + running;
     if (userQuota !== undefined && stored + size > userQuota) {
       const found = `${stored} bytes are stored for ${uploader}, ${size} more would exceed userQuota, ${userQuota}`;
       throw new FilerError('QUOTA_REACHED', found);
     }
-    const sent = this.#stored.sentBy(uploader, this.#context.now());
+    const sent = this.#stored.sentBy(ids, this.#context.now());
     if (dailyQuota !== undefined && sent.bytes + running + size > dailyQuota) {
       const found = `${uploader} sent ${sent.bytes + running} bytes in 24 hours, ${size} more would exceed dailyQuota, ${dailyQuota}`;
       const retryAt = size > dailyQuota ? undefined : sent.lessAt;

@@ -1,12 +1,13 @@
 import { FilerError } from '../errors.js';
+import type { UploaderIds } from '../upload/uploader.js';
 import { type CountedUpload, Usage } from '../upload/usage.js';
-import type { PlannedSlot } from './slot-issuer.js';
 
 const pruningIntervalMs = 60 * 60 * 1000;
 
 /** What the daily quota of slots works with. */
 export interface DailyQuotaContext {
-  /** What an uploader sent in the last 24 hours. */
+  readonly uploaderIds: UploaderIds;
+  /** What a JID sent in the last 24 hours. */
   sentByHour(uploader: string): Promise<CountedUpload[]>;
   /** ms since the epoch. */
   readonly now: () => number;
@@ -24,26 +25,28 @@ export class DailyQuota {
     this.#context = context;
   }
 
-  /** Counts a slot for its day; the result takes it back. Throws `QUOTA_REACHED` where there is no room for it. */
-  async count({ size, uploader }: PlannedSlot): Promise<() => void> {
-    await this.#recall(uploader);
+  /** Counts a slot of a JID for its day; the result takes it back. Throws `QUOTA_REACHED` where there is no room for it. */
+  async count(jid: string, size: number): Promise<() => void> {
+    const { uploaderIds } = this.#context;
+    const ids = uploaderIds.idsOf(jid);
+    await this.#recall(jid, ids);
     const now = this.#context.now();
-    const { bytes, lessAt } = this.#given.sentBy(uploader, now);
+    const { bytes, lessAt } = this.#given.sentBy(ids, now);
     if (bytes + size > this.#bytes) {
       const found = `slots for ${bytes} bytes were given in 24 hours, ${size} more would exceed component.dailyQuota, ${this.#bytes}`;
       throw new FilerError('QUOTA_REACHED', found, { retryAt: size > this.#bytes ? undefined : lessAt });
     }
-    const slot = { size, uploader, modifiedAt: now };
+    const slot = { size, uploader: uploaderIds.idOf(jid), modifiedAt: now };
     this.#given.addSent(slot);
     return () => this.#given.removeSent(slot);
   }
 
   /** What was given before a restart is known as far as it was uploaded. */
-  async #recall(uploader: string): Promise<void> {
+  async #recall(jid: string, ids: readonly string[]): Promise<void> {
     this.#prune();
-    if (this.#given.hasSent(uploader)) return;
-    const sent = await this.#context.sentByHour(uploader);
-    if (this.#given.hasSent(uploader)) return;
+    if (this.#given.hasSent(ids)) return;
+    const sent = await this.#context.sentByHour(jid);
+    if (this.#given.hasSent(ids)) return;
     for (const upload of sent) this.#given.addSent(upload);
   }
 

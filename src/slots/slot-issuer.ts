@@ -7,7 +7,7 @@ export interface PlannedSlot {
   readonly size: number;
   /** What the client announced, or must send; `undefined`: it may send any. */
   readonly contentType: string | undefined;
-  /** The hash of the uploader's JID. */
+  /** The id of the uploader. */
   readonly uploader: string;
   /** When the client wants it gone, ms since the epoch; `undefined`: it does not say. */
   readonly expiresAt: number | undefined;

@@ -1,14 +1,13 @@
 /*
- * What may be asked for, by the settings alone. The key of a slot is ejabberd's, of three segments:
+ * What may be asked for, by the settings alone. The key of a slot has three segments, as ejabberd's has:
  *
- *   <SHA-1 of the bare JID, 40 hex digits>/<40 random characters of A-Z a-z 0-9 - _>/<file name as the client gave it>
+ *   <id of the uploader, 64 hex digits (upload/uploader.ts)>/<40 random characters of A-Z a-z 0-9 - _>/<file name as the client gave it>
  */
 import { randomBytes } from 'node:crypto';
 import picomatch from 'picomatch';
 import { FilerError } from '../errors.js';
 import { essenceOf, typeOfName } from '../upload/content-type.js';
 import { keyBelow, type UploadKey } from '../upload/upload-key.js';
-import { uploaderHash } from '../upload/uploader.js';
 import type { PlannedSlot } from './slot-issuer.js';
 
 /** Who may have slots, and for what. */
@@ -98,11 +97,14 @@ function requireType(type: string, allowedTypes: readonly string[]): void {
 }
 
 /**
- * The upload that a bare JID asks for, under a key that nobody can guess.
+ * The upload that the uploader with this id asks for, under a key that nobody can guess.
  * Throws `REQUEST_INVALID`, `SIZE_REFUSED` or `TYPE_REFUSED`.
  */
-export function planSlot(jid: string, request: SlotRequest, { maxFileSize, allowedTypes }: SlotSettings): PlannedSlot {
-  const uploader = uploaderHash(jid);
+export function planSlot(
+  uploader: string,
+  request: SlotRequest,
+  { maxFileSize, allowedTypes }: SlotSettings,
+): PlannedSlot {
   const key = newKey(uploader, request.filename);
   const size = checkedSize(request.size, maxFileSize);
   const typeIfNone = allowedTypes.length === 0 ? undefined : typeOfName(key);

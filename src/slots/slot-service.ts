@@ -1,6 +1,7 @@
 import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
 import { FilerError } from '../errors.js';
 import type { Limits } from '../upload/limits.js';
+import type { UploaderIds } from '../upload/uploader.js';
 import type { CountedUpload } from '../upload/usage.js';
 import { DailyQuota } from './daily-quota.js';
 import type { IssuedSlot, PlannedSlot, SlotIssuer } from './slot-issuer.js';
@@ -20,6 +21,7 @@ export interface SlotServiceContext {
   readonly issuer: SlotIssuer;
   /** The store's, which also know what each uploader sent in the last 24 hours. */
   readonly limits: Limits & { sentByHour(uploader: string): Promise<CountedUpload[]> };
+  readonly uploaderIds: UploaderIds;
   readonly logger: Record<'info' | 'warn', (line: object, message: string) => void>;
   /** ms since the epoch. */
   readonly now: () => number;
@@ -39,17 +41,17 @@ export class SlotService {
     const { dailyQuota } = settings;
     if (dailyQuota === undefined) return;
     const sentByHour = context.limits.sentByHour.bind(context.limits);
-    this.#dailyQuota = new DailyQuota(dailyQuota, { sentByHour, now: context.now });
+    this.#dailyQuota = new DailyQuota(dailyQuota, { ...context, sentByHour });
   }
 
   /** A slot for a bare JID. Throws what `planSlot`, `requireAccess`, `Limits` and the issuer throw, and `SLOTS_LIMITED`. */
   async give(jid: string, request: SlotRequest): Promise<IssuedSlot> {
     await this.#requirePace(jid);
     requireAccess(jid, this.#settings);
-    const planned = planSlot(jid, request, this.#settings);
-    const takeBack = await this.#dailyQuota?.count(planned);
+    const planned = planSlot(this.#context.uploaderIds.idOf(jid), request, this.#settings);
+    const takeBack = await this.#dailyQuota?.count(jid, planned.size);
     try {
-      const slot = await this.#issue(planned);
+      const slot = await this.#issue(jid, planned);
       this.#context.logger.info({ uploader: jid, path: planned.key, bytes: planned.size }, 'slot given');
       return slot;
     } catch (error) {
@@ -58,9 +60,10 @@ export class SlotService {
     }
   }
 
-  async #issue(planned: PlannedSlot): Promise<IssuedSlot> {
+  async #issue(jid: string, planned: PlannedSlot): Promise<IssuedSlot> {
     const { issuer, limits, now } = this.#context;
-    const settle = await limits.reserve(planned);
+    // By the JID, so that uploads under all of its ids count.
+    const settle = await limits.reserve({ size: planned.size, uploader: jid });
     let isGiven = false;
     try {
       const slot = await issuer.issue(planned, now());

@@ -1,4 +1,5 @@
 import { FilerError } from '../errors.js';
+import type { UploaderIds } from '../upload/uploader.js';
 import { S3Bucket } from './s3-bucket.js';
 import type { S3Options } from './s3-options.js';
 import { S3Store } from './s3-store.js';
@@ -14,6 +15,7 @@ export interface S3StoreOptions {
   readonly replayWindowMs?: number;
   /** How long a transfer may move no byte. */
   readonly stallTimeoutMs: number;
+  readonly uploaderIds: UploaderIds;
   /** Whether another process has tried the bucket just now. */
   readonly isTried?: boolean;
 }
@@ -33,13 +35,13 @@ async function probe(bucket: S3Bucket, name: string): Promise<string[]> {
 }
 
 /** The bucket, nothing tried yet. */
-export function openBucket({ s3, stallTimeoutMs }: S3StoreOptions): S3Bucket {
+export function openBucket({ s3, stallTimeoutMs }: Pick<S3StoreOptions, 's3' | 'stallTimeoutMs'>): S3Bucket {
   return new S3Bucket(s3, stallTimeoutMs);
 }
 
 /** The store in a bucket, nothing tried yet. */
 export function makeS3Store(options: S3StoreOptions, bucket = openBucket(options)): Store {
-  return new S3Store(bucket, options.s3, options.replayWindowMs ?? 0);
+  return new S3Store(bucket, options.s3, options.replayWindowMs ?? 0, options.uploaderIds);
 }
 
 /**

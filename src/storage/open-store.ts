@@ -3,6 +3,7 @@ import { access, constants, link, mkdir, mkdtemp, readdir, realpath, rmdir, stat
 import path from 'node:path';
 import { FilerError, messageOf, systemErrorCode } from '../errors.js';
 import { reservedFolder } from '../upload/upload-key.js';
+import type { UploaderIds } from '../upload/uploader.js';
 import { disk } from './disk-calls.js';
 import { DiskStore, type DiskStoreOptions } from './disk-store.js';
 import type { S3StoreOptions } from './open-s3-store.js';
@@ -53,10 +54,13 @@ async function prepareFolder(storeDir: string, dirMode = 0o755): Promise<string>
   }
 }
 
-/** Where uploads lie, in a folder or in a bucket, how they are written, and how long one may make no progress. */
+/** Where uploads lie, in a folder or in a bucket, how they are written, how long one may make no progress, and what uploaders are called in a bucket. */
 export type OpenOptions = Omit<DiskStoreOptions, 'storeDir'> &
   Pick<S3StoreOptions, 'stallTimeoutMs' | 'isTried'> &
-  ({ readonly storeDir: string; readonly s3?: undefined } | { readonly storeDir?: undefined; readonly s3: S3Options });
+  (
+    | { readonly storeDir: string; readonly s3?: undefined; readonly uploaderIds?: UploaderIds }
+    | { readonly storeDir?: undefined; readonly s3: S3Options; readonly uploaderIds: UploaderIds }
+  );
 
 /** A store, and what to tell the operator of it. */
 interface OpenedStore {

@@ -1,13 +1,13 @@
 /*
  * What an upload is, as headers and metadata of its object. The service shows both to everybody who fetches from it: of the
- * uploader there is only the hash. They need not be this program's: a client that uploads to the bucket by itself may add
+ * uploader there is only the id. They need not be this program's: a client that uploads to the bucket by itself may add
  * some of its own.
  */
 import type { HeadObjectCommandOutput } from '@aws-sdk/client-s3';
 import { dispositionOf } from '../upload/content-disposition.js';
 import { servableType, typeOfName } from '../upload/content-type.js';
 import { type UploadKey, uploaderOfKey } from '../upload/upload-key.js';
-import { uploaderId } from '../upload/uploader.js';
+import { isUploaderId } from '../upload/uploader.js';
 import type { ObjectHeaders } from './s3-bucket.js';
 import type { IncomingUpload, StoredFacts } from './store.js';
 
@@ -23,9 +23,9 @@ export function readNumber(text: string | undefined): number | undefined {
   return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
 }
 
-/** Whose the object is, by hash: whom the key names, in which nobody can put another one, or else the metadata. */
+/** The id of the uploader: the one in the key, in which nobody can put another one, or else the one in the metadata. */
 export function readUploader(key: UploadKey, { uploader = '' }: Metadata): string | undefined {
-  return uploaderOfKey(key) ?? /^[0-9a-f]{40}$/.exec(uploader)?.[0];
+  return uploaderOfKey(key) ?? (isUploaderId(uploader) ? uploader : undefined);
 }
 
 /** By which PUT an upload was written, and when it is due if that was noted (ms since the epoch). */
@@ -44,7 +44,7 @@ export function timeOf({ LastModified }: HeadObjectCommandOutput): number {
   return LastModified?.getTime() ?? 0;
 }
 
-/** What is written beside the bytes of an upload. */
+/** What is written beside the bytes of an upload, whose uploader is named by an id. */
 export function objectHeaders(key: UploadKey, upload: IncomingUpload, { putId, dueAt }: Note): ObjectHeaders {
   const { contentType, expiresAt, keptUntil, uploader } = upload;
   const caching =
@@ -59,7 +59,7 @@ export function objectHeaders(key: UploadKey, upload: IncomingUpload, { putId, d
       ...(putId === undefined ? {} : { 'put-id': putId }),
       ...(dueAt === undefined ? {} : { 'due-at': String(dueAt) }),
       ...(expiresAt === undefined ? {} : { 'expires-at': String(expiresAt) }),
-      ...(uploader === undefined ? {} : { uploader: uploaderId(uploader) }),
+      ...(uploader === undefined ? {} : { uploader }),
     },
   };
 }

@@ -4,7 +4,7 @@
  *   put:  HEAD → note of the expiry, if no listing will tell it → PUT If-None-Match: *
  *
  * The PUT is all or nothing and never replaces, also when another filer puts the same key. Type, disposition and caching
- * are the object's own headers, for those who fetch it past this program; uploader and expiry are metadata.
+ * are the object's own headers, for those who fetch it past this program; uploader (by id) and expiry are metadata.
  */
 import { randomUUID } from 'node:crypto';
 import type { Writable } from 'node:stream';
@@ -13,6 +13,7 @@ import type { HeadObjectCommandOutput } from '@aws-sdk/client-s3';
 import { FilerError } from '../errors.js';
 import { factsOfKey } from '../upload/facts-of-key.js';
 import { reservedFolder, type UploadKey } from '../upload/upload-key.js';
+import type { UploaderIds } from '../upload/uploader.js';
 import { inBatches } from './in-batches.js';
 import { relayBody } from './relay-body.js';
 import type { ListedObject, ObjectHeaders, S3Bucket } from './s3-bucket.js';
@@ -46,14 +47,16 @@ export class S3Store implements Store {
   readonly #options: S3Options;
   readonly #expiries: S3Expiries;
   readonly #replayWindowMs: number;
+  readonly #uploaderIds: UploaderIds;
   /** The note of an expiry is longer than the upload's own name. */
   readonly #maxKeyBytes: number;
 
-  constructor(bucket: S3Bucket, options: S3Options, replayWindowMs: number) {
+  constructor(bucket: S3Bucket, options: S3Options, replayWindowMs: number, uploaderIds: UploaderIds) {
     this.#bucket = bucket;
     this.#options = options;
     this.#expiries = new S3Expiries(bucket);
     this.#replayWindowMs = replayWindowMs;
+    this.#uploaderIds = uploaderIds;
     this.#maxKeyBytes = maxNameBytes - Buffer.byteLength(options.path) - noteBytes;
   }
 
@@ -63,9 +66,11 @@ export class S3Store implements Store {
     const condition = await this.#conditionFor(await this.#bucket.head(key));
     const putId = randomUUID();
     const { dueAt = upload.expiresAt } = upload;
+    const uploader = upload.uploader === undefined ? undefined : this.#uploaderIds.idOf(upload.uploader);
     if (dueAt !== undefined) await this.#expiries.note({ key, putId, dueAt });
     try {
-      await this.#send(key, upload, { ...objectHeaders(key, upload, { putId, dueAt }), ...condition }, putId);
+      const headers = objectHeaders(key, { ...upload, uploader }, { putId, dueAt });
+      await this.#send(key, upload, { ...headers, ...condition }, putId);
     } catch (error) {
       // Where the store gave no answer, it may have the upload all the same.
       const isGone = !(error instanceof FilerError && error.code === 'STORE_BUSY');

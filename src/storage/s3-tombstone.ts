@@ -9,7 +9,6 @@
 import { createHash } from 'node:crypto';
 import type { HeadObjectCommandOutput } from '@aws-sdk/client-s3';
 import type { UploadKey } from '../upload/upload-key.js';
-import { uploaderId } from '../upload/uploader.js';
 import type { ListedObject, ObjectHeaders } from './s3-bucket.js';
 import { readNumber, readUploader } from './s3-facts.js';
 import type { DeletedUpload } from './store.js';
@@ -26,15 +25,13 @@ const kinds = {
   ofToday: withTag('This upload was deleted on the day it came.\n'),
 } as const;
 
-/** What to write in the place of an upload. */
+/** What to write in the place of an upload, whose uploader is named by an id. */
 export function makeTombstone({ size, uploader, modifiedAt }: DeletedUpload): {
   readonly body: Buffer;
   readonly headers: ObjectHeaders;
 } {
   const isOfToday = uploader !== undefined && Date.now() - modifiedAt < dayMs;
-  const facts = isOfToday
-    ? { size: String(size), uploader: uploaderId(uploader), 'modified-at': String(modifiedAt) }
-    : {};
+  const facts = isOfToday ? { size: String(size), uploader, 'modified-at': String(modifiedAt) } : {};
   const { body } = isOfToday ? kinds.ofToday : kinds.plain;
   return {
     body,

@@ -9,7 +9,7 @@ export interface UploadFacts {
   readonly contentType: string;
   /** When it goes, ms since the epoch. */
   readonly expiresAt?: number | undefined;
-  /** The uploader's bare JID, or the hash of it. */
+  /** The uploader's bare JID or id. */
   readonly uploader?: string | undefined;
 }
 

@@ -15,7 +15,7 @@ const validSeconds = 300;
 export interface JwtOptions {
   /** When it is made, ms since the epoch. */
   readonly now: number;
-  /** The uploader's bare JID, or the hash of it. */
+  /** The uploader's bare JID or id. */
   readonly uploader?: string | undefined;
   /** When the file should go, ms since the epoch. */
   readonly expiresAt?: number | undefined;

@@ -2,7 +2,7 @@
  * The token of the slots that we hand out ourselves: PUT <path>?slot=<JWT>. Against Prosody's Bearer token (bearer.ts):
  * it names the whole path, of any depth, in the claim path, in place of slot and filename; it stands in the query, since
  * clients drop a slot's headers (profanity#1499, yaxim#274, converse.js#2728); its typ is its own; and sub is no JID but,
- * like the path's first segment, the hash of one, since proxies log URLs and anybody who logs a JWT logs its claims. expires
+ * like the path's first segment, the uploader's id, since proxies log URLs and whoever has a JWT can read its claims. expires
  * stands there only where the client itself asked for the file to go; the retention settings are no part of it, since they are
  * to apply to what is stored already when they change.
  */

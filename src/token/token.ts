@@ -24,7 +24,7 @@ export interface Grant {
   readonly contentType: string;
   /** When the file should go, ms since the epoch. */
   readonly expiresAt?: number | undefined;
-  /** The uploader's bare JID, or the hash of it (upload/uploader.ts). */
+  /** The uploader's bare JID or id (upload/uploader.ts). */
   readonly uploader?: string | undefined;
 }
 

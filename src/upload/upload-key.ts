@@ -80,9 +80,10 @@ export function keyBelow(parent: UploadKey | undefined, name: string): UploadKey
   return (parent === undefined ? name : `${parent}/${name}`) as UploadKey;
 }
 
-const ejabberdKey = /^([0-9a-f]{40})\/[^/]+\/[^/]+$/;
+/** 40 digits from ejabberd, 64 from our own slots (uploader.ts). */
+const keyOfUploader = /^([0-9a-f]{40}(?:[0-9a-f]{24})?)\/[^/]+\/[^/]+$/;
 
-/** The stable uploader hash with which ejabberd and our own slots begin their three-segment paths, or `undefined` for any other key. */
+/** The uploader's id, with which ejabberd and our own slots begin their three-segment paths; `undefined` for any other key. */
 export function uploaderOfKey(key: UploadKey): string | undefined {
-  return ejabberdKey.exec(key)?.[1];
+  return keyOfUploader.exec(key)?.[1];
 }

@@ -1,5 +1,3 @@
-import { uploaderId } from './uploader.js';
-
 const hourMs = 60 * 60 * 1000;
 const dayHours = 24;
 
@@ -17,8 +15,8 @@ function hourOf(time: number): number {
 }
 
 /**
- * How much is stored in all and by uploader, and how much each uploader sent in the last 24 hours, deleted or not; an
- * uploader is one whether by JID or by hash.
+ * How much is stored in all and by uploader, and how much each uploader sent in the last 24 hours, deleted or not. Uploads
+ * name their uploader by id here, never by JID, and questions name all ids of one uploader (uploader.ts).
  * The memory that it takes grows with the uploaders, not with the uploads: a day is counted by the hour.
  */
 export class Usage {
@@ -35,9 +33,8 @@ export class Usage {
   /** Counts an upload for its day only: one that was stored, or that may come. */
   addSent({ size, uploader, modifiedAt }: CountedUpload): void {
     if (uploader === undefined) return;
-    const id = uploaderId(uploader);
-    const hours = this.#sentBy.get(id) ?? new Map<number, number>();
-    this.#sentBy.set(id, hours);
+    const hours = this.#sentBy.get(uploader) ?? new Map<number, number>();
+    this.#sentBy.set(uploader, hours);
     const hour = hourOf(modifiedAt);
     hours.set(hour, (hours.get(hour) ?? 0) + size);
   }
@@ -45,7 +42,7 @@ export class Usage {
   /** Stops counting for its day what was counted by `addSent` and did not come. */
   removeSent({ size, uploader, modifiedAt }: CountedUpload): void {
     if (uploader === undefined) return;
-    const hours = this.#sentBy.get(uploaderId(uploader));
+    const hours = this.#sentBy.get(uploader);
     const hour = hourOf(modifiedAt);
     const bytes = (hours?.get(hour) ?? 0) - size;
     if (bytes > 0) hours?.set(hour, bytes);
@@ -53,14 +50,14 @@ export class Usage {
   }
 
   /** Whether anything is counted for the uploader's day, however little. */
-  hasSent(uploader: string): boolean {
-    return this.#sentBy.has(uploaderId(uploader));
+  hasSent(ids: readonly string[]): boolean {
+    return ids.some((id) => this.#sentBy.has(id));
   }
 
   /** Forgets the uploaders who sent nothing in the 24 hours before `now` (ms since the epoch). */
   forgetSent(now: number): void {
     for (const id of this.#sentBy.keys()) {
-      if (this.sentByHour(id, now).length === 0) this.#sentBy.delete(id);
+      if (this.sentByHour([id], now).length === 0) this.#sentBy.delete(id);
     }
   }
 
@@ -75,31 +72,31 @@ export class Usage {
   }
 
   /** Bytes stored for an uploader. */
-  storedBy(uploader: string): number {
-    return this.#storedBy.get(uploaderId(uploader)) ?? 0;
+  storedBy(ids: readonly string[]): number {
+    return ids.reduce((sum, id) => sum + (this.#storedBy.get(id) ?? 0), 0);
   }
 
   /** What an uploader sent in the 24 hours before `now` (ms since the epoch), each hour's as if it were one upload. */
-  sentByHour(uploader: string, now: number): CountedUpload[] {
-    const hours = [...(this.#sentBy.get(uploaderId(uploader)) ?? [])].filter(([hour]) => hour > hourOf(now) - dayHours);
-    return hours.map(([hour, size]) => ({ size, uploader, modifiedAt: hour * hourMs }));
+  sentByHour(ids: readonly string[], now: number): CountedUpload[] {
+    return ids.flatMap((uploader) => {
+      const hours = this.#sentBy.get(uploader) ?? new Map<number, number>();
+      for (const hour of hours.keys()) if (hour <= hourOf(now) - dayHours) hours.delete(hour);
+      return [...hours].map(([hour, size]) => ({ size, uploader, modifiedAt: hour * hourMs }));
+    });
   }
 
   /** Bytes that an uploader sent in the 24 hours before `now` (ms since the epoch), and when some of them are a day old. */
-  sentBy(uploader: string, now: number): { bytes: number; lessAt: number } {
-    const hours = this.#sentBy.get(uploaderId(uploader)) ?? new Map<number, number>();
-    for (const hour of hours.keys()) if (hour <= hourOf(now) - dayHours) hours.delete(hour);
-    const oldest = Math.min(hourOf(now), ...hours.keys());
-    const bytes = [...hours.values()].reduce((sum, size) => sum + size, 0);
-    return { bytes, lessAt: (oldest + dayHours) * hourMs };
+  sentBy(ids: readonly string[], now: number): { bytes: number; lessAt: number } {
+    const hours = this.sentByHour(ids, now);
+    const oldest = Math.min(hourOf(now) * hourMs, ...hours.map(({ modifiedAt }) => modifiedAt));
+    return { bytes: hours.reduce((sum, { size }) => sum + size, 0), lessAt: oldest + dayHours * hourMs };
   }
 
   #store({ uploader }: CountedUpload, bytes: number): void {
     this.#stored += bytes;
     if (uploader === undefined) return;
-    const id = uploaderId(uploader);
-    const stored = (this.#storedBy.get(id) ?? 0) + bytes;
-    if (stored === 0) this.#storedBy.delete(id);
-    else this.#storedBy.set(id, stored);
+    const stored = (this.#storedBy.get(uploader) ?? 0) + bytes;
+    if (stored === 0) this.#storedBy.delete(uploader);
+    else this.#storedBy.set(uploader, stored);
   }
 }

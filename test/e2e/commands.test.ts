@@ -12,6 +12,7 @@ import { runReadmeCommand } from '../support/readme.js';
 import { tempDir } from '../support/temp-dir.js';
 import { bearer } from '../support/tokens.js';
 import { filesIn } from '../support/tree.js';
+import { ids } from '../support/uploader-ids.js';
 import { put } from '../support/uploading.js';
 
 function prosodyFiler(args: readonly string[], cwd?: string): Promise<CommandResult> {
@@ -155,7 +156,7 @@ describe('stats', () => {
     return folder;
   }
 
-  it('is run as in the README, beside a running server, and counts everything once', async (t) => {
+  it('is run as in the README, beside a running server, and counts everything and everybody once', async (t) => {
     const program = await startProgram(t);
     const exp = Math.floor(Date.now() / 1000) + 300;
     const claims = {
@@ -168,8 +169,9 @@ describe('stats', () => {
     };
     const headers = { authorization: bearer(claims, { key: program.secret }) };
     await send(`${program.uploadUrl}s1/f.jpg`, { method: 'PUT', headers, body: Buffer.alloc(3000) });
-    const ejabberdUser = '2ed681f17049ef21eba6d9ffe6a7c5eaf5193572';
-    await put(program, `${ejabberdUser}/slot/f.jpg`, Buffer.alloc(1000));
+    const stranger = 'c0ffee'.padEnd(64, '0');
+    await put(program, `${stranger}/slot/f.jpg`, Buffer.alloc(700));
+    for (const id of Object.values(ids)) await put(program, `${id}/slot/f.jpg`, Buffer.alloc(100));
     await put(program, 's2/f.txt', Buffer.alloc(20), { 'content-type': 'text/plain; charset=utf-8' });
     await put(program, 's3/f.txt', Buffer.alloc(10));
     const lastMonth = new Date(Date.now() - 40 * dayMs);
@@ -178,20 +180,20 @@ describe('stats', () => {
 
     const folder = await folderFor(t, program.storeDir);
     const rule =
-      '[[retention]]\nmatch = "*.txt"\nexpiresAfter = "1d"\n[[retention]]\nmatch = "f.jpg"\nlargerThan = "2KB"\nexpiresAfter = "100w"\n';
+      'secrets = ["mysecret", "old-secret"]\n[[retention]]\nmatch = "*.txt"\nexpiresAfter = "1d"\n[[retention]]\nmatch = "f.jpg"\nlargerThan = "2KB"\nexpiresAfter = "100w"\n';
     await appendFile(path.join(folder, 'config.toml'), rule);
     const { code, stdout, stderr } = await runReadmeCommand('prosody-filer stats', folder);
     assert.deepEqual([code, stderr], [0, '']);
     assert.deepEqual(stdout.trimEnd().split('\n'), [
-      `4 files, 4.03 KB in ${program.storeDir}`,
+      `7 files, 4.03 KB in ${program.storeDir}`,
       '',
       'by type',
       '  image/webp  1  3.00 KB',
-      '  image/jpeg  1  1.00 KB',
+      '  image/jpeg  4  1.00 KB',
       '  text/plain  2     30 B',
       '',
       'by age',
-      '  up to 1 day     3  4.02 KB',
+      '  up to 1 day     6  4.02 KB',
       '  up to 7 days    0      0 B',
       '  up to 28 days   0      0 B',
       '  up to 365 days  1     10 B',
@@ -203,17 +205,20 @@ describe('stats', () => {
       '  within 7 days      0      0 B',
       '  within 28 days     0      0 B',
       '  later              1  3.00 KB',
-      '  never              1  1.00 KB',
+      '  never              4  1.00 KB',
       '',
       'largest uploaders',
-      '  romeo@example.org                         1  3.00 KB',
-      `  ${ejabberdUser}  1  1.00 KB`,
+      `  ${'romeo@example.org'.padEnd(64)}  4  3.30 KB`,
+      `  ${stranger}  1    700 B`,
     ]);
     const { stdout: json } = await prosodyFiler(['stats', '--json'], folder);
     const { storeDir, files, bytes, types, uploaders } = JSON.parse(json);
-    assert.deepEqual([storeDir, files, bytes], [program.storeDir, 4, 4030]);
+    assert.deepEqual([storeDir, files, bytes], [program.storeDir, 7, 4030]);
     assert.deepEqual(types[2], { name: 'text/plain', files: 2, bytes: 30 });
-    assert.deepEqual(uploaders[0], { name: 'romeo@example.org', files: 1, bytes: 3000 });
+    assert.deepEqual(uploaders, [
+      { name: 'romeo@example.org', files: 4, bytes: 3300 },
+      { name: stranger, files: 1, bytes: 700 },
+    ]);
     assert.deepEqual(await filesIn(program.storeDir), before);
   });
 

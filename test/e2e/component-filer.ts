@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import type { TestContext } from 'node:test';
+import { UploaderIds } from '../../src/upload/uploader.js';
 import { send } from '../support/http-client.js';
 import { freePort, missingPeer } from '../support/peers.js';
 import { type Program, type Settings, startProgram } from '../support/program.js';
@@ -12,7 +12,9 @@ export const jid = 'upload.localhost';
 export const secret = 'component-pass';
 
 /** How the keys of the peers' only account begin. */
-export const aliceHash = createHash('sha1').update('alice@localhost').digest('hex');
+export function aliceId({ secret }: Program): string {
+  return new UploaderIds([secret]).idOf('alice@localhost');
+}
 
 /** Settings of a prosody-filer that is a component. */
 export type FilerSettings = Settings & {

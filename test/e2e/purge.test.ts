@@ -4,19 +4,19 @@ import path from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { mainFile, run } from '../support/command.js';
 import { send } from '../support/http-client.js';
-import { type Program, startProgram } from '../support/program.js';
+import { type Program, type Settings, startProgram } from '../support/program.js';
 import { readmeBlock } from '../support/readme.js';
 import { bearer } from '../support/tokens.js';
 import { filesIn } from '../support/tree.js';
+import { ids } from '../support/uploader-ids.js';
 import { get, put } from '../support/uploading.js';
 
-const romeosHash = '2ed681f17049ef21eba6d9ffe6a7c5eaf5193572';
 const day = 24 * 60 * 60 * 1000;
 
 /** A server with an old upload, a young one, and two of Romeo's: by Bearer token and by ejabberd. */
-async function startWithUploads(t: TestContext): Promise<Program> {
-  const program = await startProgram(t);
-  for (const name of ['old/f', 'young/f', `${romeosHash}/x/f`]) await put(program, name, Buffer.from('hello'));
+async function startWithUploads(t: TestContext, settings: Settings = {}): Promise<Program> {
+  const program = await startProgram(t, settings);
+  for (const name of ['old/f', 'young/f', `${ids.ofEjabberd}/x/f`]) await put(program, name, Buffer.from('hello'));
   const claims = { slot: 's', filename: 'f', filesize: 5, sub: 'romeo@example.org', exp: Date.now() / 1000 + 60 };
   const headers = { authorization: bearer(claims, { key: program.secret }) };
   await send(`${program.uploadUrl}s/f`, { method: 'PUT', headers, body: Buffer.from('hello') });
@@ -51,7 +51,7 @@ describe('purge', () => {
     const program = await startWithUploads(t);
     const { code, stdout } = await runLine(program, 'prosody-filer purge --older-than 28d');
     assert.deepEqual([code, stdout.split('\n').at(-2)], [0, 'deleted 1 files, 5 bytes']);
-    assert.deepEqual(await uploads(program), [`${romeosHash}/x/f`, 's/f', 'young/f']);
+    assert.deepEqual(await uploads(program), [`${ids.ofEjabberd}/x/f`, 's/f', 'young/f']);
     assert.ok(!(await readdir(program.storeDir)).includes('old'));
     assert.equal((await get(program, 'old/f')).status, 410);
     assert.equal((await put(program, 'old/f', Buffer.from('hello'))).status, 409);
@@ -67,6 +67,20 @@ describe('purge', () => {
     const program = await startWithUploads(t);
     const args = ['purge', '--uploader', 'Romeo@Example.org/phone', '--config', program.configFile];
     assert.match((await run(process.execPath, [mainFile, ...args])).stdout, /deleted 2 files, \d+ bytes\n$/);
+    assert.deepEqual(await uploads(program), ['old/f', 'young/f']);
+  });
+
+  it('knows a JID by the ids of all secrets, and an id by itself', async (t) => {
+    const program = await startWithUploads(t, { secret: 'mysecret', secrets: ['old-secret'] });
+    const stranger = 'c0ffee'.padEnd(64, '0');
+    const byId = [ids.ofMysecret, ids.ofOldSecret, stranger].map((id) => `${id}/x/f`);
+    for (const name of byId) await put(program, name, Buffer.from('hello'));
+    const purgeOf = (uploader: string) =>
+      run(process.execPath, [mainFile, 'purge', '--uploader', uploader, '--config', program.configFile]);
+    assert.match((await purgeOf(stranger)).stdout, / 5 c0ffee0+\/x\/f\ndeleted 1 files, 5 bytes\n$/);
+    // The file that the Bearer token's JID names goes by each of the ids.
+    assert.match((await purgeOf(ids.ofOldSecret)).stdout, /deleted 2 files, 10 bytes\n$/);
+    assert.match((await purgeOf('romeo@example.org')).stdout, /deleted 2 files, 10 bytes\n$/);
     assert.deepEqual(await uploads(program), ['old/f', 'young/f']);
   });
 
@@ -112,7 +126,7 @@ describe('delete', () => {
     assert.equal((await runLine(program, 'prosody-filer delete')).code, 0);
     const byPath = ['delete', 's/f', '--config', program.configFile];
     assert.equal((await run(process.execPath, [mainFile, ...byPath])).stdout, 'deleted s/f\n');
-    assert.deepEqual(await uploads(program), [`${romeosHash}/x/f`, 'old/f']);
+    assert.deepEqual(await uploads(program), [`${ids.ofEjabberd}/x/f`, 'old/f']);
     const again = await run(process.execPath, [mainFile, ...byPath]);
     assert.deepEqual([again.code, again.stderr], [1, 'prosody-filer: s/f: there is no such upload\n']);
   });

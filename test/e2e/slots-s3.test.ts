@@ -6,7 +6,7 @@ import { type Ceph, cephPrograms, sharedCeph } from '../support/ceph.js';
 import { send } from '../support/http-client.js';
 import { findProgram, freePort, missingPeer } from '../support/peers.js';
 import type { Settings } from '../support/program.js';
-import { aliceHash, connected, put, secret, servers, startFiler } from './component-filer.js';
+import { aliceId, connected, put, secret, servers, startFiler } from './component-filer.js';
 import { startProsody } from './prosody.js';
 import { connectXmppClient, type Slot } from './xmpp-client.js';
 
@@ -64,9 +64,9 @@ describe('slots on a bucket', { skip: missingPeer(...cephPrograms, 'prosody', 'p
       const client = await connectXmppClient(t, server);
       for (const filename of names) {
         const slot = await client.requestSlot({ filename, size: body.length, contentType: 'image/jpeg' });
-        assert.ok(slot.put.url.startsWith(`${ceph.endpoint}/${bucket}/a/b/${aliceHash}/`), slot.put.url);
+        assert.ok(slot.put.url.startsWith(`${ceph.endpoint}/${bucket}/a/b/${aliceId(filer)}/`), slot.put.url);
         assert.equal((await putTyped(slot, body, 'image/jpeg')).status, 200);
-        assert.ok(slot.get.startsWith(`${baseDomain}/a/b/${aliceHash}/`), slot.get);
+        assert.ok(slot.get.startsWith(`${baseDomain}/a/b/${aliceId(filer)}/`), slot.get);
         const got = await send(slot.get);
         assert.deepEqual([got.status, got.headers['content-type']], [200, 'image/jpeg']);
         assert.ok(got.body.equals(body));
@@ -90,7 +90,7 @@ describe('slots on a bucket', { skip: missingPeer(...cephPrograms, 'prosody', 'p
       ['text/html', 'attachment; filename=page.html'],
     );
     const line = await filer.waitForLog(({ method }) => method === 'GET');
-    assert.equal(line['uploader'], aliceHash);
+    assert.equal(line['uploader'], aliceId(filer));
   });
 
   it('take the type of the name alone where types are limited and none was announced', async (t) => {
@@ -126,7 +126,7 @@ describe('slots on a bucket', { skip: missingPeer(...cephPrograms, 'prosody', 'p
     assert.deepEqual(await ceph.keysIn(bucket), []);
   });
 
-  it('count for their uploader when they are given, and after a restart by what was uploaded', async (t) => {
+  it('count for their uploader when they are given, and after a restart with another secret by what was uploaded', async (t) => {
     const quota = { userQuota: `${body.length * 2}B` };
     const { client, server, filer, ceph, bucket, componentPort } = await start(t, {}, quota);
     const request = { filename: 'photo.jpg', size: body.length };
@@ -138,6 +138,7 @@ describe('slots on a bucket', { skip: missingPeer(...cephPrograms, 'prosody', 'p
     const next = await startFiler(t, {
       componentPort,
       ...quota,
+      secrets: [filer.secret],
       s3: s3Table(ceph, bucket),
       component: { upload: 'direct' },
     });
@@ -160,7 +161,7 @@ describe('slots on a bucket', { skip: missingPeer(...cephPrograms, 'prosody', 'p
       assert.ok(whole.body.equals(body));
       const key = slot.get.slice(filer.uploadUrl.length).split('/').map(decodeURIComponent).join('/');
       const head = await ceph.headOf(bucket, `a/b/${key}`);
-      assert.deepEqual([head?.ContentLength, head?.Metadata?.['uploader']], [body.length, aliceHash]);
+      assert.deepEqual([head?.ContentLength, head?.Metadata?.['uploader']], [body.length, aliceId(filer)]);
     }
   });
 

@@ -7,7 +7,7 @@ import { send, splitUrl } from '../support/http-client.js';
 import { freePort, missingPeer } from '../support/peers.js';
 import { connectTo } from '../support/raw-socket.js';
 import { filesIn } from '../support/tree.js';
-import { aliceHash, connected, type FilerSettings, jid, put, secret, servers, startFiler } from './component-filer.js';
+import { aliceId, connected, type FilerSettings, jid, put, secret, servers, startFiler } from './component-filer.js';
 import { startProsody } from './prosody.js';
 import { connectXmppClient, type Slot, type XmppClient } from './xmpp-client.js';
 
@@ -66,7 +66,7 @@ for (const [name, { whyNot, start }] of Object.entries(servers)) {
         const { put: taken, get } = await roundTrip(client, filename);
         assert.match(taken.url, /^http:[\w.~:/%-]+\?slot=[\w.-]+$/);
         const path = get.slice(filer.uploadUrl.length).split('/').map(decodeURIComponent);
-        assert.deepEqual([path[0], path[1]?.length, path[2]], [aliceHash, 40, filename]);
+        assert.deepEqual([path[0], path[1]?.length, path[2]], [aliceId(filer), 40, filename]);
         assert.ok((await filesIn(filer.storeDir)).includes(path.join('/')));
         assert.equal((await put({ put: taken, get }, body)).status, 409);
         const line = await filer.waitForLog(
@@ -180,7 +180,7 @@ describe('slots of our own', { skip: noProsody }, () => {
     assert.deepEqual([type, condition], ['wait', 'resource-constraint']);
   });
 
-  it('count for the day, also over a restart, and tell when there are some again', async (t) => {
+  it('count for the day, also over a restart with another secret, and tell when there are some again', async (t) => {
     const settings = { component: { dailyQuota: '50B' } };
     const { client, filer, componentPort } = await startWithProsody(t, settings);
     await roundTrip(client);
@@ -190,7 +190,8 @@ describe('slots of our own', { skip: noProsody }, () => {
     assert.ok(Date.parse(application?.attrs['stamp'] ?? '') > Date.now() + 22 * 3_600_000);
     await filer.stop();
 
-    const again = await startFiler(t, { componentPort, storeDir: filer.storeDir, ...settings });
+    const { storeDir, secret: old } = filer;
+    const again = await startFiler(t, { componentPort, storeDir, secrets: [old], ...settings });
     await connected(again);
     await refusalOf(client.requestSlot({ filename: 'f', size: 27 }));
     await client.requestSlot({ filename: 'f', size: 26 });

@@ -3,12 +3,12 @@ import { randomUUID } from 'node:crypto';
 import { describe, it } from 'node:test';
 import { PutObjectCommand } from '@aws-sdk/client-s3';
 import type { Store } from '../../src/storage/store.js';
-import { uploaderId } from '../../src/upload/uploader.js';
 import { cephPrograms, sharedCeph } from '../support/ceph.js';
 import { missingPeer } from '../support/peers.js';
 import { pathInBucket } from '../support/s3-service.js';
 import { openStoreIn } from '../support/s3-store.js';
 import { incoming, key } from '../support/store-contract.js';
+import { ids } from '../support/uploader-ids.js';
 
 const hourMs = 60 * 60 * 1000;
 
@@ -35,7 +35,7 @@ describe('S3: the expiry that a token named', { skip: missingPeer(...cephProgram
     await store.put(key('a/later'), incoming(Buffer.from('x'), { expiresAt: future, uploader }));
     await store.put(key('z/due'), incoming(Buffer.from('x'), { expiresAt: past, uploader }));
     assert.deepEqual(await listed(store), [
-      ['z/due', past, uploaderId(uploader)],
+      ['z/due', past, ids.ofMysecret],
       ['a/later', undefined, undefined],
       ['a/plain', undefined, undefined],
     ]);

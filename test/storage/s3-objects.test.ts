@@ -10,6 +10,7 @@ import { missingPeer } from '../support/peers.js';
 import { pathInBucket } from '../support/s3-service.js';
 import { openStoreIn } from '../support/s3-store.js';
 import { incoming, key, readBack } from '../support/store-contract.js';
+import { ids, uploaderIds } from '../support/uploader-ids.js';
 
 async function listed(store: Store) {
   const uploads = [];
@@ -70,16 +71,24 @@ describe('S3: objects', { skip: missingPeer(...cephPrograms) }, () => {
     assert.equal(Date.parse(ExpiresString ?? ''), keptUntil);
   });
 
-  it('name the expiry, and no more of the uploader than the hash', async () => {
+  it('name the expiry, and no more of the uploader than an id that only this server can make', async () => {
     const uploader = 'ömer日本@example.org';
     const { store, headOf } = await open();
     await store.put(key('s/f'), incoming(Buffer.from('x'), { uploader, expiresAt: 1_900_000_000_000 }));
     const { Metadata = {} } = (await headOf('s/f')) ?? {};
-    const hash = createHash('sha1').update(uploader).digest('hex');
-    assert.equal(Metadata['uploader'], hash);
+    const id = uploaderIds.idOf(uploader);
+    assert.equal(Metadata['uploader'], id);
     assert.equal(Metadata['expires-at'], '1900000000000');
     const upload = await store.open(key('s/f'));
-    assert.deepEqual([upload?.uploader, upload?.expiresAt], [hash, 1_900_000_000_000]);
+    assert.deepEqual([upload?.uploader, upload?.expiresAt], [id, 1_900_000_000_000]);
+  });
+
+  it('that were stored with the SHA-1 of a JID keep it', async () => {
+    const { store, write } = await open(60_000);
+    await write({ Key: `${pathInBucket}s/f`, Body: 'x', Metadata: { uploader: ids.ofEjabberd } });
+    assert.equal((await store.open(key('s/f')))?.uploader, ids.ofEjabberd);
+    await store.delete(key('s/f'));
+    assert.deepEqual(await tidied(store), [{ key: 's/f', size: 1, uploader: ids.ofEjabberd }]);
   });
 
   it("with metadata that somebody else wrote are served all the same, and are nobody else's", async () => {

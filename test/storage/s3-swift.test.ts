@@ -7,6 +7,7 @@ import { missingPeer } from '../support/peers.js';
 import { optionsFor } from '../support/s3-service.js';
 import { describeStore, incoming, key, readBack } from '../support/store-contract.js';
 import { sharedSwift, swiftPrograms } from '../support/swift.js';
+import { uploaderIds } from '../support/uploader-ids.js';
 
 describe('a bucket of Swift, which takes no If-None-Match', { skip: missingPeer(...swiftPrograms) }, () => {
   const swift = sharedSwift();
@@ -15,7 +16,7 @@ describe('a bucket of Swift, which takes no If-None-Match', { skip: missingPeer(
     const peer = await swift();
     const bucket = await peer.createBucket();
     const s3 = optionsFor(peer, bucket);
-    const { store, warnings } = await openS3Store({ s3, replayWindowMs, stallTimeoutMs: 60_000 });
+    const { store, warnings } = await openS3Store({ s3, replayWindowMs, stallTimeoutMs: 60_000, uploaderIds });
     return { store, warnings, contents: () => peer.keysIn(bucket) };
   }
 

@@ -10,6 +10,7 @@ import type { LimitSettings } from '../../src/upload/limits.js';
 import { incoming, key } from '../support/store-contract.js';
 import { tempDir } from '../support/temp-dir.js';
 import { filesIn } from '../support/tree.js';
+import { uploaderIds } from '../support/uploader-ids.js';
 
 const hour = 3_600_000;
 const day = 24 * hour;
@@ -35,7 +36,8 @@ async function open(t: TestContext, { retention = { rules: [] }, limits = {}, ev
     ...limits,
   };
   const compiled = compileRetention(retention);
-  const opened = openRetention(store, compiled, settings, { logger: { info: log, warn: log }, now: Date.now });
+  const context = { uploaderIds, logger: { info: log, warn: log }, now: Date.now };
+  const opened = openRetention(store, compiled, settings, context);
   /** Stores an upload that looks as old as this. */
   const put = async (name: string, size: number, ageMs: number) => {
     await store.put(key(name), incoming(Buffer.alloc(size)));

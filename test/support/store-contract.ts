@@ -5,7 +5,7 @@ import { describe, it, type TestContext } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { ByteRange, IncomingUpload, Store } from '../../src/storage/store.js';
 import type { UploadKey } from '../../src/upload/upload-key.js';
-import { uploaderId } from '../../src/upload/uploader.js';
+import { uploaderIds } from './uploader-ids.js';
 
 /** A store under test, and a look at what lies in it. */
 export interface StoreUnderTest {
@@ -52,9 +52,9 @@ async function isStored(store: Store, path: string): Promise<boolean> {
   return upload !== undefined;
 }
 
-/** The uploader, whether the store keeps the JID or its hash. */
+/** The id of the uploader, whether the store keeps the JID or the id. */
 function idOf(upload: { readonly uploader?: string | undefined } | undefined): string | undefined {
-  return upload?.uploader === undefined ? undefined : uploaderId(upload.uploader);
+  return upload?.uploader === undefined ? undefined : uploaderIds.idOf(upload.uploader);
 }
 
 /**
@@ -84,7 +84,7 @@ export function describeStore(
       upload?.close();
       assert.deepEqual(
         [upload?.size, upload?.contentType, upload?.expiresAt, idOf(upload)],
-        [5, 'image/webp', 1_700_604_800_000, uploaderId('romeo@example.org')],
+        [5, 'image/webp', 1_700_604_800_000, uploaderIds.idOf('romeo@example.org')],
       );
     });
 
@@ -342,7 +342,7 @@ export function describeStore(
         ]),
         [
           [ejabberds, 1, 'image/png', undefined, hash],
-          ['slot/f.jpg', 5, 'image/webp', 1_700_604_800_000, uploaderId('romeo@example.org')],
+          ['slot/f.jpg', 5, 'image/webp', 1_700_604_800_000, uploaderIds.idOf('romeo@example.org')],
           ['slot/日本語 %41.txt', 0, 'text/plain', undefined, undefined],
         ],
       );
@@ -364,7 +364,7 @@ export function describeStore(
       assert.equal(found.size, 40);
       for (const [path, uploader] of found) {
         const number = path.slice('slot'.length, path.indexOf('/'));
-        assert.equal(uploader, number === '7' ? undefined : uploaderId(`u${number}@example.org`));
+        assert.equal(uploader, number === '7' ? undefined : uploaderIds.idOf(`u${number}@example.org`));
       }
     });
 

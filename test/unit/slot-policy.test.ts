@@ -6,14 +6,13 @@ import { urlOf } from '../../src/slots/filer-issuer.js';
 import { planSlot, requireAccess, type SlotRequest, type SlotSettings } from '../../src/slots/slot-policy.js';
 import { parseUploadKey, uploaderOfKey } from '../../src/upload/upload-key.js';
 import { bareJid } from '../../src/upload/uploader.js';
+import { ids } from '../support/uploader-ids.js';
 
-const jid = 'romeo@example.org';
-const jidHash = '2ed681f17049ef21eba6d9ffe6a7c5eaf5193572';
 const settings: SlotSettings = { access: ['example.org', 'friend@example.net'], maxFileSize: 1000, allowedTypes: [] };
 
 function plan(request: Partial<SlotRequest>, allowedTypes: string[] = []) {
   const whole = { filename: 'f.jpg', size: '10', contentType: undefined, ...request };
-  return planSlot(jid, whole, { ...settings, allowedTypes });
+  return planSlot(ids.ofMysecret, whole, { ...settings, allowedTypes });
 }
 
 describe('who may have slots', () => {
@@ -40,10 +39,10 @@ describe('who may have slots', () => {
 });
 
 describe('a planned slot', () => {
-  it("has a key of ejabberd's form, with the hash of the JID and the name as it is", () => {
+  it('has a key that begins with the id of the uploader and ends with the name as it is', () => {
     const { key, uploader } = plan({ filename: ' très “cool” %41+.tar.gz ' });
-    assert.match(key, /^[0-9a-f]{40}\/[\w-]{40}\/ très “cool” %41\+\.tar\.gz $/);
-    assert.deepEqual([uploaderOfKey(key), uploader], [jidHash, jidHash]);
+    assert.match(key, /^[0-9a-f]{64}\/[\w-]{40}\/ très “cool” %41\+\.tar\.gz $/);
+    assert.deepEqual([uploaderOfKey(key), uploader], [ids.ofMysecret, ids.ofMysecret]);
   });
 
   it('has a key of its own', () => {

@@ -8,7 +8,8 @@ import { SlotService } from '../../src/slots/slot-service.js';
 import { verifyToken } from '../../src/token/verify-token.js';
 import type { LimitSettings } from '../../src/upload/limits.js';
 import { parseUploadKey } from '../../src/upload/upload-key.js';
-import { uploaderHash } from '../../src/upload/uploader.js';
+import { UploaderIds } from '../../src/upload/uploader.js';
+import { ids } from '../support/uploader-ids.js';
 
 const now = Date.UTC(2026, 10, 22, 12, 30);
 const jid = 'romeo@example.org';
@@ -23,24 +24,27 @@ const noLimits: LimitSettings = {
 interface Differences {
   readonly dailyQuota?: number;
   readonly limits?: Partial<LimitSettings>;
-  /** Bytes that the store has of romeo's, since an hour ago. */
+  /** Bytes that the store has of romeo's, since an hour ago, and under which of his ids. */
   readonly stored?: number;
+  readonly storedAs?: string;
   readonly issuer?: SlotIssuer;
   readonly allowedTypes?: readonly string[];
   readonly evict?: () => Promise<void>;
 }
 
+const uploaderIds = new UploaderIds(['mysecret', 'old-secret']);
 const ownIssuer = filerIssuer('https://uploads.example.org/upload/', 'mysecret');
 
 function serviceWith(differences: Differences) {
   const { dailyQuota, limits = {}, stored = 0, issuer = ownIssuer, allowedTypes = [] } = differences;
+  const { storedAs = ids.ofMysecret } = differences;
   const clock = { now };
   const storeLimits = new StoreLimits(
     { ...noLimits, ...limits },
-    { freeBytes: async () => 1e12, evict: differences.evict ?? (async () => {}), now: () => clock.now },
+    { freeBytes: async () => 1e12, evict: differences.evict ?? (async () => {}), uploaderIds, now: () => clock.now },
   );
   storeLimits.beginCount();
-  storeLimits.count({ size: stored, uploader: uploaderHash(jid), modifiedAt: now - 3_600_000 });
+  storeLimits.count({ size: stored, uploader: storedAs, modifiedAt: now - 3_600_000 });
   storeLimits.endCount();
   const lines: object[] = [];
   const warnings: object[] = [];
@@ -49,6 +53,7 @@ function serviceWith(differences: Differences) {
     {
       issuer,
       limits: storeLimits,
+      uploaderIds,
       logger: { info: (line) => lines.push(line), warn: (line) => warnings.push(line) },
       now: () => clock.now,
     },
@@ -68,7 +73,7 @@ describe('a slot that is given', () => {
     const settings = { secrets: ['mysecret'], strictContentType: false };
     const source = { query: searchParams, authorization: undefined };
     const grant = await verifyToken(source, { key, size: 10, contentType: '' }, settings, ['upload'], now + 299_000);
-    assert.deepEqual(grant, { contentType: 'image/webp', uploader: uploaderHash(jid), expiresAt: undefined });
+    assert.deepEqual(grant, { contentType: 'image/webp', uploader: ids.ofMysecret, expiresAt: undefined });
     assert.deepEqual(lines, [{ uploader: jid, path: key, bytes: 10 }]);
   });
 
@@ -93,7 +98,7 @@ describe('a slot whose upload goes past this program', () => {
     assert.equal(putUrl, 'https://s3.example.org/signed');
     assert.match(
       getUrl,
-      new RegExp(`^https://cdn.example.org/path/${uploaderHash(jid)}/[\\w-]{40}/it%27s%20%281%29.webp$`),
+      new RegExp(`^https://cdn.example.org/path/${ids.ofMysecret}/[\\w-]{40}/it%27s%20%281%29.webp$`),
     );
     const key = decodeURIComponent(getUrl.slice('https://cdn.example.org/path/'.length));
     assert.deepEqual(signed, [[key, 10, undefined, 300]]);
@@ -135,6 +140,17 @@ describe('the quotas of slots', () => {
     await give(10);
     await assert.rejects(give(11), { code: 'QUOTA_REACHED', message: /userQuota/ });
   });
+
+  for (const [name, storedAs] of Object.entries({ ...ids, jid })) {
+    it(`count what is stored for the JID as ${name}`, async () => {
+      const byStore = serviceWith({ stored: 90, storedAs, limits: { userQuota: 100 } });
+      await assert.rejects(byStore.give(11), { code: 'QUOTA_REACHED', message: /userQuota/ });
+      const byDay = serviceWith({ stored: 90, storedAs, dailyQuota: 100 });
+      await assert.rejects(byDay.give(11), { code: 'QUOTA_REACHED', message: /component\.dailyQuota/ });
+      await byDay.give(10);
+      await assert.rejects(byDay.give(1), { code: 'QUOTA_REACHED' });
+    });
+  }
 
   it('of a day hold for requests at once, and for each uploader apart', async () => {
     const { give } = serviceWith({ dailyQuota: 100 });
@@ -178,7 +194,7 @@ describe('the daily quota', () => {
     clock.now += 25 * 3_600_000;
     await give(1, 'f', 'juliet@example.org');
     storeLimits.beginCount();
-    storeLimits.count({ size: 40, uploader: uploaderHash(jid), modifiedAt: clock.now });
+    storeLimits.count({ size: 40, uploader: ids.ofMysecret, modifiedAt: clock.now });
     storeLimits.endCount();
     await assert.rejects(give(61), { code: 'QUOTA_REACHED', message: /^slots for 40 bytes/ });
     await give(60);

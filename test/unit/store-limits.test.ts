@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { StoreLimits } from '../../src/retention/store-limits.js';
 import type { LimitSettings } from '../../src/upload/limits.js';
+import { UploaderIds } from '../../src/upload/uploader.js';
+import { ids, uploaderIds } from '../support/uploader-ids.js';
 
 const now = Date.UTC(2026, 10, 22, 12, 30);
 
@@ -21,6 +23,7 @@ function limitsOf(settings: Partial<LimitSettings>, stored: { size: number; uplo
       evictions.push(bytes);
       limits.forget({ size: bytes, modifiedAt: now });
     },
+    uploaderIds: new UploaderIds(['mysecret', 'old-secret']),
     now: () => now,
   });
   limits.beginCount();
@@ -53,7 +56,7 @@ describe('maxStoreSize', () => {
 
   it('waits for the first count', async () => {
     const settings = { maxStoreSize: 100, evictsWhenFull: false, minFreeSpace: 0 };
-    const context = { freeBytes: async () => 1e12, evict: async () => {}, now: () => now };
+    const context = { freeBytes: async () => 1e12, evict: async () => {}, uploaderIds, now: () => now };
     const limits = new StoreLimits({ ...settings, userQuota: undefined, dailyQuota: undefined }, context);
     const reservation = limits.reserve({ size: 20 });
     limits.beginCount();
@@ -92,6 +95,34 @@ describe('quotas', () => {
       message: /for b.*userQuota/,
     });
     await limits.reserve({ size: 1000 });
+  });
+
+  it('count all ids of an uploader who is named by a JID, whatever secret made them', async () => {
+    const stored = Object.values(ids).map((uploader) => ({ size: 30, uploader }));
+    const { limits } = limitsOf({ userQuota: 100 }, [...stored, { size: 5, uploader: 'Romeo@example.org/phone' }]);
+    await limits.reserve({ size: 5, uploader: 'romeo@example.org' });
+    const message = /^100 bytes are stored for romeo@example.org, 1 more/;
+    await assert.rejects(limits.reserve({ size: 1, uploader: 'romeo@example.org' }), {
+      code: 'QUOTA_REACHED',
+      message,
+    });
+    await limits.reserve({ size: 100, uploader: 'juliet@example.org' });
+    assert.deepEqual(
+      (await limits.sentByHour('romeo@example.org')).map(({ size }) => size),
+      [35, 30, 30],
+    );
+  });
+
+  it('count the other ids of an uploader who is named by one, once the JID has asked', async () => {
+    const stored = [{ size: 60, uploader: ids.ofEjabberd }];
+    const { limits } = limitsOf({ userQuota: 100 }, stored);
+    const settle = await limits.reserve({ size: 40, uploader: ids.ofMysecret });
+    settle(false);
+    // The slot is given to the JID, its upload names the id.
+    (await limits.reserve({ size: 40, uploader: 'romeo@example.org' }))(false);
+    await assert.rejects(limits.reserve({ size: 41, uploader: ids.ofMysecret }), { code: 'QUOTA_REACHED' });
+    await limits.reserve({ size: 40, uploader: ids.ofMysecret });
+    await assert.rejects(limits.reserve({ size: 1, uploader: ids.ofEjabberd }), { code: 'QUOTA_REACHED' });
   });
 
   it('of a day tell when there is room again, except for what is too large for any day', async () => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { parseUploadKey, type UploadKey, uploaderOfKey } from '../../src/upload/upload-key.js';
+import { ids } from '../support/uploader-ids.js';
 
 const base = ['upload'];
 
@@ -68,13 +69,13 @@ describe('parseUploadKey', () => {
 });
 
 describe('uploaderOfKey', () => {
-  const hash = '2ed681f17049ef21eba6d9ffe6a7c5eaf5193572';
+  for (const id of Object.values(ids)) {
+    it(`is the first of three segments: ${id}`, () => {
+      assert.equal(uploaderOfKey(`${id}/wqrMMc7txe2Ptcv1/f.jpg` as UploadKey), id);
+    });
 
-  it("is the first of ejabberd's three segments", () => {
-    assert.equal(uploaderOfKey(`${hash}/wqrMMc7txe2Ptcv1/f.jpg` as UploadKey), hash);
-  });
-
-  for (const key of [`${hash}/f.jpg`, `${hash}/a/b/f.jpg`, `${hash.toUpperCase()}/a/f`, `${hash}0/a/f`, 'a/b/c']) {
-    it(`is unknown for ${key}`, () => assert.equal(uploaderOfKey(key as UploadKey), undefined));
+    for (const key of [`${id}/f.jpg`, `${id}/a/b/f.jpg`, `${id.toUpperCase()}/a/f`, `${id}0/a/f`, 'a/b/c']) {
+      it(`is unknown for ${key}`, () => assert.equal(uploaderOfKey(key as UploadKey), undefined));
+    }
   }
 });

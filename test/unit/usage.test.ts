@@ -12,18 +12,27 @@ describe('what is counted', () => {
     usage.add(own);
     usage.add({ size: 5, uploader: 'b', modifiedAt: noon });
     usage.add({ size: 1, modifiedAt: noon });
-    assert.deepEqual([usage.stored, usage.storedBy('a'), usage.storedBy('b'), usage.storedBy('c')], [16, 10, 5, 0]);
+    assert.deepEqual(
+      [usage.stored, usage.storedBy(['a']), usage.storedBy(['b']), usage.storedBy(['c'])],
+      [16, 10, 5, 0],
+    );
     usage.remove(own);
-    assert.deepEqual([usage.stored, usage.storedBy('a')], [6, 0]);
+    assert.deepEqual([usage.stored, usage.storedBy(['a'])], [6, 0]);
   });
 
-  it('is of one uploader by JID, by full JID and by hash', () => {
+  it('is asked for all ids of an uploader together', () => {
     const usage = new Usage();
-    const names = ['romeo@example.org', 'Romeo@Example.org/phone', '2ed681f17049ef21eba6d9ffe6a7c5eaf5193572'];
-    for (const uploader of names) usage.add({ size: 1, uploader, modifiedAt: noon });
-    for (const uploader of names) {
-      assert.deepEqual([usage.storedBy(uploader), usage.sentBy(uploader, noon).bytes], [3, 3]);
-    }
+    usage.add({ size: 1, uploader: 'old', modifiedAt: noon - 20 * hour });
+    usage.add({ size: 2, uploader: 'new', modifiedAt: noon });
+    usage.add({ size: 4, uploader: 'other', modifiedAt: noon });
+    const ids = ['new', 'old', 'unused'];
+    assert.equal(usage.storedBy(ids), 3);
+    assert.deepEqual(usage.sentBy(ids, noon), { bytes: 3, lessAt: noon + 4 * hour });
+    assert.deepEqual(usage.sentByHour(ids, noon), [
+      { size: 2, uploader: 'new', modifiedAt: noon },
+      { size: 1, uploader: 'old', modifiedAt: noon - 20 * hour },
+    ]);
+    assert.deepEqual([usage.hasSent(ids), usage.hasSent(['unused'])], [true, false]);
   });
 
   it('is the bytes that an uploader sent in 24 hours, deleted ones too', () => {
@@ -34,14 +43,14 @@ describe('what is counted', () => {
     usage.addSent({ size: 2, uploader: 'a', modifiedAt: noon + 10 * hour });
     usage.add({ size: 4, uploader: 'a', modifiedAt: noon + 23 * hour });
     usage.add({ size: 8, uploader: 'b', modifiedAt: noon });
-    assert.deepEqual(usage.sentBy('a', noon + 23 * hour), { bytes: 7, lessAt: noon + 24 * hour });
-    assert.deepEqual(usage.sentBy('a', noon + 24 * hour), { bytes: 6, lessAt: noon + 34 * hour });
-    assert.deepEqual(usage.sentByHour('a', noon + 24 * hour), [
+    assert.deepEqual(usage.sentBy(['a'], noon + 23 * hour), { bytes: 7, lessAt: noon + 24 * hour });
+    assert.deepEqual(usage.sentBy(['a'], noon + 24 * hour), { bytes: 6, lessAt: noon + 34 * hour });
+    assert.deepEqual(usage.sentByHour(['a'], noon + 24 * hour), [
       { size: 2, uploader: 'a', modifiedAt: noon + 10 * hour },
       { size: 4, uploader: 'a', modifiedAt: noon + 23 * hour },
     ]);
-    assert.equal(usage.sentBy('a', noon + 47 * hour).bytes, 0);
-    assert.equal(usage.sentBy('nobody', noon).bytes, 0);
+    assert.equal(usage.sentBy(['a'], noon + 47 * hour).bytes, 0);
+    assert.equal(usage.sentBy(['nobody'], noon).bytes, 0);
   });
 
   it('is not what did not come', () => {
@@ -51,9 +60,9 @@ describe('what is counted', () => {
     usage.addSent({ size: 2, uploader: 'a', modifiedAt: noon });
     usage.addSent({ size: 4, uploader: 'a', modifiedAt: noon + hour });
     usage.removeSent(first);
-    assert.deepEqual(usage.sentBy('a', noon + hour), { bytes: 6, lessAt: noon + 24 * hour });
+    assert.deepEqual(usage.sentBy(['a'], noon + hour), { bytes: 6, lessAt: noon + 24 * hour });
     usage.removeSent({ size: 2, uploader: 'a', modifiedAt: noon });
-    assert.deepEqual(usage.sentBy('a', noon + hour), { bytes: 4, lessAt: noon + 25 * hour });
+    assert.deepEqual(usage.sentBy(['a'], noon + hour), { bytes: 4, lessAt: noon + 25 * hour });
   });
 
   it('is forgotten of uploaders who sent nothing in 24 hours', () => {
@@ -61,8 +70,8 @@ describe('what is counted', () => {
     usage.addSent({ size: 1, uploader: 'a', modifiedAt: noon });
     usage.addSent({ size: 1, uploader: 'b', modifiedAt: noon + hour });
     usage.forgetSent(noon + 23 * hour);
-    assert.deepEqual([usage.hasSent('a'), usage.hasSent('b')], [true, true]);
+    assert.deepEqual([usage.hasSent(['a']), usage.hasSent(['b'])], [true, true]);
     usage.forgetSent(noon + 24 * hour);
-    assert.deepEqual([usage.hasSent('a'), usage.hasSent('b')], [false, true]);
+    assert.deepEqual([usage.hasSent(['a']), usage.hasSent(['b'])], [false, true]);
   });
 });

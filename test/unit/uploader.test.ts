@@ -1,0 +1,36 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { isUploaderId, UploaderIds } from '../../src/upload/uploader.js';
+import { ids } from '../support/uploader-ids.js';
+
+const jid = 'romeo@example.org';
+
+describe('the id of an uploader', () => {
+  it('is keyed with what HKDF derives from the first secret', () => {
+    assert.equal(new UploaderIds(['mysecret', 'old-secret']).idOf(jid), ids.ofMysecret);
+    assert.equal(new UploaderIds(['old-secret', 'mysecret']).idOf(jid), ids.ofOldSecret);
+  });
+
+  it('is that of the bare JID in lower case', () => {
+    const uploaderIds = new UploaderIds(['mysecret']);
+    assert.equal(uploaderIds.idOf('Romeo@Example.org/phone'), ids.ofMysecret);
+    assert.deepEqual(uploaderIds.idsOf('Romeo@Example.org/phone'), uploaderIds.idsOf(jid));
+  });
+
+  it('is one of several: by each secret, and the SHA-1 of ejabberd', () => {
+    assert.deepEqual(new UploaderIds(['mysecret']).idsOf(jid), [ids.ofMysecret, ids.ofEjabberd]);
+    const all = [ids.ofMysecret, ids.ofOldSecret, ids.ofEjabberd];
+    assert.deepEqual(new UploaderIds(['mysecret', 'old-secret', 'mysecret']).idsOf(jid), all);
+  });
+
+  it('stands for itself', () => {
+    const uploaderIds = new UploaderIds(['mysecret']);
+    for (const id of Object.values(ids)) {
+      assert.ok(isUploaderId(id));
+      assert.deepEqual([uploaderIds.idOf(id), uploaderIds.idsOf(id)], [id, [id]]);
+    }
+    for (const other of [jid, ids.ofMysecret.slice(1), `${ids.ofEjabberd}0`, ids.ofEjabberd.toUpperCase(), '']) {
+      assert.ok(!isUploaderId(other), other);
+    }
+  });
+});
