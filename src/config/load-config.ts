@@ -213,7 +213,7 @@ export function loadConfig(file: string): LoadedConfig {
     throw new ConfigError(problems.map(({ text }) => `${file}: ${text}`));
   }
   const { secret, secrets: more = [] } = settings;
-  const secrets = [...(secret === undefined ? [] : [secret]), ...more, ...fromFile];
+  const secrets = [...(secret === undefined ? [] : [secret]), ...fromFile, ...more];
   const made = { listen, metricsListen, secrets, component, baseSegments: base, trustProxy, accelRedirect };
   const config: Config = Object.freeze({ ...store, ...made, ...converted(settings) });
   const isPublished = secrets.some((candidate) => publishedSecrets.has(candidate));

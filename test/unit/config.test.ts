@@ -192,11 +192,13 @@ describe('accelRedirect', () => {
 });
 
 describe('secrets', () => {
-  it('may be several, also from a file', async (t) => {
+  it('may be several, also from a file, and those of `secrets` come last', async (t) => {
     const file = path.join(await tempDir(t), 'secret');
     await writeFile(file, 'from file\n');
     const { config } = await load(t, `secret = "a"\nsecrets = ["b", "c"]\nsecretFile = "${file}"\nstoreDir = "/s"`);
-    assert.deepEqual(config.secrets, ['a', 'b', 'c', 'from file']);
+    assert.deepEqual(config.secrets, ['a', 'from file', 'b', 'c']);
+    const renewed = await load(t, `secrets = ["old"]\nsecretFile = "${file}"\nstoreDir = "/s"`);
+    assert.deepEqual(renewed.config.secrets, ['from file', 'old']);
   });
 
   it('must be there, and not be empty', async (t) => {
