@@ -13,7 +13,7 @@ import { UsageError } from './commands/usage-error.js';
 import { isWorker } from './commands/workers.js';
 import { defaultBaseUrl } from './config/base-url.js';
 import { ConfigError } from './config/config.js';
-import { FilerError } from './errors.js';
+import { FilerError, messageOf, systemErrorCode } from './errors.js';
 import { tokenSchemes } from './token/sign-token.js';
 
 const configurationExitCode = 2;
@@ -31,6 +31,22 @@ function toMessage(text: string): string {
 function fail(text: string, exitCode: number): never {
   process.stderr.write(toMessage(text));
   process.exit(exitCode);
+}
+
+/** A pipe without a reader, and a terminal that is gone. */
+const goneReader = new Set(['EPIPE', 'EIO']);
+
+/** A reader that goes away (`purge | head`) ends the output, not the work; what cannot be written otherwise is a failure. */
+function outliveReaders(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error) => {
+      if (goneReader.has(systemErrorCode(error) ?? '')) return;
+      process.stderr.write(toMessage(`the output cannot be written: ${messageOf(error)}`));
+      process.once('exit', (code) => {
+        process.exitCode = code || 1;
+      });
+    });
+  }
 }
 
 const output: Output = {
@@ -158,6 +174,7 @@ function commandLine(): Command {
 async function main(): Promise<void> {
   // The version of the SDK is fixed to one that runs on this Node.
   process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
+  outliveReaders();
   await commandLine().parseAsync(withTwoDashes(process.argv.slice(2)), { from: 'user' });
 }
 

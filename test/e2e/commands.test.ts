@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { appendFile, readdir, readFile, stat, utimes, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, readdir, readFile, stat, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { loadConfig } from '../../src/config/load-config.js';
@@ -33,6 +33,58 @@ describe('every command', () => {
       assert.match(stderr, /^prosody-filer: unknown option '--confg'/);
     });
   }
+});
+
+describe('a reader that goes away', () => {
+  /** Runs a command of the shell with $filer as the program. */
+  function runInShell(script: string, folder: string): Promise<CommandResult> {
+    const filer = `"${process.execPath}" "${mainFile}"`;
+    return run('bash', ['-c', script.replaceAll('$filer', filer)], folder);
+  }
+
+  async function folderWithUploads(t: TestContext, count: number): Promise<string> {
+    const folder = await tempDir(t);
+    await writeFile(path.join(folder, 'config.toml'), 'secret = "s3cret"\nstoreDir = "store"\n');
+    for (let index = 0; index < count; index += 1) {
+      await mkdir(path.join(folder, `store/s${index}`), { recursive: true });
+      await writeFile(path.join(folder, `store/s${index}/f`), 'x');
+    }
+    return folder;
+  }
+
+  it('does not end a purge', async (t) => {
+    const folder = await folderWithUploads(t, 300);
+    const script = '($filer purge --older-than 0s; echo "code $?" >code) | head -2; cat code; $filer stats';
+    const { stdout, stderr } = await runInShell(script, folder);
+    assert.match(stdout, /^(\S+ 1 s\d+\/f\n){2}code 0\n0 files, 0 B in /);
+    assert.equal(stderr, '');
+  });
+
+  for (const [command, code] of [
+    ['stats', 0],
+    ['stats --json', 0],
+    ['delete s0/f', 0],
+    ['delete none/f', 1],
+    ['sign s/f 5', 0],
+    ['init --config other.toml', 0],
+    ['check-config --config none.toml', 2],
+    ['stats --config none.toml', 2],
+    ['--help', 0],
+    ['doctor http://127.0.0.1:9/', 1],
+  ] as const) {
+    it(`does not change how it ends: ${command}`, async (t) => {
+      const folder = await folderWithUploads(t, 1);
+      const wait = 'until [ -s code ]; do sleep 0.1; done; cat code';
+      const { stdout } = await runInShell(`(sleep 0.1; $filer ${command}; echo $? >code) 2>&1 | true; ${wait}`, folder);
+      assert.equal(stdout, `${code}\n`);
+    });
+  }
+
+  it('is no full disk: that ends with 1', async (t) => {
+    const { stdout, stderr } = await runInShell('$filer stats >/dev/full; echo $?', await folderWithUploads(t, 1));
+    assert.equal(stdout, '1\n');
+    assert.equal(stderr, 'prosody-filer: the output cannot be written: ENOSPC: no space left on device, write\n');
+  });
 });
 
 describe('init', () => {
