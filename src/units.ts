@@ -15,7 +15,11 @@ export function formatSize(bytes: number): string {
   return xbytes(bytes, { fixed: bytes < 1000 ? 0 : 2 });
 }
 
-/** Milliseconds in a duration such as `60s`, `1.5h` or `28 days`; NaN for anything else. */
+/** `ms` throws for a longer text. */
+const maxDurationLength = 99;
+
+/** Whole milliseconds in a duration such as `60s`, `1.5h` or `28 days`; NaN for anything else. */
 export function parseDuration(text: string): number {
-  return durationPattern.test(text) ? ms(text as ms.StringValue) : Number.NaN;
+  const isDuration = text.length <= maxDurationLength && durationPattern.test(text);
+  return isDuration ? Math.round(ms(text as ms.StringValue)) : Number.NaN;
 }

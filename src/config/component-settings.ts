@@ -23,8 +23,8 @@ export interface ComponentSettings {
   upload: ComponentConfig['upload'];
 }
 
-const { text, size, secretFile } = settingTypes;
-const domain = '[^\\s@/]+';
+const { text, size, secret, secretFile } = settingTypes;
+const domain = '[^\\s@/\\p{Cc}\\uFFFE\\uFFFF]+';
 
 /** The table's JSON Schema. */
 export const componentSchema: JSONSchemaType<ComponentSettings> = {
@@ -34,7 +34,7 @@ export const componentSchema: JSONSchemaType<ComponentSettings> = {
   description: 'a table [component]',
   properties: {
     jid: { ...text, pattern: `^${domain}$`, description: 'the domain of the component, such as "upload.example.org"' },
-    host: { ...text, default: '127.0.0.1', description: 'the host of the XMPP server' },
+    host: { type: 'string', format: 'host', default: '127.0.0.1', description: 'the host of the XMPP server' },
     port: {
       type: 'integer',
       minimum: 1,
@@ -42,7 +42,7 @@ export const componentSchema: JSONSchemaType<ComponentSettings> = {
       default: 5347,
       description: "the port of the XMPP server's components",
     },
-    secret: { ...text, nullable: true, description: "the component's secret on the XMPP server, not empty" },
+    secret: { ...secret, nullable: true, description: "the component's secret on the XMPP server, not empty" },
     secretFile: { ...secretFile, nullable: true },
     name: { ...text, default: 'HTTP File Upload', description: 'what clients call the service' },
     access: {

@@ -4,17 +4,11 @@ import type { S3Options } from '../storage/s3-options.js';
 import { parseDuration, parseSize } from '../units.js';
 import type { RetentionSettings } from '../upload/expiry.js';
 import type { LimitSettings } from '../upload/limits.js';
+import { keyBelow } from '../upload/upload-key.js';
 import { checkSettings } from './check-settings.js';
 import { componentConfig } from './component-settings.js';
-import {
-  type Config,
-  ConfigError,
-  type ListenAddress,
-  type LogLevel,
-  type Storage,
-  type TcpAddress,
-} from './config.js';
-import { isSameAddress, parseTcpAddress } from './listen-address.js';
+import { type Config, ConfigError, type LogLevel, type Storage } from './config.js';
+import { listenAddress, metricsAddress } from './listen-address.js';
 import { s3Options } from './s3-settings.js';
 import { readSecretFile } from './secret-file.js';
 import { SettingProblem } from './setting-problem.js';
@@ -26,31 +20,14 @@ const publishedSecrets = new Set(['mysecret', '123', 'this is your secret string
 
 const logrusLevels: Readonly<Record<string, LogLevel>> = { warning: 'warn', panic: 'fatal' };
 
-function listenAddress({ listenPort, unixSocket, unixSocketMode }: Settings): ListenAddress {
-  if (unixSocket) return { path: path.resolve(listenPort), mode: Number.parseInt(unixSocketMode, 8) };
-  const address = parseTcpAddress(listenPort);
-  if (address !== undefined) return address;
-  const hint = listenPort.includes('/') ? ' (a socket path needs unixSocket = true)' : '';
-  throw new SettingProblem(`listenPort: expected an address such as "127.0.0.1:5050", got '${listenPort}'${hint}`);
-}
-
-function metricsAddress({ metricsListen }: Settings, listen: ListenAddress | undefined): TcpAddress | undefined {
-  if (metricsListen === undefined) return undefined;
-  const address = parseTcpAddress(metricsListen);
-  if (address === undefined) {
-    throw new SettingProblem(`metricsListen: expected an address such as "127.0.0.1:9550", got '${metricsListen}'`);
-  }
-  if (listen === undefined || 'path' in listen || !isSameAddress(address, listen)) return address;
-  throw new SettingProblem(`metricsListen: expected another address than that of listenPort, got '${metricsListen}'`);
-}
-
 function secretsFromFile({ secretFile }: Settings): string[] {
   return secretFile === undefined ? [] : [readSecretFile('secretFile', secretFile)];
 }
 
 function baseSegments({ uploadSubDir }: Settings): string[] {
   const segments = uploadSubDir.split('/').filter((segment) => segment !== '');
-  if (segments.includes('.') || segments.includes('..')) {
+  // A request's path is decoded, so that a "%" here would be one that is sent as "%25".
+  if (segments.some((segment) => segment.includes('%') || keyBelow(undefined, segment) === undefined)) {
     throw new SettingProblem(
       `uploadSubDir: expected the path of the base URL, such as "upload/", got '${uploadSubDir}'`,
     );
@@ -129,6 +106,18 @@ function internalPath({ accelRedirect }: Settings, base: readonly string[] | und
   throw new SettingProblem(`accelRedirect: expected another path than that of uploadSubDir, got '${accelRedirect}'`);
 }
 
+/** This program reads uploads, and makes and finds them in their folders, as their owner. */
+function modes({ fileMode, dirMode }: Settings) {
+  const [files, folders] = [octal(fileMode), octal(dirMode)];
+  if (files !== undefined && (files & 0o400) === 0)
+    throw new SettingProblem(`fileMode: expected a mode that lets the owner read, such as "0640", got '${fileMode}'`);
+  if (folders !== undefined && (folders & 0o700) !== 0o700) {
+    const expected = 'a mode that lets the owner read, write and enter, such as "0750"';
+    throw new SettingProblem(`dirMode: expected ${expected}, got '${dirMode}'`);
+  }
+  return { fileMode: files, dirMode: folders };
+}
+
 function octal(mode: string | undefined): number | undefined {
   return mode === undefined ? undefined : Number.parseInt(mode, 8);
 }
@@ -152,8 +141,6 @@ function converted(settings: Settings) {
     stallTimeoutMs: parseDuration(settings.stallTimeout),
     shutdownTimeoutMs: parseDuration(settings.shutdownTimeout),
     isDurable: settings.durability === 'sync',
-    fileMode: octal(settings.fileMode),
-    dirMode: octal(settings.dirMode),
     logLevel: logrusLevels[logLevel] ?? (logLevel as LogLevel),
   };
 }
@@ -188,7 +175,8 @@ export function loadConfig(file: string): LoadedConfig {
 
   const { s3: s3Table, component: componentTable } = settings;
   const secretFiles = [settings.secretFile, s3Table?.secretAccessKeyFile, componentTable?.secretFile];
-  const filesWithSecrets = [file, ...secretFiles.filter((name) => name !== undefined)];
+  // One that is no text is a problem already.
+  const filesWithSecrets = [file, ...secretFiles.filter((name) => typeof name === 'string')];
 
   const listen = make(['listenPort', 'unixSocket', 'unixSocketMode'], () => listenAddress(settings));
   const metricsListen = make(['metricsListen'], () => metricsAddress(settings, listen));
@@ -201,10 +189,12 @@ export function loadConfig(file: string): LoadedConfig {
     () => componentTable && componentConfig(componentTable, base ?? [], s3),
   );
   const trustProxy = make(['trustProxy', 'unixSocket'], () => proxies(settings));
+  const ownModes = make(['fileMode', 'dirMode'], () => modes(settings));
   const accelRedirect = make(['accelRedirect', 'uploadSubDir'], () => internalPath(settings, base));
   if (
     problems.length > 0 ||
     trustProxy === undefined ||
+    ownModes === undefined ||
     store === undefined ||
     listen === undefined ||
     fromFile === undefined ||
@@ -215,7 +205,12 @@ export function loadConfig(file: string): LoadedConfig {
   const { secret, secrets: more = [] } = settings;
   const secrets = [...(secret === undefined ? [] : [secret]), ...fromFile, ...more];
   const made = { listen, metricsListen, secrets, component, baseSegments: base, trustProxy, accelRedirect };
-  const config: Config = Object.freeze({ ...store, ...made, ...converted(settings) });
+  const config: Config = Object.freeze({
+    ...store,
+    ...made,
+    ...ownModes,
+    ...converted(settings),
+  });
   const isPublished = secrets.some((candidate) => publishedSecrets.has(candidate));
   const warning = `${file}: secret: this one is published, so anybody can upload: put a random one here and into the XMPP server`;
   const inFile = [secret, settings.secrets, settings.deleteSecret, s3Table?.secretAccessKey, componentTable?.secret];

@@ -18,7 +18,7 @@ export interface S3Settings {
   baseDomain?: string;
 }
 
-const { text, flag, secretFile } = settingTypes;
+const { text, flag, secret, secretFile } = settingTypes;
 
 /** The table's JSON Schema. */
 export const s3Schema: JSONSchemaType<S3Settings> = {
@@ -27,13 +27,25 @@ export const s3Schema: JSONSchemaType<S3Settings> = {
   required: ['bucket'],
   description: 'a table [s3]',
   properties: {
-    region: { ...text, default: 'auto', description: 'the region of the bucket, such as "eu-central-1", or "auto"' },
-    accessKeyId: { ...text, nullable: true, description: 'the id of an access key, not empty' },
-    secretAccessKey: { ...text, nullable: true, description: 'the secret of the access key, not empty' },
+    region: {
+      type: 'string',
+      // The SDK takes what can be a part of a host name.
+      pattern: '^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$',
+      default: 'auto',
+      description: 'the region of the bucket, such as "eu-central-1", or "auto"',
+    },
+    accessKeyId: {
+      type: 'string',
+      pattern: '^[!-~]+$',
+      nullable: true,
+      description: 'the id of an access key, not empty',
+    },
+    secretAccessKey: { ...secret, nullable: true, description: 'the secret of the access key, not empty' },
     secretAccessKeyFile: { ...secretFile, nullable: true },
     endpointUrl: {
-      ...text,
+      type: 'string',
       pattern: '^https?://[^/?#@]+(/[^?#]*)?$',
+      format: 'url',
       nullable: true,
       description: 'the URL of the S3 service, such as "https://s3.example.org"',
     },
@@ -80,6 +92,11 @@ export function s3Options(settings: S3Settings): S3Options {
     throw new SettingProblem('s3.baseDomain: expected the domain of the uploads, since download is "public"');
   }
   const publicUrl = baseDomain?.replace(/^(?!https?:)/, 'https://').replace(/\/?$/, '/');
+  if (publicUrl !== undefined && !URL.canParse(publicUrl)) {
+    throw new SettingProblem(
+      `s3.baseDomain: expected ${s3Schema.properties.baseDomain.description}, got '${baseDomain}'`,
+    );
+  }
   return {
     region,
     endpointUrl,

@@ -1,29 +1,53 @@
 import { isIP } from 'node:net';
+import { compile } from '@fastify/proxy-addr';
 import { parseDuration, parseSize } from '../units.js';
 
-/** What Node's timers can wait. */
-const maxTimerMs = 2 ** 31 - 1;
+const dayMs = 24 * 60 * 60 * 1000;
 
+/** What Node's timers can wait (2^31 − 1 ms), with room for what is added to a time limit. */
+const maxTimerMs = 24 * dayMs;
+
+/** 1 EiB, which is still written with all of its digits. */
+const maxSize = 2 ** 60;
+
+/** A hundred years: what is added to now stays a date. */
+const maxDurationMs = 36_525 * dayMs;
+
+const hostName = /^[\p{L}\p{M}\p{N}_-]+(\.[\p{L}\p{M}\p{N}_-]+)*\.?$/u;
+const maxHostLength = 253;
+
+/** Whether it is an IP address or can be the name of a host. */
+export function isHost(text: string): boolean {
+  return isIP(text) !== 0 || (text.length <= maxHostLength && hostName.test(text));
+}
+
+/** The HTTP side hands it to the same library, which also takes what is no plain address or prefix length. */
 function isProxy(text: string): boolean {
   if (text === 'unix') return true;
-  const [address = '', bits, ...rest] = text.split('/');
-  const maxBits = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1;
-  return (
-    rest.length === 0 && maxBits > 0 && (bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= maxBits))
-  );
+  if (isIP(text.replace(/\/\d{1,3}$/, '')) === 0) return false;
+  try {
+    compile(text);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** What a string in the file must be, by the name under which the schema asks for it. */
 export const formats = {
   timeout: (text: string) => parseDuration(text) > 0 && parseDuration(text) <= maxTimerMs,
-  time: (text: string) => parseDuration(text) >= 0,
-  duration: (text: string) => parseDuration(text) > 0,
+  time: (text: string) => parseDuration(text) >= 0 && parseDuration(text) <= maxDurationMs,
+  duration: (text: string) => parseDuration(text) > 0 && parseDuration(text) <= maxDurationMs,
   proxy: isProxy,
   mode: (text: string) => /^0?[0-7]{3}$/.test(text),
-  size: (text: string) => parseSize(text) > 0,
+  size: (text: string) => parseSize(text) > 0 && parseSize(text) <= maxSize,
+  host: isHost,
+  url: (text: string) => URL.canParse(text),
 };
 
-const text = { type: 'string', minLength: 1 } as const;
+/** No control character, which no path, header or stanza can hold, nor what XML cannot. */
+const text = { type: 'string', pattern: '^[^\\p{Cc}\\uFFFE\\uFFFF]+$' } as const;
+const secret = { type: 'string', minLength: 1 } as const;
 
 /** What several settings are, as parts of a JSON Schema; each description is what a wrong value is told to be. */
 export const settingTypes = {
@@ -34,6 +58,6 @@ export const settingTypes = {
   timeout: { type: 'string', format: 'timeout', description: 'a time such as "60s", at most "24d"' },
   mode: { type: 'string', format: 'mode', description: 'an octal mode as text, such as "0640"' },
   proxy: { type: 'string', format: 'proxy', description: 'an address, a network such as "10.0.0.0/8", or "unix"' },
-  secret: { ...text, description: 'the secret that the XMPP server signs with, not empty' },
+  secret: { ...secret, description: 'the secret that the XMPP server signs with, not empty' },
   secretFile: { ...text, description: 'the path of a file that holds the secret' },
 } as const;

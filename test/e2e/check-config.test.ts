@@ -58,6 +58,11 @@ describe('check-config', () => {
       { sekret: 'x' },
       /^failure {2}\.\/config\.toml: sekret: expected a known key; did you mean secret\?/m,
     ],
+    'what a library would refuse at the start': [
+      2,
+      { trustProxy: ['0.0.0.0/0'] },
+      /^failure {2}\.\/config\.toml: trustProxy\[0\]: expected an address, a network such as "10\.0\.0\.0\/8", or "unix", got '0\.0\.0\.0\/0'$/m,
+    ],
     'a storeDir that is a file': [
       2,
       { storeDir: mainFile },

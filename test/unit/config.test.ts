@@ -302,6 +302,63 @@ describe('a wrong configuration', () => {
   });
 });
 
+describe('what a library would refuse at the start', () => {
+  const disk = (line: string) => `${minimal}${line}\n`;
+  const s3 = (line: string) => `secret = "k"\n[s3]\nbucket = "uploads"\n${line}\n`;
+  const component = (line: string) =>
+    `${minimal}[component]\njid = "u.example.org"\nsecret = "c"\nbaseUrl = "https://u.example.org/"\n${line}\n`;
+
+  for (const [text, problem] of [
+    [disk('trustProxy = ["0.0.0.0/0"]'), /^trustProxy\[0\]: expected an address, .*, got '0\.0\.0\.0\/0'$/],
+    [disk('trustProxy = ["::/0"]'), /^trustProxy\[0\]: expected an address/],
+    [disk('stallTimeout = "0.4ms"'), /^stallTimeout: expected a time such as "60s", at most "24d"/],
+    [disk('shutdownTimeout = "24.8d"'), /^shutdownTimeout: expected a time such as "60s", at most "24d"/],
+    [disk(`expiresAfter = "${'0'.repeat(100)}1d"`), /^expiresAfter: expected a time/],
+    [disk('expiresAfter = "999999999w"'), /^expiresAfter: expected a time/],
+    [disk('maxFileSize = "999999999TB"'), /^maxFileSize: expected a size/],
+    [disk('listenPort = "[zz]:80"'), /^listenPort: expected an address/],
+    [disk('listenPort = "[1.2.3.4]:80"'), /^listenPort: expected an address/],
+    [disk('metricsListen = "a b:80"'), /^metricsListen: expected an address/],
+    [disk('listenPort = "/run/a\\u0000b"\nunixSocket = true'), /^listenPort: expected an address/],
+    [
+      disk(`listenPort = "/run/${'x'.repeat(103)}"\nunixSocket = true`),
+      /^listenPort: expected the path of a socket, at most 107 bytes long, got '\/run\/x+', which has 108$/,
+    ],
+    [disk('fileMode = "0040"'), /^fileMode: expected a mode that lets the owner read, such as "0640", got '0040'$/],
+    [disk('dirMode = "0600"'), /^dirMode: expected a mode that lets the owner read, write and enter, .*got '0600'$/],
+    [disk('uploadSubDir = "up%20load/"'), /^uploadSubDir: expected the path of the base URL/],
+    [disk('uploadSubDir = ".prosody-filer/"'), /^uploadSubDir: expected the path of the base URL/],
+    [disk('uploadSubDir = "a\\u0001/"'), /^uploadSubDir: expected the path of the base URL/],
+    ['secret = "k"\nstoreDir = "/s\\u0000"', /^storeDir: expected the folder for the uploads/],
+    [s3('region = "eu central"'), /^s3\.region: expected the region of the bucket/],
+    [s3('endpointUrl = "https://s3.example.org:99999"'), /^s3\.endpointUrl: expected the URL of the S3 service/],
+    [s3('region = "eu"\naccessKeyId = "é"\nsecretAccessKey = "x"'), /^s3\.accessKeyId: expected the id/],
+    [s3('region = "eu"\nbaseDomain = "files.example.org:x"'), /^s3\.baseDomain: expected the domain/],
+    [component('host = "xmpp.example.org:5347"'), /^component\.host: expected the host of the XMPP server/],
+    [component('name = "a\\u0001"'), /^component\.name: expected what clients call the service/],
+    [component('secretFile = 5'), /^component\.secretFile: expected the path of a file/],
+  ] as const) {
+    it(`is a mistake: ${problem.source}`, async (t) => {
+      assert.match((await problemsOf(t, text)).join('\n'), problem);
+    });
+  }
+
+  it('is taken where it is right', async (t) => {
+    const lines = [
+      'trustProxy = ["10.0.0.0/1", "::ffff:10.0.0.1", "fe80::1%eth0"]',
+      'stallTimeout = "1.0001s"',
+      'fileMode = "0440"',
+      'listenPort = "[fe80::1%lo]:0"',
+      'metricsListen = "uploads_1.example.org.:65535"',
+    ];
+    const { config } = await load(t, minimal + lines.join('\n'));
+    assert.equal(config.stallTimeoutMs, 1000);
+    const socketPath = `/run/${'x'.repeat(102)}`;
+    const { config: onSocket } = await load(t, disk(`listenPort = "${socketPath}"\nunixSocket = true`));
+    assert.deepEqual(onSocket.listen, { path: socketPath, mode: 0o660 });
+  });
+});
+
 describe('writeDefaultConfig', () => {
   it('writes a configuration that loads, with a secret of its own each time', async (t) => {
     const folder = await tempDir(t);
