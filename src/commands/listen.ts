@@ -1,5 +1,7 @@
+import { accessSync, constants } from 'node:fs';
 import { chmod, lstat, unlink } from 'node:fs/promises';
 import { connect, isIPv6 } from 'node:net';
+import { dirname } from 'node:path';
 import type { ListenAddress } from '../config/config.js';
 import { messageOf, systemErrorCode } from '../errors.js';
 import type { App } from '../http/app.js';
@@ -11,9 +13,22 @@ const causes: Readonly<Record<string, string>> = {
   EACCES: 'this user may not listen there (ports below 1024 need a privilege)',
   EADDRINUSE: 'another program listens there already',
   EADDRNOTAVAIL: 'this host has no such address',
-  ENOENT: 'its folder does not exist',
   ENOTFOUND: 'this host name is unknown',
 };
+
+/** Why a socket cannot be made at a path, whose folder is looked at: of a missing one libuv says EACCES too. */
+function explainPath(socketPath: string, code: string | undefined): string | undefined {
+  if (code === 'EADDRINUSE') return causes[code];
+  const folder = dirname(socketPath);
+  try {
+    accessSync(`${folder}/.`, constants.W_OK | constants.X_OK);
+    return code === 'EACCES' ? `no socket can be made in ${folder}` : undefined;
+  } catch (error) {
+    const found = systemErrorCode(error);
+    if (found === 'ENOENT') return `its folder does not exist: make ${folder}`;
+    return found === 'ENOTDIR' ? `${folder} is no folder` : `this user may not make files in ${folder} (${found})`;
+  }
+}
 
 /** The error code of connecting to a socket, `undefined` where somebody accepts. */
 function tryToConnect(path: string): Promise<string | undefined> {
@@ -68,8 +83,12 @@ export type ListenKey = 'listenPort' | 'metricsListen';
 /** Why listening there failed, in the operator's words. */
 export function toListenError(error: unknown, address: ListenAddress, key: ListenKey): ListenError {
   if (error instanceof ListenError) return error;
-  const place = 'path' in address ? address.path : `${address.host} port ${address.port}`;
-  const cause = causes[systemErrorCode(error) ?? ''] ?? messageOf(error);
+  const code = systemErrorCode(error);
+  const [place, known] =
+    'path' in address
+      ? [address.path, explainPath(address.path, code)]
+      : [`${address.host} port ${address.port}`, causes[code ?? '']];
+  const cause = known ?? messageOf(error);
   return new ListenError(`${key}: cannot listen on ${place}: ${cause}`, { cause: error });
 }
 

@@ -43,9 +43,13 @@ async function dispatch(request: FastifyRequest, reply: FastifyReply, context: H
     case 'DELETE':
       return deleteUpload(request, reply, context);
     case 'OPTIONS':
-      return reply.code(204).header('allow', allowedMethods).send();
+      return reply.code(204).header('allow', allowedMethods(context.settings)).send();
     default:
-      throw new FilerError('METHOD_UNKNOWN', `the method ${request.method} is not among ${allowedMethods}`);
+      reply.header('allow', allowedMethods(context.settings));
+      throw new FilerError(
+        'METHOD_UNKNOWN',
+        `the method ${request.method} is not among ${allowedMethods(context.settings)}`,
+      );
   }
 }
 

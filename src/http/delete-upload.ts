@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { FilerError } from '../errors.js';
 import { verifyDeleteToken } from '../token/delete-token.js';
 import { parseUploadKey } from '../upload/upload-key.js';
+import { allowedMethods } from './headers.js';
 import type { HandlerContext } from './settings.js';
 
 /** DELETE by Metronome itself: 204 also where there is nothing, as nothing else counts as success; throws otherwise. */
@@ -11,8 +12,10 @@ export async function deleteUpload(
   { store, settings }: HandlerContext,
 ): Promise<FastifyReply> {
   const { secrets, deleteSecret, baseSegments } = settings;
-  if (deleteSecret === undefined)
+  if (deleteSecret === undefined) {
+    reply.header('allow', allowedMethods(settings));
     throw new FilerError('METHOD_UNKNOWN', 'DELETE needs deleteSecret in the configuration');
+  }
   const key = parseUploadKey(request.exchange.path, baseSegments);
   verifyDeleteToken(new URLSearchParams(request.exchange.query), key, secrets, deleteSecret);
   await store.delete(key);

@@ -2,7 +2,6 @@ import { STATUS_CODES } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type ErrorCode, FilerError, messageOf } from '../errors.js';
 import { closeAfterAnswer } from './gentle-close.js';
-import { allowedMethods } from './headers.js';
 import type { FilerLogger } from './settings.js';
 
 const statusOf: Readonly<Record<ErrorCode, number>> = {
@@ -36,7 +35,6 @@ const statusOf: Readonly<Record<ErrorCode, number>> = {
 
 const statusHeaders: Readonly<Record<number, Record<string, string>>> = {
   401: { 'www-authenticate': 'Bearer' },
-  405: { allow: allowedMethods },
   503: { 'retry-after': '5' },
 };
 

@@ -2,14 +2,19 @@ import type { ResponseHeaders, StoredUpload } from '../storage/store.js';
 import { dispositionOf } from '../upload/content-disposition.js';
 import type { UploadKey } from '../upload/upload-key.js';
 
-/** The methods that clients may use (RFC 9110 §10.2.1). */
-export const allowedMethods = 'OPTIONS, HEAD, GET, PUT';
+/** The methods of clients. */
+const clientMethods = 'OPTIONS, HEAD, GET, PUT';
+
+/** The methods that are taken (RFC 9110 §10.2.1): DELETE, which is for Metronome, with `deleteSecret` only. */
+export function allowedMethods({ deleteSecret }: { readonly deleteSecret?: string | undefined }): string {
+  return deleteSecret === undefined ? clientMethods : `${clientMethods}, DELETE`;
+}
 
 const maxAgeSeconds = 365 * 24 * 60 * 60;
 
 const corsHeaders = {
   'access-control-allow-origin': '*',
-  'access-control-allow-methods': allowedMethods,
+  'access-control-allow-methods': clientMethods,
   'access-control-allow-headers': 'Authorization, Content-Type',
   'access-control-expose-headers': 'Content-Length, Content-Range, ETag',
   'access-control-max-age': '7200',

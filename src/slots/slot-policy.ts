@@ -7,6 +7,7 @@ import { randomBytes } from 'node:crypto';
 import picomatch from 'picomatch';
 import { FilerError } from '../errors.js';
 import { essenceOf, typeOfName } from '../upload/content-type.js';
+import { isExpired } from '../upload/expiry.js';
 import { keyBelow, type UploadKey } from '../upload/upload-key.js';
 import type { PlannedSlot } from './slot-issuer.js';
 
@@ -94,6 +95,12 @@ function requireType(type: string, allowedTypes: readonly string[]): void {
   const essence = essenceOf(type) ?? '';
   if (allowedTypes.length === 0 || picomatch(allowedTypes.map((pattern) => pattern.toLowerCase()))(essence)) return;
   throw new FilerError('TYPE_REFUSED', `${quote(type)} is not among component.allowedTypes`);
+}
+
+/** Throws `UPLOAD_EXPIRED` for an upload that would be gone before it is there. */
+export function requireFuture({ expiresAt }: PlannedSlot, now: number): void {
+  if (!isExpired(expiresAt, now)) return;
+  throw new FilerError('UPLOAD_EXPIRED', "the request's expire-before is past: check the clocks of client and server");
 }
 
 /**

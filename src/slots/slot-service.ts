@@ -5,7 +5,15 @@ import type { UploaderIds } from '../upload/uploader.js';
 import type { CountedUpload } from '../upload/usage.js';
 import { DailyQuota } from './daily-quota.js';
 import type { IssuedSlot, PlannedSlot, SlotIssuer } from './slot-issuer.js';
-import { domainOf, mayHaveSlots, planSlot, requireAccess, type SlotRequest, type SlotSettings } from './slot-policy.js';
+import {
+  domainOf,
+  mayHaveSlots,
+  planSlot,
+  requireAccess,
+  requireFuture,
+  type SlotRequest,
+  type SlotSettings,
+} from './slot-policy.js';
 
 /** How often each JID may ask, and each domain without access. */
 const requestsPerMinute = 60;
@@ -44,11 +52,12 @@ export class SlotService {
     this.#dailyQuota = new DailyQuota(dailyQuota, { ...context, sentByHour });
   }
 
-  /** A slot for a bare JID. Throws what `planSlot`, `requireAccess`, `Limits` and the issuer throw, and `SLOTS_LIMITED`. */
+  /** A slot for a bare JID. Throws what `planSlot`, `requireAccess`, `requireFuture`, `Limits` and the issuer throw, and `SLOTS_LIMITED`. */
   async give(jid: string, request: SlotRequest): Promise<IssuedSlot> {
     await this.#requirePace(jid);
     requireAccess(jid, this.#settings);
     const planned = planSlot(this.#context.uploaderIds.idOf(jid), request, this.#settings);
+    requireFuture(planned, this.#context.now());
     const takeBack = await this.#dailyQuota?.count(jid, planned.size);
     try {
       const slot = await this.#issue(jid, planned);

@@ -69,6 +69,7 @@ const refusals: Readonly<Partial<Record<ErrorCode, StanzaError>>> = {
   STORE_BUSY: noRoom,
   STORE_FULL: noRoom,
   TYPE_REFUSED: { type: 'modify', condition: 'not-acceptable', text: 'Files of this type are not taken.' },
+  UPLOAD_EXPIRED: { type: 'modify', condition: 'not-acceptable', text: 'The file would expire before it is uploaded.' },
   UPLOADER_REFUSED: { type: 'auth', condition: 'forbidden', text: 'You may not upload files here.' },
 };
 

@@ -179,6 +179,26 @@ describe('where it listens', () => {
     assert.equal(await getOverSocket(socketPath), 404);
   });
 
+  it('is told why a socket cannot be made', async (t) => {
+    const folder = await tempDir(t);
+    const file = path.join(folder, 'config.toml');
+    for (const [socketPath, cause] of [
+      [`${folder}/none/s`, `its folder does not exist: make ${folder}/none`],
+      [`${file}/s`, `${file} is no folder`],
+      ['/proc/s', 'no socket can be made in /proc'],
+    ]) {
+      const lines = [
+        'unixSocket = true',
+        `listenPort = "${socketPath}"`,
+        'secret = "s"',
+        `storeDir = "${folder}/store"`,
+      ];
+      await writeFile(file, lines.join('\n'));
+      const { code, stderr } = await run(process.execPath, [mainFile, '--config', file]);
+      assert.deepEqual([code, stderr], [1, `prosody-filer: listenPort: cannot listen on ${socketPath}: ${cause}\n`]);
+    }
+  });
+
   it('is never a socket that does not say it is stale', {
     skip: process.getuid?.() !== 0 && 'needs root',
   }, async (t) => {

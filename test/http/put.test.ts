@@ -164,6 +164,26 @@ const refusals: Record<string, Refusal> = {
   'without a Content-Length': { status: 411, headers: { 'transfer-encoding': 'chunked' }, reason: /no Content-Length/ },
 };
 
+describe('the methods that are taken', () => {
+  for (const [deleteSecret, methods] of [
+    [undefined, 'OPTIONS, HEAD, GET, PUT'],
+    ['d', 'OPTIONS, HEAD, GET, PUT, DELETE'],
+  ] as const) {
+    it(`are ${methods}, as 405 and OPTIONS say, and to web clients the same as ever`, async (t) => {
+      const { origin } = await startServer(t, { deleteSecret });
+      for (const [method, status] of [
+        ['POST', 405],
+        ['PROPFIND', 405],
+        ['OPTIONS', 204],
+      ] as const) {
+        const answer = await send(`${origin}/upload/s/f`, { method });
+        assert.deepEqual([answer.status, answer.headers.allow], [status, methods]);
+        assert.equal(answer.headers['access-control-allow-methods'], 'OPTIONS, HEAD, GET, PUT');
+      }
+    });
+  }
+});
+
 describe('a PUT is refused', () => {
   for (const [what, { status, target, method = 'PUT', headers = {}, settings, reason }] of Object.entries(refusals)) {
     it(`${what} (${status}), stores nothing, and says why in the log only`, async (t) => {

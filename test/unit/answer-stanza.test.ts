@@ -123,6 +123,7 @@ describe('a request for a slot', () => {
 
   const refusals: [ErrorCode, string, string, string][] = [
     ['UPLOADER_REFUSED', 'auth', 'forbidden', 'warn'],
+    ['UPLOAD_EXPIRED', 'modify', 'not-acceptable', 'warn'],
     ['TYPE_REFUSED', 'modify', 'not-acceptable', 'warn'],
     ['SIZE_REFUSED', 'modify', 'not-acceptable', 'warn'],
     ['QUOTA_REACHED', 'wait', 'resource-constraint', 'warn'],

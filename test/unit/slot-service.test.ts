@@ -58,12 +58,21 @@ function serviceWith(differences: Differences) {
       now: () => clock.now,
     },
   );
-  const give = (size: number, filename = 'f.webp', from = jid) =>
-    service.give(from, { filename, size: String(size), contentType: undefined });
+  const give = (size: number, filename = 'f.webp', from = jid, expireBefore?: string) =>
+    service.give(from, { filename, size: String(size), contentType: undefined, expireBefore });
   return { give, lines, warnings, storeLimits, clock };
 }
 
 describe('a slot that is given', () => {
+  it('is refused for a file that would be gone before it is uploaded', async () => {
+    const { give, lines } = serviceWith({});
+    const expiring = (time: number) => give(1, 'f', jid, new Date(time).toISOString());
+    await assert.rejects(expiring(now), { code: 'UPLOAD_EXPIRED', message: /expire-before is past/ });
+    await assert.rejects(expiring(0), { code: 'UPLOAD_EXPIRED' });
+    assert.deepEqual(lines, []);
+    await expiring(now + 1000);
+  });
+
   it('allows its upload, with the type of the name where none was announced', async () => {
     const { give, lines } = serviceWith({});
     const { putUrl, getUrl } = await give(10);
