@@ -27,7 +27,8 @@ export type ErrorCode =
   | 'TYPE_REFUSED'
   | 'UPLOADER_REFUSED'
   | 'UPLOADS_LIMITED'
-  | 'UPLOAD_EXPIRED';
+  | 'UPLOAD_EXPIRED'
+  | 'UPLOAD_REPLACED';
 
 /** A refusal or failure; `message` is one line for the operator's log and never holds a token or a secret. */
 export class FilerError extends Error {

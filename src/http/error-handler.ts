@@ -31,6 +31,7 @@ const statusOf: Readonly<Record<ErrorCode, number>> = {
   UPLOADER_REFUSED: 403,
   UPLOADS_LIMITED: 503,
   UPLOAD_EXPIRED: 410,
+  UPLOAD_REPLACED: 503,
 };
 
 const statusHeaders: Readonly<Record<number, Record<string, string>>> = {

@@ -100,20 +100,19 @@ async function answer(
   headers.push(...contentHeaders(key, upload), 'accept-ranges', 'bytes', 'content-length', String(length));
   if (range !== undefined) headers.push('content-range', `bytes ${range.first}-${range.last}/${upload.size}`);
   if (request.method === 'HEAD') return sendEmpty(reply, status, headers, upload);
+  await upload.prepare?.(range);
   return send(request, reply, status, headers, upload, range);
 }
 
-/** GET and HEAD of an upload: 200, 206, 302 or 304; throws for 404, 410, 412 and 416. */
-export async function getUpload(
+async function openAndAnswer(
   request: FastifyRequest,
   reply: FastifyReply,
+  key: UploadKey,
   context: HandlerContext,
-): Promise<FastifyReply> {
-  const { store, settings } = context;
-  const key = parseUploadKey(request.exchange.path, settings.baseSegments);
-  const upload = await store.open(key);
+): Promise<void> {
+  const upload = await context.store.open(key);
   if (upload === undefined) {
-    if (await store.wasDeleted(key)) throw new FilerError('UPLOAD_EXPIRED', 'the upload was deleted');
+    if (await context.store.wasDeleted(key)) throw new FilerError('UPLOAD_EXPIRED', 'the upload was deleted');
     throw new FilerError('NOT_FOUND', 'there is no such upload');
   }
   request.exchange.uploader = upload.uploader;
@@ -123,5 +122,19 @@ export async function getUpload(
     upload.close();
     throw error;
   }
+}
+
+/** GET and HEAD of an upload: 200, 206, 302 or 304; throws for 404, 410, 412 and 416. */
+export async function getUpload(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  context: HandlerContext,
+): Promise<FastifyReply> {
+  const key = parseUploadKey(request.exchange.path, context.settings.baseSegments);
+  await openAndAnswer(request, reply, key, context).catch((error: unknown) => {
+    if (!(error instanceof FilerError && error.code === 'UPLOAD_REPLACED')) throw error;
+    // Deleted just now, mostly: the second look tells.
+    return openAndAnswer(request, reply, key, context);
+  });
   return reply;
 }

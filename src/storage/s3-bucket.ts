@@ -41,6 +41,22 @@ export interface ListedObject {
   readonly modifiedAt: number;
 }
 
+/** An object as it was when its facts were read. */
+export interface ObjectVersion {
+  readonly etag: string;
+  /** Bytes. */
+  readonly size: number;
+}
+
+function replaced(cause?: unknown): FilerError {
+  return new FilerError('UPLOAD_REPLACED', 'S3 GET: the upload was deleted or replaced meanwhile', { cause });
+}
+
+/** Whether an answer says that the object is gone or is another one. */
+function isAbsent(error: unknown): boolean {
+  return [404, 412].includes(statusOf(error) ?? 0);
+}
+
 /** Names that the service encodes as in a form, since XML cannot hold all of them. */
 function decodeName(name: string): string {
   return decodeURIComponent(name.replaceAll('+', ' '));
@@ -96,22 +112,31 @@ export class S3Bucket {
     await this.#put(name, body, size, headers, signal);
   }
 
-  /** Opens the bytes of the object, or a part of them, as long as it has this entity tag. */
-  async read(name: string, etag: string, range?: ByteRange): Promise<Readable> {
-    const part = range === undefined ? {} : { Range: `bytes=${range.first}-${range.last}` };
+  /**
+   * Begins to read a part of the object that has this entity tag and size. Throws `UPLOAD_REPLACED` where it is gone or
+   * another one is there.
+   */
+  async read(name: string, { etag, size }: ObjectVersion, { first, last }: ByteRange): Promise<Readable> {
+    const length = last - first + 1;
+    const part = length === size ? {} : { Range: `bytes=${first}-${last}` };
     const command = new GetObjectCommand({ ...this.#place(name), IfMatch: etag, ...part });
     // Until the answer begins; its bytes may take as long as they move.
     const late = new AbortController();
     const timer = setTimeout(() => late.abort(), answerMs);
     try {
-      const { Body } = await this.#retrying.send(command, { abortSignal: late.signal });
-      if (Body instanceof Readable) return Body;
+      const { Body, ETag = etag, ContentLength } = await this.#retrying.send(command, { abortSignal: late.signal });
+      if (!(Body instanceof Readable)) throw new FilerError('STORE_FAILED', 'S3 GET: the answer has no body');
+      if (ETag === etag && ContentLength === length) return Body;
+      // Services that know no If-Match or no Range send something else.
+      Body.destroy();
+      throw ETag === etag
+        ? new FilerError('STORE_FAILED', `S3 GET: the answer has ${ContentLength} bytes in place of ${length}`)
+        : replaced();
     } catch (error) {
-      throw describeS3Error('GET', error);
+      throw isAbsent(error) ? replaced(error) : describeS3Error('GET', error);
     } finally {
       clearTimeout(timer);
     }
-    throw new FilerError('STORE_FAILED', 'S3 GET: the answer has no body');
   }
 
   /** Removes an object, if there is one. */

@@ -7,8 +7,6 @@
  * are the object's own headers, for those who fetch it past this program; uploader (by id) and expiry are metadata.
  */
 import { randomUUID } from 'node:crypto';
-import type { Writable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import type { HeadObjectCommandOutput } from '@aws-sdk/client-s3';
 import { FilerError } from '../errors.js';
 import { factsOfKey } from '../upload/facts-of-key.js';
@@ -17,7 +15,7 @@ import type { UploaderIds } from '../upload/uploader.js';
 import { inBatches } from './in-batches.js';
 import { relayBody } from './relay-body.js';
 import type { ListedObject, ObjectHeaders, S3Bucket } from './s3-bucket.js';
-import { describeS3Error } from './s3-errors.js';
+import { S3Download } from './s3-download.js';
 import { type NotedExpiry, noteBytes, S3Expiries } from './s3-expiries.js';
 import { objectHeaders, readNote, timeOf, toFacts } from './s3-facts.js';
 import { keyOfName, maxNameBytes } from './s3-keys.js';
@@ -25,7 +23,6 @@ import { locator } from './s3-locator.js';
 import type { S3Options } from './s3-options.js';
 import { isTombstone, looksLikeTombstone, makeTombstone, mayBeOfToday, readTombstone } from './s3-tombstone.js';
 import type {
-  ByteRange,
   DeletedUpload,
   IncomingUpload,
   ListedUpload,
@@ -82,13 +79,16 @@ export class S3Store implements Store {
   async open(key: UploadKey): Promise<StoredUpload | undefined> {
     const head = await this.#headUpload(key);
     if (head === undefined) return undefined;
-    const etag = head.ETag ?? '';
+    const facts = toFacts(key, head);
+    const version = { etag: head.ETag ?? '', size: facts.size };
+    const download = new S3Download(version.size, (range) => this.#bucket.read(key, version, range));
     return {
-      ...toFacts(key, head),
-      etag,
-      writeTo: (sink, range) => this.#writeTo(key, etag, sink, range),
+      ...facts,
+      etag: version.etag,
+      prepare: (range) => download.prepare(range),
+      writeTo: (sink, range) => download.writeTo(sink, range),
       ...locator(this.#bucket, this.#options, key),
-      close: () => undefined,
+      close: () => download.close(),
     };
   }
 
@@ -239,22 +239,5 @@ export class S3Store implements Store {
   async #holds(key: UploadKey, putId: string): Promise<boolean> {
     const head = await this.#bucket.head(key).catch(() => undefined);
     return head !== undefined && readNote(head).putId === putId;
-  }
-
-  async #writeTo(key: UploadKey, etag: string, sink: Writable, range?: ByteRange): Promise<void> {
-    const body = await this.#bucket.read(key, etag, range);
-    let isSinkGone = sink.destroyed;
-    // Whichever breaks first takes the other with it.
-    sink.once('close', () => {
-      isSinkGone ||= !body.destroyed;
-    });
-    try {
-      await pipeline(body, sink);
-    } catch (error) {
-      if (isSinkGone) {
-        throw new FilerError('BODY_INCOMPLETE', 'the connection closed before all was sent', { cause: error });
-      }
-      throw describeS3Error('GET', error);
-    }
   }
 }

@@ -55,6 +55,12 @@ export interface StoredUpload extends StoredFacts {
   /** A strong entity tag with its quotes (RFC 9110 §8.8.3). */
   readonly etag: string;
   /**
+   * Begins to fetch the bytes (or a part of them) from where they lie, which `writeTo` writes then: what fails here can
+   * still be answered. Stores whose uploads are at hand have none.
+   * Throws as `open` does, and `UPLOAD_REPLACED` where the upload is gone or another one is there.
+   */
+  prepare?(range?: ByteRange): Promise<void>;
+  /**
    * Writes the bytes (or a part of them), ends the sink and closes the upload; rejects if the sink closes before.
    * A chunk is the sink's only until its write is done, as with a socket: its memory is used again.
    */

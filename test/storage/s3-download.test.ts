@@ -1,0 +1,117 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { Writable } from 'node:stream';
+import { describe, it, type TestContext } from 'node:test';
+import { setTimeout as wait } from 'node:timers/promises';
+import { DeleteObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
+import { cephPrograms, sharedCeph } from '../support/ceph.js';
+import { missingPeer } from '../support/peers.js';
+import { startS3Proxy } from '../support/s3-proxy.js';
+import { pathInBucket } from '../support/s3-service.js';
+import { openStoreIn } from '../support/s3-store.js';
+import { incoming, key, readBack } from '../support/store-contract.js';
+
+const mebibyte = 1024 * 1024;
+const bytes = randomBytes(3 * mebibyte);
+
+// The proxy breaks answers off: Ceph does so when it restarts, or closes a connection that has been idle for 65 s.
+describe('S3: a download', { skip: missingPeer(...cephPrograms) }, () => {
+  const ceph = sharedCeph();
+
+  async function open(t: TestContext) {
+    const peer = await ceph();
+    const proxy = await startS3Proxy(t, peer);
+    const bucket = await peer.createBucket();
+    const store = await openStoreIn(proxy, bucket);
+    await store.put(key('s/f'), incoming(bytes));
+    const place = { Bucket: bucket, Key: `${pathInBucket}s/f` };
+    const gets = () => proxy.requests.filter((request) => request.startsWith('GET ')).length;
+    return { peer, proxy, store, place, gets };
+  }
+
+  it('arrives whole where the service breaks off time and again', async (t) => {
+    const { proxy, store, gets } = await open(t);
+    let sent = 0;
+    proxy.meddle = ({ method }) => {
+      if (method !== 'GET') return undefined;
+      sent += 1;
+      return sent <= 5 ? { cutAfter: 300_000 } : undefined;
+    };
+    assert.ok((await readBack(store, 's/f')).equals(bytes));
+    assert.equal(gets(), 6);
+  });
+
+  it('of a part arrives whole, too', async (t) => {
+    const { proxy, store, gets } = await open(t);
+    proxy.meddle = ({ method }) => (method === 'GET' && gets() === 1 ? { cutAfter: 300_000 } : undefined);
+    const part = await readBack(store, 's/f', { first: 1000, last: 2_000_000 });
+    assert.ok(part.equals(bytes.subarray(1000, 2_000_001)));
+    assert.equal(gets(), 2);
+  });
+
+  it('goes on after an answer that brought nothing', async (t) => {
+    const { proxy, store, gets } = await open(t);
+    proxy.meddle = ({ method }) => {
+      if (method !== 'GET' || gets() > 4) return undefined;
+      return { cutAfter: gets() === 1 ? 300_000 : 0 };
+    };
+    assert.ok((await readBack(store, 's/f')).equals(bytes));
+  });
+
+  it('asks for the rest only when the client has taken what there was', async (t) => {
+    const { proxy, store, gets } = await open(t);
+    proxy.meddle = ({ method }) => (method === 'GET' && gets() === 1 ? { cutAfter: mebibyte } : undefined);
+    const taken: Buffer[] = [];
+    let take: (() => void) | undefined;
+    let isPaused = true;
+    const sink = new Writable({
+      write(chunk: Buffer, _encoding, done) {
+        taken.push(Buffer.from(chunk));
+        if (isPaused) take = done;
+        else done();
+      },
+    });
+    const upload = await store.open(key('s/f'));
+    const written = upload?.writeTo(sink);
+    await wait(1500);
+    assert.equal(gets(), 1);
+    isPaused = false;
+    take?.();
+    await written;
+    assert.equal(gets(), 2);
+    assert.ok(Buffer.concat(taken).equals(bytes));
+  });
+
+  for (const [what, change] of [
+    ['replaced', (place: { Bucket: string; Key: string }) => new PutObjectCommand({ ...place, Body: randomBytes(9) })],
+    ['removed', (place: { Bucket: string; Key: string }) => new DeleteObjectCommand(place)],
+  ] as const) {
+    it(`breaks off where the object was ${what} meanwhile, without a byte of another one`, async (t) => {
+      const { peer, proxy, store, place, gets } = await open(t);
+      proxy.meddle = async ({ method }) => {
+        if (method !== 'GET') return undefined;
+        if (gets() === 2) await peer.client.send(change(place) as PutObjectCommand);
+        return { cutAfter: 300_000 };
+      };
+      const taken: Buffer[] = [];
+      const sink = new Writable({
+        write(chunk: Buffer, _encoding, done) {
+          taken.push(Buffer.from(chunk));
+          done();
+        },
+      });
+      const upload = await store.open(key('s/f'));
+      await assert.rejects(async () => upload?.writeTo(sink), { code: 'UPLOAD_REPLACED' });
+      const beginning = Buffer.concat(taken);
+      assert.ok(beginning.length > 0 && beginning.equals(bytes.subarray(0, beginning.length)));
+      assert.equal(sink.writableEnded, false);
+    });
+  }
+
+  it('that a service answers with other bytes than those asked for fails', async (t) => {
+    const { proxy, store } = await open(t);
+    const other = 'x'.repeat(bytes.length);
+    proxy.meddle = ({ method }) => (method === 'GET' ? { rewrite: () => other } : undefined);
+    await assert.rejects(readBack(store, 's/f', { first: 0, last: 9 }), { code: 'STORE_FAILED' });
+  });
+});
