@@ -1,21 +1,17 @@
 import { FilerError } from '../errors.js';
-import type { UploaderIds } from '../upload/uploader.js';
 import { S3Bucket } from './s3-bucket.js';
 import type { S3Options } from './s3-options.js';
-import { S3Store } from './s3-store.js';
+import { S3Store, type S3StoreSettings } from './s3-store.js';
 import type { Store } from './store.js';
 
 const notExclusive =
   's3: this service takes no If-None-Match: of two uploads to one slot at the same moment the later one may replace the other';
 
 /** What a store in a bucket is opened with. */
-export interface S3StoreOptions {
+export interface S3StoreOptions extends S3StoreSettings {
   readonly s3: S3Options;
-  /** How long the slot of a deleted upload stays taken, in ms. */
-  readonly replayWindowMs?: number;
   /** How long a transfer may move no byte. */
   readonly stallTimeoutMs: number;
-  readonly uploaderIds: UploaderIds;
   /** Whether another process has tried the bucket just now. */
   readonly isTried?: boolean;
 }
@@ -41,7 +37,7 @@ export function openBucket({ s3, stallTimeoutMs }: Pick<S3StoreOptions, 's3' | '
 
 /** The store in a bucket, nothing tried yet. */
 export function makeS3Store(options: S3StoreOptions, bucket = openBucket(options)): Store {
-  return new S3Store(bucket, options.s3, options.replayWindowMs ?? 0, options.uploaderIds);
+  return new S3Store(bucket, options.s3, options);
 }
 
 /**

@@ -1,6 +1,6 @@
 /*
- * The requests to one bucket. What may be tried again is (three times, by the SDK); a PUT is not, since its body is gone by
- * then and the first try may have succeeded.
+ * The requests to one bucket. Those that change nothing are tried three times, by the SDK. A PUT or DELETE is tried once: the
+ * first try may have succeeded without an answer, and the body of a PUT is gone by then.
  */
 import { randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
@@ -10,6 +10,7 @@ import {
   HeadObjectCommand,
   type HeadObjectCommandOutput,
   ListObjectsV2Command,
+  type ListObjectsV2CommandOutput,
   PutObjectCommand,
   type PutObjectCommandInput,
   S3Client,
@@ -20,7 +21,7 @@ import { reservedFolder } from '../upload/upload-key.js';
 import { clientConfig } from './s3-client.js';
 import { answerMs, describeS3Error, statusOf } from './s3-errors.js';
 import type { S3Options } from './s3-options.js';
-import type { ByteRange, ResponseHeaders } from './store.js';
+import type { ByteRange, ReportUnreadable, ResponseHeaders } from './store.js';
 
 /** What is written beside the bytes of an object. */
 export type ObjectHeaders = Pick<
@@ -57,9 +58,13 @@ function isAbsent(error: unknown): boolean {
   return [404, 412].includes(statusOf(error) ?? 0);
 }
 
-/** Names that the service encodes as in a form, since XML cannot hold all of them. */
-function decodeName(name: string): string {
-  return decodeURIComponent(name.replaceAll('+', ' '));
+/** A name that the service has encoded as in a form, since XML cannot hold all of them; `undefined` where it is not UTF-8. */
+function decodeName(name: string): string | undefined {
+  try {
+    return decodeURIComponent(name.replaceAll('+', ' '));
+  } catch {
+    return undefined;
+  }
 }
 
 /** ms since the epoch, to the second as in the header Last-Modified: some listings are more precise. */
@@ -139,35 +144,27 @@ export class S3Bucket {
     }
   }
 
-  /** Removes an object, if there is one. */
+  /** Removes an object, if there is one. Tried once: by a second time another object may have its name. */
   async remove(name: string): Promise<void> {
     try {
-      await this.#retrying.send(new DeleteObjectCommand(this.#place(name)), this.#soon());
+      await this.#once.send(new DeleteObjectCommand(this.#place(name)), this.#soon());
     } catch (error) {
       throw describeS3Error('DELETE', error);
     }
   }
 
-  /** The objects whose names begin so, in the order of their bytes. */
-  async *list(beginning = ''): AsyncGenerator<ListedObject> {
-    const { bucket, path } = this.#options;
-    let token: string | undefined;
-    do {
-      const command = new ListObjectsV2Command({
-        Bucket: bucket,
-        Prefix: path + beginning,
-        EncodingType: 'url',
-        ContinuationToken: token,
-      });
-      const page = await this.#retrying.send(command, this.#soon()).catch((error: unknown) => {
-        throw describeS3Error('LIST', error);
-      });
-      for (const { Key, Size = 0, ETag = '', LastModified } of page.Contents ?? []) {
-        const name = decodeName(Key ?? '').slice(path.length);
-        yield { name, size: Size, etag: ETag, modifiedAt: toSeconds(LastModified) };
+  /** The objects whose names begin so, in the order of their bytes; those whose names cannot be read are reported. */
+  async *list(beginning = '', report: ReportUnreadable = () => undefined): AsyncGenerator<ListedObject> {
+    const { path } = this.#options;
+    for await (const { Contents = [], EncodingType } of this.#pages(beginning)) {
+      for (const { Key = '', Size = 0, ETag = '', LastModified } of Contents) {
+        // Services that know no encoding give names as they are.
+        const name = EncodingType === 'url' ? decodeName(Key) : Key;
+        if (name !== undefined) {
+          yield { name: name.slice(path.length), size: Size, etag: ETag, modifiedAt: toSeconds(LastModified) };
+        } else report({ path: Key.slice(path.length), reason: 'its name is not UTF-8' });
       }
-      token = page.NextContinuationToken;
-    } while (token !== undefined);
+    }
   }
 
   /** A URL by which anybody gets the object for so many seconds, with these headers. */
@@ -188,6 +185,25 @@ export class S3Bucket {
     // The SDK puts a type in where none is given: signed, it would bind clients to that one.
     const signableHeaders = new Set(['host', 'content-length', ...(contentType === undefined ? [] : ['content-type'])]);
     return this.#sign(command, { expiresIn: seconds, signableHeaders });
+  }
+
+  async *#pages(beginning: string): AsyncGenerator<ListObjectsV2CommandOutput> {
+    const { bucket, path } = this.#options;
+    const wanted = { Bucket: bucket, Prefix: path + beginning, EncodingType: 'url' } as const;
+    let token: string | undefined;
+    do {
+      const command = new ListObjectsV2Command({ ...wanted, ContinuationToken: token });
+      const page = await this.#retrying.send(command, this.#soon()).catch((error: unknown) => {
+        throw describeS3Error('LIST', error);
+      });
+      yield page;
+      const next = page.NextContinuationToken;
+      // It would never end, or end too early and count too little.
+      if (page.IsTruncated === true && (next === undefined || next === token)) {
+        throw new FilerError('STORE_FAILED', 'S3 LIST: the service does not tell where the next page begins');
+      }
+      token = page.IsTruncated === true ? next : undefined;
+    } while (token !== undefined);
   }
 
   async #sign(command: GetObjectCommand | PutObjectCommand, options: SigningOptions): Promise<string> {

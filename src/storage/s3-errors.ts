@@ -50,6 +50,12 @@ export function statusOf(error: unknown): number | undefined {
   return error instanceof Error ? (error as ServiceError).$metadata?.httpStatusCode : undefined;
 }
 
+/** Whether the service answered, and what it refused may be this one object only: another request may work. */
+export function isOfOneObject(error: FilerError): boolean {
+  const status = statusOf(error.cause);
+  return status !== undefined && ![429, 502, 503, 504].includes(status);
+}
+
 function codeOf(error: unknown, status: number | undefined): ErrorCode {
   const meaning = error instanceof Error ? meanings[error.name] : undefined;
   if (meaning !== undefined) return meaning;

@@ -11,6 +11,7 @@ import { randomUUID } from 'node:crypto';
 import { reservedFolder, type UploadKey } from '../upload/upload-key.js';
 import type { S3Bucket } from './s3-bucket.js';
 import { keyOfName } from './s3-keys.js';
+import type { ReportUnreadable } from './store.js';
 
 const folder = `${reservedFolder}/expiring/`;
 
@@ -29,6 +30,16 @@ export interface NotedExpiry {
 /** The name of the empty object. */
 function nameOfExpiry({ key, putId, dueAt }: NotedExpiry): string {
   return `${folder}${new Date(Math.min(Math.max(dueAt, 0), maxTime)).toISOString()}/${putId}/${key}`;
+}
+
+/** What that name says; `undefined` where nobody wrote it so. */
+function readName(name: string): NotedExpiry | undefined {
+  const [time = '', putId = '', ...segments] = name.slice(folder.length).split('/');
+  const dueAt = Date.parse(time);
+  const key = keyOfName(segments.join('/'));
+  if (Number.isNaN(dueAt) || key === undefined) return undefined;
+  const expiry = { key, putId, dueAt };
+  return nameOfExpiry(expiry) === name ? expiry : undefined;
 }
 
 /** By how many bytes that name is longer than the key in it. */
@@ -52,14 +63,13 @@ export class S3Expiries {
     await this.#bucket.remove(nameOfExpiry(expiry));
   }
 
-  /** Those that are due at `now` (ms since the epoch), the earliest first. */
-  async *due(now: number): AsyncGenerator<NotedExpiry> {
-    for await (const { name } of this.#bucket.list(folder)) {
-      const [time = '', putId = '', ...segments] = name.slice(folder.length).split('/');
-      const dueAt = Date.parse(time);
-      if (dueAt > now) return;
-      const key = keyOfName(segments.join('/'));
-      if (key !== undefined) yield { key, putId, dueAt };
+  /** Those that are due at `now` (ms since the epoch), the earliest first; what is none is reported. */
+  async *due(now: number, report: ReportUnreadable): AsyncGenerator<NotedExpiry> {
+    for await (const { name } of this.#bucket.list(folder, report)) {
+      const expiry = readName(name);
+      if (expiry === undefined) report({ path: name, reason: 'it is not the note of an expiry' });
+      else if (expiry.dueAt > now) return;
+      else yield expiry;
     }
   }
 }

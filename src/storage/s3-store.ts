@@ -9,19 +9,18 @@
 import { randomUUID } from 'node:crypto';
 import type { HeadObjectCommandOutput } from '@aws-sdk/client-s3';
 import { FilerError } from '../errors.js';
-import { factsOfKey } from '../upload/facts-of-key.js';
 import { reservedFolder, type UploadKey } from '../upload/upload-key.js';
 import type { UploaderIds } from '../upload/uploader.js';
-import { inBatches } from './in-batches.js';
 import { relayBody } from './relay-body.js';
-import type { ListedObject, ObjectHeaders, S3Bucket } from './s3-bucket.js';
+import type { ObjectHeaders, S3Bucket } from './s3-bucket.js';
 import { S3Download } from './s3-download.js';
 import { type NotedExpiry, noteBytes, S3Expiries } from './s3-expiries.js';
 import { objectHeaders, readNote, timeOf, toFacts } from './s3-facts.js';
-import { keyOfName, maxNameBytes } from './s3-keys.js';
+import { maxNameBytes } from './s3-keys.js';
+import { S3Listing, type S3ListingContext } from './s3-listing.js';
 import { locator } from './s3-locator.js';
 import type { S3Options } from './s3-options.js';
-import { isTombstone, looksLikeTombstone, makeTombstone, mayBeOfToday, readTombstone } from './s3-tombstone.js';
+import { isTombstone, makeTombstone, phaseOf, type TombstonePhase } from './s3-tombstone.js';
 import type {
   DeletedUpload,
   IncomingUpload,
@@ -30,30 +29,41 @@ import type {
   Store,
   StoredFacts,
   StoredUpload,
+  TidyOptions,
 } from './store.js';
 
 const checkBytes = 4096;
-const dayMs = 24 * 60 * 60 * 1000;
 
-/** How many objects of a listing are asked about together. */
-const headsAtOnce = 32;
+/** How a store in a bucket works. */
+export interface S3StoreSettings {
+  readonly uploaderIds: UploaderIds;
+  /** How long the slot of a deleted upload stays taken, in ms. */
+  readonly replayWindowMs?: number;
+  /** The clock by which tombstones and noted expiries are over, in ms since the epoch. */
+  readonly now?: () => number;
+  /** Takes what the operator should know of a call that succeeds all the same, one line each. */
+  readonly warn?: (message: string) => void;
+}
 
 /** A store in a bucket. */
 export class S3Store implements Store {
   readonly #bucket: S3Bucket;
   readonly #options: S3Options;
   readonly #expiries: S3Expiries;
-  readonly #replayWindowMs: number;
+  readonly #listed: S3ListingContext;
   readonly #uploaderIds: UploaderIds;
+  readonly #warn: (message: string) => void;
   /** The note of an expiry is longer than the upload's own name. */
   readonly #maxKeyBytes: number;
 
-  constructor(bucket: S3Bucket, options: S3Options, replayWindowMs: number, uploaderIds: UploaderIds) {
+  constructor(bucket: S3Bucket, options: S3Options, settings: S3StoreSettings) {
+    const { uploaderIds, replayWindowMs = 0, now = Date.now, warn = () => undefined } = settings;
     this.#bucket = bucket;
+    this.#uploaderIds = uploaderIds;
+    this.#warn = warn;
     this.#options = options;
     this.#expiries = new S3Expiries(bucket);
-    this.#replayWindowMs = replayWindowMs;
-    this.#uploaderIds = uploaderIds;
+    this.#listed = { bucket, expiries: this.#expiries, path: options.path, replayWindowMs, now };
     this.#maxKeyBytes = maxNameBytes - Buffer.byteLength(options.path) - noteBytes;
   }
 
@@ -101,56 +111,24 @@ export class S3Store implements Store {
     const facts = toFacts(key, head);
     if (!isMeant(facts)) return undefined;
     const upload = { key, ...facts };
-    if (this.#replayWindowMs === 0) await this.#bucket.remove(key);
+    if (this.#listed.replayWindowMs === 0) await this.#bucket.remove(key);
     else await this.#bury(upload);
     const { putId, dueAt } = readNote(head);
     if (dueAt !== undefined && putId !== undefined) await this.#forget({ key, putId, dueAt });
     return upload;
   }
 
-  /** Those whose noted expiry is due come first, with all that is known; of the others only what the key and a listing say. */
-  async *list({ withUploaders = false }: ListOptions = {}): AsyncGenerator<ListedUpload> {
-    const due = new Set<string>();
-    for await (const expiry of this.#expiries.due(Date.now())) {
-      const { key, putId } = expiry;
-      const head = await this.#headUpload(key);
-      if (head === undefined || readNote(head).putId !== putId) continue;
-      due.add(key);
-      yield { key, ...toFacts(key, head) };
-    }
-    for await (const objects of inBatches(this.#bucket.list(), headsAtOnce)) {
-      const described = objects.map(async (object) => {
-        const key = keyOfName(object.name);
-        return key === undefined || due.has(key) ? undefined : this.#describe(key, object, withUploaders);
-      });
-      yield* (await Promise.all(described)).filter((upload) => upload !== undefined);
-    }
+  list(options: ListOptions = {}): AsyncIterable<ListedUpload> {
+    return new S3Listing(this.#listed, options).list(options);
   }
 
   async wasDeleted(key: UploadKey): Promise<boolean> {
     const head = await this.#head(key);
-    return head !== undefined && isTombstone(head) && !this.#isOver(timeOf(head));
+    return head !== undefined && isTombstone(head) && this.#phaseOf(head) === 'counts';
   }
 
-  async *tidy(): AsyncGenerator<DeletedUpload> {
-    // Of what was noted lately the upload may still be on its way.
-    for await (const expiry of this.#expiries.due(Date.now() - dayMs)) {
-      const head = await this.#bucket.head(expiry.key);
-      if (head === undefined || readNote(head).putId !== expiry.putId) await this.#expiries.forget(expiry);
-    }
-    for await (const object of this.#bucket.list()) {
-      const key = keyOfName(object.name);
-      if (key === undefined || looksLikeTombstone(object) === false) continue;
-      const isOver = this.#isOver(object.modifiedAt);
-      if (!isOver && !mayBeOfToday(object)) continue;
-      const head = await this.#bucket.head(key);
-      if (head === undefined || !isTombstone(head)) continue;
-      if (isOver) await this.#bucket.remove(key);
-      else {
-        const upload = readTombstone(key, head);
-        if (upload !== undefined) yield upload;
-      }
-    }
+  tidy(options: TidyOptions = {}): AsyncIterable<DeletedUpload> {
+    return new S3Listing(this.#listed, options).tidy();
   }
 
   async freeBytes(): Promise<number> {
@@ -173,17 +151,6 @@ export class S3Store implements Store {
     return this.#isShort(key) ? this.#bucket.head(key) : undefined;
   }
 
-  /** The upload that a listed object is, `undefined` where it is a tombstone. */
-  async #describe(key: UploadKey, object: ListedObject, withUploaders: boolean): Promise<ListedUpload | undefined> {
-    const looks = looksLikeTombstone(object);
-    if (looks === true && !this.#isOver(object.modifiedAt)) return undefined;
-    const { size, modifiedAt } = object;
-    const known = { key, ...factsOfKey(key), size, modifiedAt };
-    if (looks === false && (!withUploaders || known.uploader !== undefined)) return known;
-    const head = await this.#headUpload(key);
-    return head === undefined ? undefined : { key, ...toFacts(key, head) };
-  }
-
   /** Forgets a noted expiry; one that stays does no harm, and goes some time after it is due. */
   async #forget(expiry: NotedExpiry): Promise<void> {
     await this.#expiries.forget(expiry).catch(() => undefined);
@@ -195,9 +162,9 @@ export class S3Store implements Store {
     return head === undefined || isTombstone(head) ? undefined : head;
   }
 
-  /** Whether a tombstone of that time (ms since the epoch) no longer counts. */
-  #isOver(modifiedAt: number): boolean {
-    return Date.now() - modifiedAt >= this.#replayWindowMs;
+  #phaseOf(tombstone: HeadObjectCommandOutput): TombstonePhase {
+    const { now, replayWindowMs } = this.#listed;
+    return phaseOf(now() - timeOf(tombstone), replayWindowMs);
   }
 
   /** What a PUT asks for where this is at its key. Throws `KEY_TAKEN`. */
@@ -209,14 +176,35 @@ export class S3Store implements Store {
     if (!isTombstone(head)) throw new FilerError('KEY_TAKEN', 'the upload exists');
     // Without its quotes all services take it, with them not all.
     const etag = head.ETag?.replaceAll('"', '');
-    if (this.#isOver(timeOf(head))) return isExclusive ? { IfMatch: etag } : {};
-    throw new FilerError('KEY_TAKEN', 'an upload of this slot was deleted (replayWindow)');
+    const phase = this.#phaseOf(head);
+    if (phase === 'may be replaced') return isExclusive ? { IfMatch: etag } : {};
+    const until = phase === 'counts' ? 'replayWindow' : 'until a sweep has removed what is left of it';
+    throw new FilerError('KEY_TAKEN', `an upload of this slot was deleted (${until})`);
   }
 
-  /** Puts a tombstone into the place of an upload. */
+  /**
+   * Puts a tombstone into the place of an upload. Where the bucket is too full for it, the upload goes first, which makes room;
+   * warns if it has not.
+   */
   async #bury(upload: DeletedUpload): Promise<void> {
+    if (await this.#leaveTombstone(upload, {})) return;
+    await this.#bucket.remove(upload.key);
+    const condition = (await this.#bucket.isExclusive()) ? { IfNoneMatch: '*' } : {};
+    if (await this.#leaveTombstone(upload, condition)) return;
+    const found = `${upload.key} was deleted, but the bucket is too full to note that (replayWindow)`;
+    this.#warn(`${found}: its PUT URL can be used again, if its token has not expired`);
+  }
+
+  /** Whether there was room for it. */
+  async #leaveTombstone(upload: DeletedUpload, condition: ObjectHeaders): Promise<boolean> {
     const { body, headers } = makeTombstone(upload);
-    await this.#bucket.write(upload.key, body, headers);
+    try {
+      await this.#bucket.write(upload.key, body, { ...headers, ...condition });
+      return true;
+    } catch (error) {
+      if (error instanceof FilerError && error.code === 'STORE_FULL') return false;
+      throw error;
+    }
   }
 
   async #send(key: UploadKey, upload: IncomingUpload, headers: ObjectHeaders, putId: string): Promise<void> {

@@ -93,10 +93,12 @@ export interface UnreadableEntry {
   readonly reason: string;
 }
 
+/** Takes what is passed over because it cannot be read. One entry may be reported several times. */
+export type ReportUnreadable = (entry: UnreadableEntry) => void;
+
 /** What `tidy` is told. */
 export interface TidyOptions {
-  /** Called for each entry that is passed over because it cannot be read. One entry may be reported several times. */
-  readonly onUnreadable?: ((entry: UnreadableEntry) => void) | undefined;
+  readonly onUnreadable?: ReportUnreadable | undefined;
 }
 
 /** What a listing is for. */

@@ -163,7 +163,10 @@ describe('S3: objects', { skip: missingPeer(...cephPrograms) }, () => {
   it('with names that no service or no file can hold are refused, and not there', async () => {
     const { store, peer, bucket } = await open();
     const long = key(`${'日'.repeat(80)}/${'本'.repeat(80)}/${'語'.repeat(80)}/${'n'.repeat(240)}`);
-    await assert.rejects(store.put(long, incoming(Buffer.from('x'))), { code: 'KEY_INVALID' });
+    // Nor a note of the expiry.
+    for (const facts of [{}, { expiresAt: Date.now() + 60_000 }]) {
+      await assert.rejects(store.put(long, incoming(Buffer.from('x'), facts)), { code: 'KEY_INVALID' });
+    }
     assert.equal(await store.open(long), undefined);
     assert.equal(await store.wasDeleted(long), false);
     assert.equal(await store.delete(long), undefined);

@@ -47,6 +47,8 @@ async function pass(incoming: IncomingMessage, answer: ServerResponse, port: str
   const { method, url, rawHeaders: headers } = incoming;
   const outgoing = request({ host: '127.0.0.1', port, method, path: url, headers, setHost: false });
   incoming.pipe(outgoing);
+  // One after the answer is none to the proxy: Swift sends a body with answers that have none.
+  outgoing.on('error', () => undefined);
   answer.on('close', () => outgoing.destroy());
   const [upstream] = (await once(outgoing, 'response')) as [IncomingMessage];
   if (rewrite !== undefined) {

@@ -1,0 +1,139 @@
+import assert from 'node:assert/strict';
+import { describe, it, type TestContext } from 'node:test';
+import { setTimeout as wait } from 'node:timers/promises';
+import { openS3Store } from '../../src/storage/open-s3-store.js';
+import type { Store } from '../../src/storage/store.js';
+import { cephPrograms, sharedCeph } from '../support/ceph.js';
+import { missingPeer } from '../support/peers.js';
+import { startS3Proxy } from '../support/s3-proxy.js';
+import { optionsFor, type S3Service } from '../support/s3-service.js';
+import { incoming, key, readBack } from '../support/store-contract.js';
+import { sharedSwift, swiftPrograms } from '../support/swift.js';
+import { uploaderIds } from '../support/uploader-ids.js';
+
+const hourMs = 60 * 60 * 1000;
+const replayWindowMs = 1000;
+
+async function tidy(store: Store): Promise<void> {
+  for await (const upload of store.tidy()) assert.fail(`${upload.key} is not to be told of`);
+}
+
+function describeRemovals(name: string, programs: readonly string[], share: () => () => Promise<S3Service>): void {
+  describe(`${name}: removing`, { skip: missingPeer(...programs) }, () => {
+    const service = share();
+
+    /** Two filers on one bucket; the requests of the first one pass a proxy. */
+    async function open(t: TestContext, window = replayWindowMs) {
+      const peer = await service();
+      const proxy = await startS3Proxy(t, peer);
+      const bucket = await peer.createBucket();
+      let ahead = 0;
+      const now = () => Date.now() + ahead;
+      const [one, other] = await Promise.all(
+        [proxy, peer].map(async (access) => {
+          const s3 = optionsFor(access, bucket);
+          return (await openS3Store({ s3, replayWindowMs: window, stallTimeoutMs: 60_000, uploaderIds, now })).store;
+        }),
+      );
+      assert.ok(one !== undefined && other !== undefined);
+      const contents = () => peer.keysIn(bucket);
+      return { proxy, one, other, contents, advance: (ms: number) => (ahead += ms) };
+    }
+
+    it('never takes an upload that has replaced an expired tombstone a moment ago', async (t) => {
+      const { proxy, one, other } = await open(t);
+      await one.put(key('s/f'), incoming(Buffer.from('first')));
+      await one.delete(key('s/f'));
+      await wait(2100);
+      let isPut = false;
+      const put = async () => {
+        if (!isPut) await other.put(key('s/f'), incoming(Buffer.from('second')));
+        isPut = true;
+        return undefined;
+      };
+      // Between the HEAD of the sweep and what it does then.
+      proxy.meddle = ({ method }) => (method === 'DELETE' ? put() : undefined);
+      await tidy(one);
+      await put();
+      await tidy(one);
+      assert.equal((await readBack(one, 's/f')).toString(), 'second');
+    });
+
+    it('of a tombstone comes two hours after it counted, and in the second no PUT replaces it', async (t) => {
+      const { one, contents, advance } = await open(t);
+      await one.put(key('s/f'), incoming(Buffer.from('first')));
+      await one.delete(key('s/f'));
+      const before = await contents();
+      advance(replayWindowMs + 1.5 * hourMs);
+      await tidy(one);
+      assert.deepEqual(await contents(), before);
+      assert.equal(await one.wasDeleted(key('s/f')), false);
+      await assert.rejects(one.put(key('s/f'), incoming(Buffer.from('x'))), { code: 'KEY_TAKEN', message: /a sweep/ });
+      advance(hourMs);
+      await tidy(one);
+      assert.deepEqual(await contents(), []);
+      await one.put(key('s/f'), incoming(Buffer.from('second')));
+    });
+
+    it('is not tried again where its answer is lost: another upload may have come', async (t) => {
+      const { proxy, one, other } = await open(t, 0);
+      await one.put(key('s/f'), incoming(Buffer.from('first')));
+      proxy.meddle = ({ method }) => (method === 'DELETE' ? { cutAfter: 0 } : undefined);
+      await assert.rejects(async () => one.delete(key('s/f')), { code: 'STORE_BUSY' });
+      await other.put(key('s/f'), incoming(Buffer.from('second')));
+      assert.equal(proxy.requests.filter((request) => request.startsWith('DELETE')).length, 2, 'with the probe');
+      assert.equal((await readBack(one, 's/f')).toString(), 'second');
+    });
+  });
+}
+
+describe('S3: removing from a full bucket', { skip: missingPeer(...cephPrograms) }, () => {
+  const ceph = sharedCeph();
+
+  async function open(t: TestContext) {
+    const peer = await ceph();
+    const proxy = await startS3Proxy(t, peer);
+    const bucket = await peer.createBucket();
+    const warnings: string[] = [];
+    const s3 = optionsFor(proxy, bucket);
+    const warn = (message: string) => warnings.push(message);
+    const { store } = await openS3Store({ s3, replayWindowMs: hourMs, stallTimeoutMs: 60_000, uploaderIds, warn });
+    return { peer, proxy, bucket, store, warnings };
+  }
+
+  it('works, and its slot stays taken', async (t) => {
+    const { peer, bucket, store, warnings } = await open(t);
+    for (const path of ['s/f', 's/g']) await store.put(key(path), incoming(Buffer.from(path)));
+    const quota = ['--quota-scope=bucket', `--bucket=${bucket}`];
+    await peer.admin('quota', 'set', ...quota, '--max-objects=2');
+    await peer.admin('quota', 'enable', ...quota);
+    await assert.rejects(store.put(key('s/h'), incoming(Buffer.from('x'))), { code: 'STORE_FULL' });
+    assert.ok(await store.delete(key('s/f')));
+    assert.equal(await store.open(key('s/f')), undefined);
+    assert.equal(await store.wasDeleted(key('s/f')), true);
+    await assert.rejects(store.put(key('s/f'), incoming(Buffer.from('x'))), { code: 'KEY_TAKEN' });
+    assert.deepEqual(warnings, []);
+  });
+
+  // The proxy refuses all PUTs: Ceph counts what a removal gives back at once, other services later.
+  it('works where there is no room even then, and warns that the slot is free', async (t) => {
+    const { proxy, store, warnings } = await open(t);
+    await store.put(key('s/f'), incoming(Buffer.from('x')));
+    proxy.meddle = ({ method }) => (method === 'PUT' ? { refuse: { status: 403, code: 'QuotaExceeded' } } : undefined);
+    assert.ok(await store.delete(key('s/f')));
+    proxy.meddle = () => undefined;
+    assert.deepEqual(
+      [await store.open(key('s/f')), await store.wasDeleted(key('s/f')), warnings.length],
+      [undefined, false, 1],
+    );
+    assert.match(
+      warnings[0] ?? '',
+      /^s\/f was deleted, but the bucket is too full to note that \(replayWindow\): its PUT URL/,
+    );
+    await store.put(key('s/f'), incoming(Buffer.from('y')));
+  });
+});
+
+// The proxy has a PUT come at the worst moment, and loses an answer.
+describeRemovals('S3', cephPrograms, sharedCeph);
+describeRemovals('S3 without If-Match', swiftPrograms, sharedSwift);
