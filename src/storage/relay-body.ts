@@ -5,7 +5,7 @@
 import { PassThrough, type Readable } from 'node:stream';
 import { FilerError } from '../errors.js';
 
-const waitingBytes = 256 * 1024;
+const maxWaitingBytes = 256 * 1024;
 const handedBytes = 16 * 1024;
 
 /** How long the store may take no byte, or not answer when it has all. */
@@ -21,7 +21,7 @@ export async function relayBody(
   size: number,
   send: (relayed: Readable, signal: AbortSignal) => Promise<void>,
 ): Promise<void> {
-  const relayed = new PassThrough({ readableHighWaterMark: handedBytes, writableHighWaterMark: waitingBytes });
+  const relayed = new PassThrough({ readableHighWaterMark: handedBytes, writableHighWaterMark: maxWaitingBytes });
   const aborter = new AbortController();
   let received = 0;
   let failure: FilerError | undefined;
@@ -32,19 +32,24 @@ export async function relayBody(
     aborter.abort();
     relayed.destroy();
   };
+  const waitingBytes = () => relayed.writableLength + relayed.readableLength;
   const beginWait = (what: string) => {
     clearTimeout(patience);
-    const late = new FilerError('STORE_BUSY', `the store ${what} for ${patienceMs / 1000} s`);
-    patience = setTimeout(() => fail(late), patienceMs).unref();
+    const before = waitingBytes();
+    patience = setTimeout(() => {
+      // It is slow, but takes some.
+      if (waitingBytes() < before) beginWait(what);
+      else fail(new FilerError('STORE_BUSY', `the store ${what} for ${patienceMs / 1000} s`));
+    }, patienceMs).unref();
   };
   const onData = (chunk: Buffer) => {
     received += chunk.length;
     if (received > size) return fail(new FilerError('BODY_INCOMPLETE', 'the body runs over its announced length'));
-    if (!relayed.write(chunk) && received < size) {
-      body.pause();
-      beginWait('took no byte');
-    }
+    const isFull = !relayed.write(chunk);
+    if (isFull && received < size) body.pause();
     if (received === size) relayed.end();
+    // From now on it is the store that is waited for, and not the client.
+    if (isFull || received === size) beginWait('took no byte');
   };
   const onOver = () => {
     if (received >= size) return;

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { Readable } from 'node:stream';
+import { PassThrough, Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { describe, it } from 'node:test';
-import { setTimeout as wait } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as wait } from 'node:timers/promises';
 import { relayBody } from '../../src/storage/relay-body.js';
 
 const chunk = Buffer.alloc(65_536, 'x');
@@ -18,6 +18,13 @@ function countedBody(chunks: number) {
     },
   });
   return { body, taken: () => taken };
+}
+
+/** A body that does not end after so many chunks. */
+function endless(chunks: number): PassThrough {
+  const body = new PassThrough();
+  for (let count = 0; count < chunks; count += 1) body.write(chunk);
+  return body;
 }
 
 describe('a body on its way', () => {
@@ -66,6 +73,50 @@ describe('a body on its way', () => {
       assert.ok(received < size);
     });
   }
+
+  it('is given up where the store takes none of it for 20 s, also when all of it is here', async (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout'] });
+    for (const [chunks, size] of [
+      [200, 200 * chunk.length],
+      [2, 2 * chunk.length],
+      [2, 3 * chunk.length],
+    ] as const) {
+      let isAborted = false;
+      const body = countedBody(chunks);
+      const relaying = relayBody(size === 3 * chunk.length ? endless(chunks) : body.body, size, async (_, signal) => {
+        await once(signal, 'abort');
+        isAborted = true;
+        throw new Error('aborted');
+      });
+      relaying.catch(() => undefined);
+      for (let turn = 0; turn < 20; turn += 1) await nextTurn();
+      t.mock.timers.tick(19_999);
+      await nextTurn();
+      assert.equal(isAborted, false);
+      t.mock.timers.tick(1);
+      await nextTurn();
+      // Where the client is still to send more, the store is not waited for.
+      assert.equal(isAborted, chunks * chunk.length === size);
+      if (isAborted) await assert.rejects(relaying, { code: 'STORE_BUSY', message: 'the store took no byte for 20 s' });
+    }
+  });
+
+  it('may go to a store that takes a little of it every 20 s', async (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout'] });
+    const size = 6 * chunk.length;
+    let received = 0;
+    await relayBody(countedBody(6).body, size, async (relayed) => {
+      for (let turn = 0; turn < 20; turn += 1) await nextTurn();
+      while (received < size) {
+        t.mock.timers.tick(19_000);
+        await nextTurn();
+        received += relayed.read(1000)?.length ?? relayed.read()?.length ?? 0;
+        await nextTurn();
+      }
+      relayed.resume();
+    });
+    assert.equal(received, size);
+  });
 
   it('is left alone when the store refuses it, and may break then', async () => {
     const { body } = countedBody(200);
