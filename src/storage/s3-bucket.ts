@@ -20,6 +20,7 @@ import { FilerError } from '../errors.js';
 import { reservedFolder } from '../upload/upload-key.js';
 import { clientConfig } from './s3-client.js';
 import { answerMs, describeS3Error, statusOf } from './s3-errors.js';
+import { type ListedObject, toListedObject } from './s3-listed-object.js';
 import type { S3Options } from './s3-options.js';
 import type { ByteRange, ReportUnreadable, ResponseHeaders } from './store.js';
 
@@ -30,17 +31,6 @@ export type ObjectHeaders = Pick<
 >;
 
 type SigningOptions = Parameters<typeof getSignedUrl>[2];
-
-/** An object as a listing gives it. */
-export interface ListedObject {
-  /** The key without what all keys begin with. */
-  readonly name: string;
-  /** Bytes. */
-  readonly size: number;
-  readonly etag: string;
-  /** ms since the epoch. */
-  readonly modifiedAt: number;
-}
 
 /** An object as it was when its facts were read. */
 export interface ObjectVersion {
@@ -56,20 +46,6 @@ function replaced(cause?: unknown): FilerError {
 /** Whether an answer says that the object is gone or is another one. */
 function isAbsent(error: unknown): boolean {
   return [404, 412].includes(statusOf(error) ?? 0);
-}
-
-/** A name that the service has encoded as in a form, since XML cannot hold all of them; `undefined` where it is not UTF-8. */
-function decodeName(name: string): string | undefined {
-  try {
-    return decodeURIComponent(name.replaceAll('+', ' '));
-  } catch {
-    return undefined;
-  }
-}
-
-/** ms since the epoch, to the second as in the header Last-Modified: some listings are more precise. */
-function toSeconds(date: Date | undefined): number {
-  return 1000 * Math.floor((date?.getTime() ?? 0) / 1000);
 }
 
 /** A bucket, or the part of it below a path. Every method throws what `describeS3Error` makes of a failure. */
@@ -157,12 +133,10 @@ export class S3Bucket {
   async *list(beginning = '', report: ReportUnreadable = () => undefined): AsyncGenerator<ListedObject> {
     const { path } = this.#options;
     for await (const { Contents = [], EncodingType } of this.#pages(beginning)) {
-      for (const { Key = '', Size = 0, ETag = '', LastModified } of Contents) {
-        // Services that know no encoding give names as they are.
-        const name = EncodingType === 'url' ? decodeName(Key) : Key;
-        if (name !== undefined) {
-          yield { name: name.slice(path.length), size: Size, etag: ETag, modifiedAt: toSeconds(LastModified) };
-        } else report({ path: Key.slice(path.length), reason: 'its name is not UTF-8' });
+      for (const entry of Contents) {
+        const object = toListedObject(entry, EncodingType, path);
+        if (object !== undefined) yield object;
+        else report({ path: entry.Key?.slice(path.length) ?? '', reason: 'its name is not UTF-8' });
       }
     }
   }

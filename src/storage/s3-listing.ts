@@ -6,11 +6,12 @@ import { FilerError } from '../errors.js';
 import { factsOfKey } from '../upload/facts-of-key.js';
 import { reservedFolder, type UploadKey } from '../upload/upload-key.js';
 import { inBatches } from './in-batches.js';
-import type { ListedObject, S3Bucket } from './s3-bucket.js';
+import type { S3Bucket } from './s3-bucket.js';
 import { isOfOneObject } from './s3-errors.js';
 import type { NotedExpiry, S3Expiries } from './s3-expiries.js';
 import { readNote, timeOf, toFacts } from './s3-facts.js';
 import { keyOfName } from './s3-keys.js';
+import type { ListedObject } from './s3-listed-object.js';
 import { isTombstone, looksLikeTombstone, mayBeOfToday, phaseOf, readTombstone } from './s3-tombstone.js';
 import type { DeletedUpload, ListedUpload, ListOptions, ReportUnreadable, TidyOptions } from './store.js';
 

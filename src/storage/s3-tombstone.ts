@@ -10,8 +10,9 @@
 import { createHash } from 'node:crypto';
 import type { HeadObjectCommandOutput } from '@aws-sdk/client-s3';
 import type { UploadKey } from '../upload/upload-key.js';
-import type { ListedObject, ObjectHeaders } from './s3-bucket.js';
+import type { ObjectHeaders } from './s3-bucket.js';
 import { readNumber, readUploader, timeOf } from './s3-facts.js';
+import type { ListedObject } from './s3-listed-object.js';
 import type { DeletedUpload } from './store.js';
 
 const dayMs = 24 * 60 * 60 * 1000;
