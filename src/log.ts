@@ -1,5 +1,8 @@
 import { type Logger, pino } from 'pino';
 import type { PrettyOptions } from 'pino-pretty';
+import { LogOutput, openWithoutWaiting } from './log-output.js';
+import { printable } from './printable.js';
+import { redact } from './redact.js';
 
 /** Anything but a request: its message, and whose and which upload it is about. */
 function describeEvent({ msg, path, bytes, uploader, reason }: Readonly<Record<string, unknown>>): string {
@@ -19,21 +22,50 @@ function describeForPeople(log: Readonly<Record<string, unknown>>): string {
 }
 
 const prettyOptions: PrettyOptions = {
-  sync: true,
   translateTime: 'SYS:HH:MM:ss.l',
   ignore: 'method,path,status,bytes,sentBy,durationMs,uploader,reason,aborted,reqId',
   messageFormat: describeForPeople,
 };
 
-/** The program's logger on standard output: one JSON object a line, or text for people. */
-export async function createLogger(level: string, format: 'json' | 'pretty'): Promise<Logger> {
+/** Texts that may have several lines: what is to be pasted somewhere, and where an error comes from. */
+const keysOfLines = ['msg', 'stack'];
+
+/** What stands in a line, so that no text in it reaches the terminal as something else, or looks like another line. */
+function plain(key: string, value: unknown): unknown {
+  if (typeof value !== 'string') return value;
+  const lines = printable(value).split('\n');
+  return lines.join(keysOfLines.includes(key) ? '\n    ' : '\\n');
+}
+
+/** How a line of JSON is written. */
+async function formatter(format: 'json' | 'pretty'): Promise<(json: string) => string> {
+  if (format === 'json') return printable;
+  const { prettyFactory } = await import('pino-pretty');
+  const prettify = prettyFactory(prettyOptions);
+  return (json) => prettify(JSON.parse(json, plain));
+}
+
+/** The program's log. */
+export interface Log {
+  readonly logger: Logger;
+  /** How many lines could not be written so far. */
+  lostLines(): number;
+  /** Writes what waits for a reader, for a second at most: to be called at the end of the process. */
+  flush(): void;
+}
+
+/** Opens the program's log on a descriptor: one JSON object a line, or text for people; without tokens in it. */
+export async function openLog(level: string, format: 'json' | 'pretty', fd: number): Promise<Log> {
   const options = {
     level,
     base: null,
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) },
   };
-  if (format === 'json') return pino(options);
-  const { default: pretty } = await import('pino-pretty');
-  return pino(options, pretty(prettyOptions));
+  const toText = await formatter(format);
+  const output = new LogOutput(openWithoutWaiting(fd), (lines, reason) => {
+    logger.warn(`lost ${lines} lines of this log: ${reason}`);
+  });
+  const logger = pino(options, { write: (json: string) => output.write(toText(redact(json))) });
+  return { logger, lostLines: () => output.lostLines, flush: () => output.flush() };
 }

@@ -10,10 +10,11 @@ import { serve } from './commands/serve.js';
 import { findServiceManager } from './commands/service-manager.js';
 import type { SignOptions } from './commands/sign.js';
 import { UsageError } from './commands/usage-error.js';
-import { isWorker } from './commands/workers.js';
+import { isWorker, workersLogFd } from './commands/workers.js';
 import { defaultBaseUrl } from './config/base-url.js';
 import { ConfigError } from './config/config.js';
 import { FilerError, messageOf, systemErrorCode } from './errors.js';
+import { printable } from './printable.js';
 import { tokenSchemes } from './token/sign-token.js';
 
 const configurationExitCode = 2;
@@ -25,12 +26,16 @@ function withTwoDashes(args: readonly string[]): string[] {
 
 /** A line or several for the operator, each with who says it. */
 function toMessage(text: string): string {
-  return text.replace(/^/gm, 'prosody-filer: ').concat('\n');
+  return printable(text).replace(/^/gm, 'prosody-filer: ').concat('\n');
 }
 
 function fail(text: string, exitCode: number): never {
-  process.stderr.write(toMessage(text));
-  process.exit(exitCode);
+  try {
+    process.stderr.write(toMessage(text));
+  } finally {
+    // Also where standard error is a file on a full disk: a service manager goes by the exit code.
+    process.exit(exitCode);
+  }
 }
 
 /** A pipe without a reader, and a terminal that is gone. */
@@ -51,7 +56,7 @@ function outliveReaders(): void {
 
 const output: Output = {
   isTerminal: process.stdout.isTTY === true,
-  print: (text) => process.stdout.write(`${text}\n`),
+  print: (text) => process.stdout.write(`${printable(text)}\n`),
 };
 
 /** Gives this process the rights of another user, for good. */
@@ -99,7 +104,8 @@ function commandLine(): Command {
       serve({
         configFile: config,
         createConfig,
-        isTerminal: output.isTerminal,
+        logFd: isWorker ? workersLogFd : process.stdout.fd,
+        atExit: (callback) => process.once('exit', callback),
         serviceManager: findServiceManager(process.env, isWorker ? process.ppid : process.pid),
       }),
     );

@@ -3,6 +3,9 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 /** Seconds: from a small file on a fast disk to a large one over a slow line. */
 const durationBuckets = [0.005, 0.025, 0.1, 0.5, 2, 10, 60, 300];
 
+/** The name of the metric of `watchLostLogLines`. */
+export const lostLogLinesTotal = 'prosody_filer_log_lines_lost_total';
+
 /** What this process measures, in a registry of its own; the README explains each name. */
 export class Metrics {
   readonly registry = new Registry();
@@ -56,6 +59,19 @@ export class Metrics {
       registers: this.#registers,
       collect() {
         this.set(count());
+      },
+    });
+  }
+
+  /** Has the log lines that could not be written counted whenever the metrics are read. */
+  watchLostLogLines(count: () => number): void {
+    new Counter({
+      name: lostLogLinesTotal,
+      help: 'Lines of the log that could not be written',
+      registers: this.#registers,
+      collect() {
+        this.reset();
+        this.inc(count());
       },
     });
   }

@@ -6,6 +6,7 @@
 import type { Logger } from 'pino';
 import { type Config, describeStorage } from '../config/config.js';
 import { type App, buildApp } from '../http/app.js';
+import type { Log } from '../log.js';
 import { Metrics, measureSweeps } from '../metrics.js';
 import { type OpenRetention, openRetention } from '../retention/open-retention.js';
 import type { StoreLimits } from '../retention/store-limits.js';
@@ -37,9 +38,14 @@ function openConfiguredRetention(
   return openRetention(store, compileRetention(config.retention), settings, { uploaderIds, logger, now: Date.now });
 }
 
-function openConfiguredMetrics({ metricsListen, storeDir }: Config, store: Store): Metrics | undefined {
+function openConfiguredMetrics(
+  { metricsListen, storeDir }: Config,
+  store: Store,
+  lostLines: () => number,
+): Metrics | undefined {
   if (metricsListen === undefined) return undefined;
   const metrics = new Metrics();
+  metrics.watchLostLogLines(lostLines);
   // A bucket has no end.
   if (storeDir !== undefined) metrics.watchFreeSpace(() => store.freeBytes());
   return metrics;
@@ -92,10 +98,10 @@ async function giveConfiguredSlots(
 export async function serveInWorker(
   config: Config,
   store: Store,
-  logger: Logger,
+  { logger, lostLines }: Log,
   serviceManager: ServiceManager,
 ): Promise<Running> {
-  const metrics = openConfiguredMetrics(config, store);
+  const metrics = openConfiguredMetrics(config, store, lostLines);
   const app = buildConfiguredApp(config, store, logger, supervisorsLimits(), metrics);
   await listenForUploads(app, config, serviceManager);
   giveSignsOfLife(serviceManager, store, giveSignToSupervisor);
@@ -107,13 +113,13 @@ export async function serveInWorker(
 export async function serveAlone(
   config: Config,
   store: Store,
-  logger: Logger,
+  { logger, lostLines }: Log,
   serviceManager: ServiceManager,
   notify: Notify,
 ): Promise<Running> {
   const uploaderIds = new UploaderIds(config.secrets);
   const { limits, sweeper } = openConfiguredRetention(config, store, uploaderIds, logger);
-  const metrics = openConfiguredMetrics(config, store);
+  const metrics = openConfiguredMetrics(config, store, lostLines);
   const app = buildConfiguredApp(config, store, logger, limits, metrics);
   const address = await listenForUploads(app, config, serviceManager);
   const served = async () => metrics?.registry.metrics() ?? '';
@@ -133,10 +139,20 @@ export async function serveAlone(
 }
 
 /** Has workers serve uploads, and supervises them; resolves to what closes all. */
-export async function serveInWorkers(config: Config, store: Store, logger: Logger, notify: Notify): Promise<Running> {
+export async function serveInWorkers(
+  config: Config,
+  store: Store,
+  { logger, lostLines }: Log,
+  notify: Notify,
+): Promise<Running> {
   const uploaderIds = new UploaderIds(config.secrets);
   const { limits, sweeper } = openConfiguredRetention(config, store, uploaderIds, logger);
-  const metricsApp = await listenForMetrics(config, store, [readMetricsOfWorkers(), measureSweeps(sweeper)], logger);
+  const metricsApp = await listenForMetrics(
+    config,
+    store,
+    [readMetricsOfWorkers(lostLines), measureSweeps(sweeper)],
+    logger,
+  );
   const sweeps = sweepRegularly(sweeper, config.sweepIntervalMs, logger);
   const slots = await giveConfiguredSlots(config, limits, uploaderIds, logger);
   const supervisor = new Supervisor(config, logger, notify, limits);

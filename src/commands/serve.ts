@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { isatty } from 'node:tty';
 import type { Logger } from 'pino';
 import { defaultBaseUrl } from '../config/base-url.js';
 import { type Config, ConfigError } from '../config/config.js';
@@ -6,7 +7,7 @@ import { writeDefaultConfig } from '../config/default-config.js';
 import { loadConfig } from '../config/load-config.js';
 import { makeSnippets } from '../config/snippets.js';
 import { FilerError } from '../errors.js';
-import { createLogger } from '../log.js';
+import { type Log, openLog } from '../log.js';
 import { openStore } from '../storage/open-store.js';
 import { UploaderIds } from '../upload/uploader.js';
 import { closeOnSignal } from './close-on-signal.js';
@@ -23,7 +24,10 @@ export interface ServeOptions {
   readonly configFile: string;
   /** Whether to write a configuration with a random secret where there is none. */
   readonly createConfig: boolean;
-  readonly isTerminal: boolean;
+  /** The descriptor that the log is written to; a socket must be one that does not block. */
+  readonly logFd: number;
+  /** Has a function called at the very end of the process, however it ends. */
+  readonly atExit: (callback: () => void) => void;
   readonly serviceManager: ServiceManager;
 }
 
@@ -52,32 +56,35 @@ async function openConfiguredStore(config: Config, configFile: string) {
   }
 }
 
-function openLogger({ logFormat, logLevel }: Config, isTerminal: boolean): Promise<Logger> {
-  const prefersPretty = logFormat === 'auto' ? isTerminal : logFormat === 'pretty';
-  return createLogger(logLevel, prefersPretty ? 'pretty' : 'json');
+async function openConfiguredLog({ logFormat, logLevel }: Config, { logFd, atExit }: ServeOptions): Promise<Log> {
+  const prefersPretty = logFormat === 'auto' ? isatty(logFd) : logFormat === 'pretty';
+  const log = await openLog(logLevel, prefersPretty ? 'pretty' : 'json', logFd);
+  atExit(log.flush);
+  return log;
 }
 
 /** In a worker: serves with the configuration of the supervisor until that says to close. */
-async function serveAsWorker({ configFile, isTerminal, serviceManager }: ServeOptions): Promise<void> {
+async function serveAsWorker(options: ServeOptions): Promise<void> {
   const orders = takeOrders();
   const config = await orders.config;
-  const logger = await openLogger(config, isTerminal);
+  const log = await openConfiguredLog(config, options);
   let running: Running | undefined;
   // Until it listens it serves nobody, and ends at once.
-  closeOnOrder(orders, config.shutdownTimeoutMs, logger, async () => running?.close());
-  const { store } = await openConfiguredStore(config, configFile);
-  running = await serveInWorker(config, store, logger, serviceManager);
+  closeOnOrder(orders, config.shutdownTimeoutMs, log.logger, async () => running?.close());
+  const { store } = await openConfiguredStore(config, options.configFile);
+  running = await serveInWorker(config, store, log, options.serviceManager);
 }
 
 /** Serves uploads until a signal ends it. Throws a ConfigError or a ListenError when it cannot start. */
 export async function serve(options: ServeOptions): Promise<void> {
   if (isWorker) return serveAsWorker(options);
-  const { configFile, createConfig, isTerminal, serviceManager } = options;
+  const { configFile, createConfig, serviceManager } = options;
   const isCreated = createConfig && !existsSync(configFile);
   if (isCreated) writeDefaultConfig(configFile, defaultBaseUrl);
   const { config, warnings } = loadConfig(configFile);
   const isAlone = config.workers === 1;
-  const logger = await openLogger(config, isTerminal);
+  const log = await openConfiguredLog(config, options);
+  const { logger } = log;
   const notify = notifier(serviceManager, logger);
   let running: Promise<Running> | undefined;
   // Before anything is opened: a signal must find this process listening, and then waits for what is being opened.
@@ -93,7 +100,7 @@ export async function serve(options: ServeOptions): Promise<void> {
   if (serviceManager.passedSockets !== 0) logger.info('the service manager passed a socket: listenPort is not used');
   else if ('path' in config.listen) await removeStaleSocket(config.listen.path);
   running = isAlone
-    ? serveAlone(config, store, logger, serviceManager, notify)
-    : serveInWorkers(config, store, logger, notify);
+    ? serveAlone(config, store, log, serviceManager, notify)
+    : serveInWorkers(config, store, log, notify);
   await running;
 }

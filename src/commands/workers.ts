@@ -15,7 +15,7 @@ import type { Logger } from 'pino';
 import { AggregatorRegistry } from 'prom-client';
 import type { Config } from '../config/config.js';
 import { messageOf } from '../errors.js';
-import type { Metrics } from '../metrics.js';
+import { lostLogLinesTotal, type Metrics } from '../metrics.js';
 import type { Limits } from '../upload/limits.js';
 import { describeTcpAddress, passedSocket } from './listen.js';
 import type { Notify } from './service-manager.js';
@@ -35,6 +35,13 @@ interface ToWorker {
 
 /** Whether this process is a worker of another one. */
 export const isWorker = cluster.isWorker;
+
+/**
+ * The descriptor that a worker writes its log to, the supervisor's standard output. It is not the worker's own standard
+ * output or error, since Node.js has those block at the start and end of a process, for all that share the socket.
+ */
+export const workersLogFd = 4;
+const workersStdio = ['ignore', 'ignore', 'pipe', 'ipc', 1] as const;
 
 /** What the cluster says of a worker's listening socket. */
 interface ListeningAddress {
@@ -61,10 +68,12 @@ export function tellSupervisor({ registry }: Metrics): void {
   new AggregatorRegistry();
 }
 
-/** Reads the metrics of all workers as one: sums, but for what is the same for all. */
-export function readMetricsOfWorkers(): () => Promise<string> {
+/** Reads the metrics of all workers as one: sums, but for what is the same for all; this process has lost log lines, too. */
+export function readMetricsOfWorkers(lostLines: () => number): () => Promise<string> {
   const registry = new AggregatorRegistry();
-  return () => registry.clusterMetrics();
+  const ofWorkers = new RegExp(`(?<=^${lostLogLinesTotal} )\\d+$`, 'm');
+  return async () =>
+    (await registry.clusterMetrics()).replace(ofWorkers, (count) => String(Number(count) + lostLines()));
 }
 
 /** Starts workers that run this same command with this configuration, and keeps them running until it closes them. */
@@ -88,6 +97,7 @@ export class Supervisor {
     this.#logger = logger;
     this.#notify = notify;
     this.#limits = limits;
+    cluster.setupPrimary({ stdio: [...workersStdio] });
     cluster.on('listening', (worker: Worker, address: ListeningAddress) => this.#welcome(worker, address));
     cluster.on('message', (worker: Worker, message: unknown) => {
       if (message === readyMessage) this.#start(worker);
@@ -109,6 +119,8 @@ export class Supervisor {
     if (this.#isClosing) return;
     try {
       const worker = cluster.fork();
+      // What it prints beside its log, such as why V8 gave up.
+      worker.process.stderr?.pipe(process.stderr, { end: false });
       shareLimits(worker, this.#limits);
       worker.on('error', (error) => this.#hearOfError(worker, error));
     } catch (error) {
@@ -153,7 +165,9 @@ export class Supervisor {
     // It has said why. One that somebody killed has not failed: this process may be signalled in a moment too.
     if (!this.#hasListened && code !== null) {
       for (const other of runningWorkers()) other.process.kill('SIGKILL');
-      process.exit(code || 1);
+      // What it has printed is passed on first.
+      worker.process.once('close', () => process.exit(code || 1));
+      return;
     }
     const line = { pid: worker.process.pid, code, signal };
     if (this.#listening.delete(worker.id)) this.#tryAgain(line, 'a worker ended unexpectedly and is replaced');

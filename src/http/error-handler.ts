@@ -1,6 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type ErrorCode, FilerError, messageOf } from '../errors.js';
+import { explainEncodedQuery } from '../token/explain-encoded-query.js';
 import { closeAfterAnswer } from './gentle-close.js';
 import type { FilerLogger } from './settings.js';
 
@@ -52,7 +53,8 @@ export function handleError(
   logger: FilerLogger,
 ): FastifyReply {
   const status = error instanceof FilerError ? statusOf[error.code] : unexpectedStatus(error);
-  request.exchange.reason = messageOf(error);
+  const cause = explainEncodedQuery(request.exchange.path);
+  request.exchange.reason = cause === undefined ? messageOf(error) : `${messageOf(error)}; ${cause}`;
   if (error instanceof FilerError) request.exchange.refusal = error.code;
   if (status === 500 && !(error instanceof FilerError)) logger.error({ err: error }, 'unexpected error');
   closeAfterAnswer(request.raw, reply);

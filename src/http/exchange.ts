@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { ErrorCode } from '../errors.js';
 
@@ -30,13 +31,19 @@ declare module 'fastify' {
   }
 }
 
+/** The client as far as trusted proxies tell; where X-Forwarded-For holds no address, the last proxy before it. */
+function clientOf({ ip, ips }: FastifyRequest): string | undefined {
+  return ips === undefined || isIP(ip) !== 0 ? ip : ips.at(-2);
+}
+
 /** Reads the raw head of a request; its target may be in origin or absolute form (RFC 9112 §3.2). */
-export function beginExchange({ raw, ip, originalUrl }: FastifyRequest): Exchange {
+export function beginExchange(request: FastifyRequest): Exchange {
+  const { raw, originalUrl } = request;
   const originForm = originalUrl.startsWith('/') ? originalUrl : originalUrl.replace(/^https?:\/\/[^/?]*/i, '');
   const queryAt = originForm.indexOf('?');
   return {
     // Read now: a closed connection has no address any more.
-    client: ip,
+    client: clientOf(request),
     path: queryAt === -1 ? originForm : originForm.slice(0, queryAt),
     query: queryAt === -1 ? '' : originForm.slice(queryAt + 1),
     contentType: raw.headers['content-type'] ?? '',

@@ -37,6 +37,43 @@ describe('the log', () => {
     assert.equal(await clientOf(['127.0.0.1', '198.51.100.7']), '192.0.2.1');
   });
 
+  it('believes X-Forwarded-For only where it is an address', async (t) => {
+    const { origin, logLines } = await startServer(t, { trustProxy: ['127.0.0.0/8', '10.0.0.1'] });
+    const headers = [
+      '\u009b31m',
+      '192.0.2.1:80',
+      'unknown',
+      '2001:db8::1',
+      '<b>, 10.0.0.1',
+      ', , ,',
+      '192.0.2.1\u2028',
+    ];
+    for (const header of headers) {
+      const text = Buffer.from(header).toString('latin1');
+      await send(`${origin}/upload/s/f`, { headers: { 'x-forwarded-for': text } });
+    }
+    await eventually(async () => logLines.length === headers.length);
+    const self = '127.0.0.1';
+    assert.deepEqual(
+      logLines.map(({ client }) => client),
+      [self, self, self, '2001:db8::1', '10.0.0.1', self, self],
+    );
+  });
+
+  it('names a percent-encoded question mark as the cause of a refusal', async (t) => {
+    const { origin, logLines } = await startServer(t);
+    const token = v1Token('s/f', 1);
+    const targets = [`%3Fv=${token}`, `%3fv2%3D${token}`, `%253Ftoken=${token}`, `${'x'.repeat(250)}%3Fv=${token}`];
+    for (const target of targets) {
+      await send({ origin, rawTarget: `/upload/s/f${target}` }, { method: 'PUT', body: Buffer.from('x') });
+    }
+    await send({ origin, rawTarget: '/upload/s/f%3F' }, { method: 'PUT', body: Buffer.from('x') });
+    await eventually(async () => logLines.length === 5);
+    for (const { reason } of logLines.slice(0, -1))
+      assert.match(String(reason), /question mark of the URL was percent-enc/);
+    assert.match(String(logLines[4]?.['reason']), /^neither [^;]*$/);
+  });
+
   it('names the uploader where the token or the path does', async (t) => {
     const { origin, logLines } = await startServer(t);
     const exp = Date.now() / 1000 + 60;
