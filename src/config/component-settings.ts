@@ -2,6 +2,7 @@ import type { JSONSchemaType } from 'ajv';
 import type { S3Options } from '../storage/s3-options.js';
 import { parseSize } from '../units.js';
 import { parseBaseUrl } from './base-url.js';
+import { requirePatterns } from './check-pattern.js';
 import { type ComponentConfig, ConfigError } from './config.js';
 import { requireSecret } from './secret-file.js';
 import { SettingProblem } from './setting-problem.js';
@@ -89,6 +90,7 @@ export function componentConfig(
   if (baseUrl === undefined && (upload === 'filer' || s3?.publicUrl === undefined)) {
     throw new SettingProblem('component.baseUrl: expected the URL under which clients reach this server, got nothing');
   }
+  requirePatterns('component.allowedTypes', allowedTypes);
   const [, ...parents] = jid.toLowerCase().split('.');
   if (access === undefined && parents.length === 0) {
     throw new SettingProblem(`component.access: expected a list, since ${jid} has no domain above it`);

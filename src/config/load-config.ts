@@ -5,6 +5,7 @@ import { parseDuration, parseSize } from '../units.js';
 import type { RetentionSettings } from '../upload/expiry.js';
 import type { LimitSettings } from '../upload/limits.js';
 import { keyBelow } from '../upload/upload-key.js';
+import { patternProblems } from './check-pattern.js';
 import { checkSettings } from './check-settings.js';
 import { componentConfig } from './component-settings.js';
 import { type Config, ConfigError, type LogLevel, type Storage } from './config.js';
@@ -188,6 +189,9 @@ export function loadConfig(file: string): LoadedConfig {
     ['component', 's3', 'uploadSubDir'],
     () => componentTable && componentConfig(componentTable, base ?? [], s3),
   );
+  if (!problems.some(({ key }) => key === 'retention')) {
+    problems.push(...patternProblems(settings.retention).map((text) => ({ key: 'retention', text })));
+  }
   const trustProxy = make(['trustProxy', 'unixSocket'], () => proxies(settings));
   const ownModes = make(['fileMode', 'dirMode'], () => modes(settings));
   const accelRedirect = make(['accelRedirect', 'uploadSubDir'], () => internalPath(settings, base));

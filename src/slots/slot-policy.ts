@@ -4,10 +4,10 @@
  *   <id of the uploader, 64 hex digits (upload/uploader.ts)>/<40 random characters of A-Z a-z 0-9 - _>/<file name as the client gave it>
  */
 import { randomBytes } from 'node:crypto';
-import picomatch from 'picomatch';
 import { FilerError } from '../errors.js';
 import { essenceOf, typeOfName } from '../upload/content-type.js';
 import { isExpired } from '../upload/expiry.js';
+import { compilePattern } from '../upload/name-pattern.js';
 import { keyBelow, type UploadKey } from '../upload/upload-key.js';
 import type { PlannedSlot } from './slot-issuer.js';
 
@@ -93,7 +93,8 @@ function checkedTime(expireBefore: string | undefined): number | undefined {
 
 function requireType(type: string, allowedTypes: readonly string[]): void {
   const essence = essenceOf(type) ?? '';
-  if (allowedTypes.length === 0 || picomatch(allowedTypes.map((pattern) => pattern.toLowerCase()))(essence)) return;
+  if (allowedTypes.length === 0 || allowedTypes.some((pattern) => compilePattern(pattern.toLowerCase())(essence)))
+    return;
   throw new FilerError('TYPE_REFUSED', `${quote(type)} is not among component.allowedTypes`);
 }
 

@@ -9,9 +9,13 @@ const parameter = `${token}=(?:${token}|${quotedString})`;
 /** `media-type` of RFC 9110 §8.3.1, in ASCII: a comma outside of quotes would let a browser take a second type. */
 const mediaType = new RegExp(`^(${token}/${token})(?: *;(?: *${parameter})?)*$`);
 
+/** The longest type and the longest subtype (RFC 6838 §4.2). */
+const maxNameLength = 127;
+
 /** Type and subtype of a media type, in lower case; `undefined` for what is none. */
 export function essenceOf(value: string): string | undefined {
-  return mediaType.exec(value)?.[1]?.toLowerCase();
+  const essence = mediaType.exec(value)?.[1]?.toLowerCase();
+  return essence?.split('/').some((name) => name.length > maxNameLength) ? undefined : essence;
 }
 
 /** The media type that a file name's extension stands for, `application/octet-stream` where it stands for none. */
@@ -21,7 +25,7 @@ export function typeOfName(name: string): string {
 
 /** The value itself where the whole of it is one media type, else `application/octet-stream`: safe as a header. */
 export function servableType(value: string): string {
-  return mediaType.test(value) ? value : unknownType;
+  return essenceOf(value) === undefined ? unknownType : value;
 }
 
 /** Whether a browser may show the type in place: images, audio, video and plain text, never XML (SVG runs scripts). */

@@ -1,5 +1,5 @@
-import picomatch from 'picomatch';
 import { essenceOf, typeOfName } from './content-type.js';
+import { compilePattern } from './name-pattern.js';
 
 /** What decides when an upload goes. */
 export interface DatedUpload {
@@ -15,9 +15,9 @@ export interface DatedUpload {
 
 /** Uploads that go at another time than the others: those for which everything holds that the rule names. */
 export interface RetentionRule {
-  /** A glob for the file name, such as `story_*`. */
+  /** A pattern for the file name, such as `story_*`. */
   readonly match?: string | undefined;
-  /** A glob for the media type without parameters, such as `video/*`. */
+  /** A pattern for the media type without parameters, such as `video/*`. */
   readonly contentType?: string | undefined;
   /** Bytes. */
   readonly largerThan?: number | undefined;
@@ -50,8 +50,8 @@ function earliest(...times: readonly (number | undefined)[]): number | undefined
 }
 
 function compileRule({ match, contentType, largerThan, expiresAfterMs }: RetentionRule) {
-  const matchesName = match === undefined ? undefined : picomatch(match, { dot: true });
-  const matchesType = contentType === undefined ? undefined : picomatch(contentType.toLowerCase());
+  const matchesName = match === undefined ? undefined : compilePattern(match);
+  const matchesType = contentType === undefined ? undefined : compilePattern(contentType.toLowerCase());
   return {
     expiresAfterMs,
     fits: ({ key, size, contentType: type }: DatedUpload) =>

@@ -121,6 +121,20 @@ describe('metricsListen', () => {
   });
 });
 
+describe('patterns', () => {
+  it('that other programs take are refused, each with its place', async (t) => {
+    const component = '[component]\njid = "u.example.org"\nsecret = "c"\nbaseUrl = "https://u.example.org/"\n';
+    const rule = (line: string) => `[[retention]]\n${line}\nexpiresAfter = "1d"\n`;
+    const rules = [`match = '!(a)'`, `match = 'a/*'`, `contentType = 'video/**'`, `match = '*.{jpg,png}'`].map(rule);
+    assert.deepEqual(await problemsOf(t, `${minimal}${component}allowedTypes = ["image/*", "[a"]\n${rules.join('')}`), [
+      `component.allowedTypes[1]: expected an end of what "[", "{" or "\\" begins in a pattern, got '[a'`,
+      `retention[0].match: expected no "!" in front but as "\\!" in a pattern, got '!(a)'`,
+      `retention[1].match: expected no "/" in a pattern for file names, got 'a/*'`,
+      `retention[2].contentType: expected one "*", not two in a pattern, got 'video/**'`,
+    ]);
+  });
+});
+
 describe('retention', () => {
   it('is a time for all and rules for some', async (t) => {
     const text = `${minimal}expiresAfter = "28d"\n[[retention]]\nmatch = "story_*"\nexpiresAfter = "24h"\n
