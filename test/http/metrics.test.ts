@@ -27,6 +27,7 @@ async function startMetricsApp(t: TestContext, store: Store, metrics = new Metri
 async function startMeasured(t: TestContext) {
   const metrics = new Metrics();
   const server = await startServer(t, { metrics });
+  metrics.watchLostLogLines(() => 0);
   metrics.watchFreeSpace(() => server.store.freeBytes());
   const metricsOrigin = await startMetricsApp(t, server.store, metrics);
   const read = async () => (await send(`${metricsOrigin}/metrics`)).body.toString();
