@@ -1,5 +1,6 @@
 import type { ResponseHeaders, StoredUpload } from '../storage/store.js';
 import { dispositionOf } from '../upload/content-disposition.js';
+import { servedType } from '../upload/content-type.js';
 import type { UploadKey } from '../upload/upload-key.js';
 
 /** The methods of clients. */
@@ -51,7 +52,7 @@ export function validatorHeaders(upload: StoredUpload, keptUntil: number | undef
 
 /** What 200 and 206 say of an upload's content: its type, and for all that could run in a browser a download's name. */
 export function contentHeaders(key: UploadKey, upload: StoredUpload): RawHeaders {
-  const headers = ['content-type', upload.contentType];
+  const headers = ['content-type', servedType(upload.contentType)];
   const disposition = dispositionOf(key, upload.contentType);
   return disposition === undefined ? headers : [...headers, 'content-disposition', disposition];
 }
@@ -64,7 +65,7 @@ export function responseHeaders(
   now: number,
 ): ResponseHeaders {
   const contentDisposition = dispositionOf(key, contentType);
-  return { contentType, contentDisposition, cacheControl: cacheControl(keptUntil, now) };
+  return { contentType: servedType(contentType), contentDisposition, cacheControl: cacheControl(keptUntil, now) };
 }
 
 /** What sends a client elsewhere, for this once: range and conditions go with it. */

@@ -5,7 +5,7 @@
  */
 import type { HeadObjectCommandOutput } from '@aws-sdk/client-s3';
 import { dispositionOf } from '../upload/content-disposition.js';
-import { servableType, typeOfName } from '../upload/content-type.js';
+import { servableType, servedType, typeOfName } from '../upload/content-type.js';
 import { type UploadKey, uploaderOfKey } from '../upload/upload-key.js';
 import { isUploaderId } from '../upload/uploader.js';
 import type { ObjectHeaders } from './s3-bucket.js';
@@ -52,12 +52,14 @@ export function objectHeaders(key: UploadKey, upload: IncomingUpload, { putId, d
       ? { CacheControl: `max-age=${yearSeconds}, immutable` }
       : { CacheControl: 'immutable', Expires: new Date(keptUntil) };
   return {
-    ContentType: contentType,
+    ContentType: servedType(contentType),
     ContentDisposition: dispositionOf(key, contentType) ?? 'inline',
     ...caching,
     Metadata: {
       ...(putId === undefined ? {} : { 'put-id': putId }),
       ...(dueAt === undefined ? {} : { 'due-at': String(dueAt) }),
+      // Where the service must not say it.
+      ...(servedType(contentType) === contentType ? {} : { type: contentType }),
       ...(expiresAt === undefined ? {} : { 'expires-at': String(expiresAt) }),
       ...(uploader === undefined ? {} : { uploader }),
     },
@@ -67,7 +69,7 @@ export function objectHeaders(key: UploadKey, upload: IncomingUpload, { putId, d
 /** What key and object say; of a client that uploaded past this program the type may be anything, also that of no type. */
 export function toFacts(key: UploadKey, head: HeadObjectCommandOutput): StoredFacts {
   const { Metadata = {} } = head;
-  const type = servableType(head.ContentType ?? '');
+  const type = servableType(Metadata['type'] ?? head.ContentType ?? '');
   const isUnknown = Metadata['put-id'] === undefined && /^(application|binary)\/octet-stream$/.test(type);
   return {
     size: head.ContentLength ?? 0,

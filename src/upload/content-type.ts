@@ -34,3 +34,33 @@ export function mayShowInline(value: string): boolean {
   if (essence === undefined || essence.endsWith('+xml')) return false;
   return essence === 'text/plain' || /^(image|video|audio)\//.test(essence);
 }
+
+/** Types that no browser runs as a script, a style, a module or a worker, beside images, audio, video and plain text. */
+const inertTypes = new Set([
+  // Documents, of which a browser runs what is in them only where it shows them: as downloads they are saved.
+  ...[
+    'text/html',
+    'application/xhtml+xml',
+    'image/svg+xml',
+    'application/pdf',
+    'application/rtf',
+    'application/msword',
+  ],
+  ...['application/epub+zip', 'text/csv', 'text/markdown', 'text/calendar', 'text/vcard', 'text/x-vcard'],
+  ...['application/zip', 'application/gzip', 'application/x-gzip', 'application/x-7z-compressed', 'application/x-tar'],
+  ...['application/x-bzip2', 'application/x-xz', 'application/zstd', 'application/ogg', 'application/x-bittorrent'],
+  ...['application/pgp-encrypted', 'application/pgp-keys', 'application/pgp-signature'],
+]);
+
+/** Those of makers of programs, such as of office documents; a suffix would say that they are XML or JSON. */
+const vendorType = /^application\/vnd\.[^+]*$/;
+
+/**
+ * The type that an upload of this type is served with: `application/octet-stream` for scripts and styles, and for all that
+ * is not known to be inert. With `X-Content-Type-Options: nosniff` no page can run it, not one on the same origin either.
+ */
+export function servedType(value: string): string {
+  const essence = essenceOf(value) ?? unknownType;
+  const isInert = inertTypes.has(essence) || vendorType.test(essence) || mayShowInline(value);
+  return isInert ? value : unknownType;
+}

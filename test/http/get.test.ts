@@ -150,6 +150,12 @@ describe('the type that is served', () => {
     }
   });
 
+  it('is application/octet-stream for scripts and styles', async (t) => {
+    for (const type of ['text/javascript', 'application/wasm', 'text/css', 'application/json; charset=utf-8']) {
+      assert.deepEqual(await typeAfterPut(t, 'f.js', type), ['application/octet-stream', 'attachment; filename=f.js']);
+    }
+  });
+
   it('is application/octet-stream for what is no media type', async (t) => {
     for (const type of ['omemo', 'image/png, text/html', 'text']) {
       assert.deepEqual(await typeAfterPut(t, 'f', type), ['application/octet-stream', 'attachment; filename=f']);

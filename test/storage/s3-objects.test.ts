@@ -64,6 +64,14 @@ describe('S3: objects', { skip: missingPeer(...cephPrograms) }, () => {
     );
   });
 
+  it('are no scripts for those who fetch them elsewhere, and keep their type here', async () => {
+    const { store, headOf } = await open();
+    const contentType = 'text/javascript; charset=utf-8';
+    await store.put(key('s/f.js'), incoming(Buffer.from('x'), { contentType }));
+    assert.equal((await headOf('s/f.js'))?.ContentType, 'application/octet-stream');
+    assert.equal((await store.open(key('s/f.js')))?.contentType, contentType);
+  });
+
   it('are cached no longer than they are sure to stay', async () => {
     const keptUntil = Date.UTC(2030, 0, 2, 3, 4, 5);
     const { CacheControl, ExpiresString } = await headerOf('s/f', { keptUntil });

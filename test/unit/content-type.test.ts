@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
-import { mayShowInline, servableType, typeOfName } from '../../src/upload/content-type.js';
+import { mayShowInline, servableType, servedType, typeOfName } from '../../src/upload/content-type.js';
 
 describe('servableType', () => {
   const valid = [
@@ -70,5 +71,70 @@ describe('typeOfName', () => {
     assert.equal(typeOfName('a/b.txt'), 'text/plain');
     assert.equal(typeOfName('a/b'), 'application/octet-stream');
     assert.equal(typeOfName('a/b.unheardof'), 'application/octet-stream');
+  });
+});
+
+describe('servedType', () => {
+  // https://mimesniff.spec.whatwg.org/#javascript-mime-type
+  const javascript = [
+    ...['application/ecmascript', 'application/javascript', 'application/x-ecmascript', 'application/x-javascript'],
+    ...['text/ecmascript', 'text/javascript', 'text/javascript1.0', 'text/javascript1.1', 'text/javascript1.2'],
+    ...['text/javascript1.3', 'text/javascript1.4', 'text/javascript1.5', 'text/jscript', 'text/livescript'],
+    ...['text/x-ecmascript', 'text/x-javascript'],
+  ];
+  const others = [
+    ...[
+      'text/css',
+      'application/wasm',
+      'application/json',
+      'text/json',
+      'application/manifest+json',
+      'application/ld+json',
+    ],
+    ...[
+      'text/xsl',
+      'text/xml',
+      'application/xml',
+      'application/xslt+xml',
+      'application/vnd.x+xml',
+      'application/vnd.x+json',
+    ],
+    ...['text/vtt', 'text/event-stream', 'text/cache-manifest', 'multipart/x-mixed-replace', 'message/rfc822', 'x/y'],
+    ...['importmap/x', 'application/java-archive', 'application/x-shockwave-flash', 'video/x+xml', 'omemo', ''],
+  ];
+  for (const type of [...javascript, ...others]) {
+    it(`is application/octet-stream for '${type}', in any letter case and with parameters`, () => {
+      for (const value of [type, type.toUpperCase(), `${type};charset=utf-8`, `${type} ; a="b"`]) {
+        assert.equal(servedType(value), 'application/octet-stream');
+      }
+    });
+  }
+
+  const inert = [
+    ...[
+      'image/png',
+      'image/svg+xml',
+      'Video/MP4; codecs="avc1"',
+      'audio/ogg',
+      'text/plain; charset=utf-8',
+      'text/html',
+    ],
+    ...['application/pdf', 'application/zip', 'application/octet-stream', 'application/vnd.ms-excel'],
+    'application/vnd.openxmlformats-officedocument.wordprocessingml.document',
+  ];
+  for (const type of inert) {
+    it(`is ${type} itself`, () => assert.equal(servedType(type), type));
+  }
+});
+
+describe('the types of layout (c) in nginx.example.conf', () => {
+  const example = readFileSync(new URL('../../nginx.example.conf', import.meta.url), 'utf8');
+  const [, block = ''] = /^ *# *types \{\n(.*?)^ *# *\}$/ms.exec(example) ?? [];
+  const types = [...block.matchAll(/([a-z][\w./+-]*) ([\w ]+);/g)];
+  it('are those with which prosody-filer serves names with these extensions', () => {
+    assert.ok(types.length > 20);
+    for (const [, type, extensions = ''] of types) {
+      for (const extension of extensions.split(' ')) assert.equal(servedType(typeOfName(`f.${extension}`)), type);
+    }
   });
 });
