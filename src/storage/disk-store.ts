@@ -21,7 +21,16 @@ import { openUpload } from './open-upload.js';
 import { publish } from './publish.js';
 import { receiveBody } from './receive-body.js';
 import { SidecarFolder } from './sidecar.js';
-import type { DeletedUpload, IncomingUpload, ListedUpload, Store, StoredFacts, StoredUpload } from './store.js';
+import type {
+  DeletedUpload,
+  IncomingUpload,
+  ListedUpload,
+  ListOptions,
+  Store,
+  StoredFacts,
+  StoredUpload,
+  TidyOptions,
+} from './store.js';
 import { TemporaryFolder } from './temporary-folder.js';
 import { TombstoneFolder } from './tombstone.js';
 
@@ -109,9 +118,9 @@ export class DiskStore implements Store {
     return describingErrors(() => this.#delete({ key, size, uploader, modifiedAt }));
   }
 
-  async *list(): AsyncGenerator<ListedUpload> {
+  async *list({ onUnreadable: report = () => undefined }: ListOptions = {}): AsyncGenerator<ListedUpload> {
     try {
-      yield* listUploads(this.#options.storeDir, this.#sidecars);
+      yield* listUploads({ storeDir: this.#options.storeDir, sidecars: this.#sidecars, report });
     } catch (error) {
       throw describeDiskError(error);
     }
@@ -143,10 +152,10 @@ export class DiskStore implements Store {
     return describingErrors(() => this.#tombstones.holds(key));
   }
 
-  async *tidy(): AsyncGenerator<DeletedUpload> {
+  async *tidy({ onUnreadable: report = () => undefined }: TidyOptions = {}): AsyncGenerator<DeletedUpload> {
     try {
-      yield* this.#tombstones.tidy();
-      await this.#sidecars.tidy();
+      yield* this.#tombstones.tidy(report);
+      await this.#sidecars.tidy(report);
     } catch (error) {
       throw describeDiskError(error);
     }
@@ -162,7 +171,8 @@ export class DiskStore implements Store {
       if (systemErrorCode(error) === 'ENOENT') return undefined;
       throw error;
     }
-    await this.#sidecars.remove(key, size, modifiedAt);
+    // A sidecar that cannot be removed is no reason to fail: the upload is gone, and a sweep reports what is odd there.
+    await this.#sidecars.remove(key, size, modifiedAt).catch(() => undefined);
     await removeEmptyFolders(this.#options.storeDir, path.dirname(this.#pathOf(key)));
     return upload;
   }

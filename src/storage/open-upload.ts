@@ -1,10 +1,11 @@
-import { closeSync, constants, fstatSync, readlinkSync } from 'node:fs';
+import { constants, fstatSync, readlinkSync } from 'node:fs';
 import { systemErrorCode } from '../errors.js';
 import { factsOfKey } from '../upload/facts-of-key.js';
 import type { UploadKey } from '../upload/upload-key.js';
 import type { BufferPool } from './buffer-pool.js';
-import { disk } from './disk-calls.js';
+import { closeRead, disk } from './disk-calls.js';
 import { describeDiskError } from './disk-errors.js';
+import type { ReportUnreadable } from './pass-over.js';
 import { sendFile } from './send-file.js';
 import type { SidecarFolder } from './sidecar.js';
 import type { StoredFacts, StoredUpload } from './store.js';
@@ -12,22 +13,14 @@ import type { StoredFacts, StoredUpload } from './store.js';
 const absent = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG', 'ENXIO']);
 const readFlags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
-/** What path, file and sidecar say of an upload. */
+/** What path, file and sidecar say of an upload; a sidecar that cannot be read is reported, where somebody is to know. */
 export async function readFacts(
   key: UploadKey,
   { size, mtimeMs }: { readonly size: number; readonly mtimeMs: number },
   sidecars: SidecarFolder,
+  report?: ReportUnreadable,
 ): Promise<StoredFacts> {
-  return { ...((await sidecars.read(key, size, mtimeMs)) ?? factsOfKey(key)), size, modifiedAt: mtimeMs };
-}
-
-/** Closes what was only read; at once, since handing that to the thread pool costs a third of a small download. */
-function closeRead(fd: number): void {
-  try {
-    closeSync(fd);
-  } catch {
-    // Nothing is lost: the descriptor is gone all the same.
-  }
+  return { ...((await sidecars.read(key, size, mtimeMs, report)) ?? factsOfKey(key)), size, modifiedAt: mtimeMs };
 }
 
 /** Opens what must be a plain file at this very path; `undefined` for anything else and for nothing. */

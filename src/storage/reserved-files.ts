@@ -1,7 +1,10 @@
-import { lstat, opendir } from 'node:fs/promises';
+import type { Dirent } from 'node:fs';
+import { opendir } from 'node:fs/promises';
 import path from 'node:path';
-import { systemErrorCode } from '../errors.js';
 import { reservedFolder } from '../upload/upload-key.js';
+import { disk } from './disk-calls.js';
+import { passOver, type ReportUnreadable } from './pass-over.js';
+import { NoteError } from './read-note.js';
 
 /** A file of the store's own bookkeeping. */
 export interface ReservedFile {
@@ -10,23 +13,37 @@ export interface ReservedFile {
   readonly mtimeMs: number;
 }
 
-/** The call's result, `undefined` where the file or folder is gone. */
-async function unlessGone<T>(call: Promise<T>): Promise<T | undefined> {
+/** Plain files only; anything else is reported. */
+async function describe(file: string, entry: Dirent, report: ReportUnreadable): Promise<ReservedFile | undefined> {
   try {
-    return await call;
+    if (entry.isFile()) return { file, mtimeMs: (await disk.lstat(file)).mtimeMs };
+    throw new NoteError('it is not a plain file');
   } catch (error) {
-    if (systemErrorCode(error) === 'ENOENT') return undefined;
-    throw error;
+    passOver(file, error, report);
+    return undefined;
   }
 }
 
-/** The files below one folder of the reserved one, in bounded memory; one that goes meanwhile may be missing. */
-export async function* filesBelow(storeDir: string, folder: string): AsyncIterable<ReservedFile> {
-  const entries = await unlessGone(opendir(path.join(storeDir, reservedFolder, folder), { recursive: true }));
-  for await (const entry of entries ?? []) {
-    if (!entry.isFile()) continue;
-    const file = path.join(entry.parentPath, entry.name);
-    const stats = await unlessGone(lstat(file));
-    if (stats !== undefined) yield { file, mtimeMs: stats.mtimeMs };
+async function* walk(folder: string, report: ReportUnreadable): AsyncGenerator<ReservedFile> {
+  try {
+    for await (const entry of await opendir(folder)) {
+      const file = path.join(folder, entry.name);
+      if (entry.isDirectory()) {
+        yield* walk(file, report);
+        continue;
+      }
+      const found = await describe(file, entry, report);
+      if (found !== undefined) yield found;
+    }
+  } catch (error) {
+    passOver(folder, error, report);
   }
+}
+
+/**
+ * The files below one folder of the reserved one, in bounded memory; one that goes meanwhile may be missing. Reports what
+ * cannot be read and goes on.
+ */
+export function filesBelow(storeDir: string, folder: string, report: ReportUnreadable): AsyncGenerator<ReservedFile> {
+  return walk(path.join(storeDir, reservedFolder, folder), report);
 }

@@ -8,33 +8,34 @@
  * has a fraction has none, and costs no look-up. Sidecars are created exclusively and before their file is published.
  */
 import { createHash } from 'node:crypto';
-import { lstat, open, readFile, rm } from 'node:fs/promises';
+import { open, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { systemErrorCode } from '../errors.js';
 import { servableType } from '../upload/content-type.js';
 import { reservedFolder, type UploadKey } from '../upload/upload-key.js';
+import { disk } from './disk-calls.js';
 import { ensureFolders, syncFolders } from './folders.js';
+import { isGone, passOver, type ReportUnreadable } from './pass-over.js';
+import { formatNote, isTime, NoteError, readNote } from './read-note.js';
 import { filesBelow } from './reserved-files.js';
 import type { UploadFacts } from './store.js';
 
 /** What a sidecar adds to its file. */
 export type SidecarFacts = Omit<UploadFacts, 'size'>;
 
-const version = 1;
 const folder = 'sidecars';
 const youngMs = 60 * 60 * 1000;
 
-function isSidecarFacts(value: unknown): value is SidecarFacts {
-  if (typeof value !== 'object' || value === null) return false;
-  const facts = value as Record<string, unknown>;
-  const { contentType, expiresAt, uploader } = facts;
-  return (
-    facts['version'] === version &&
-    typeof contentType === 'string' &&
-    servableType(contentType) === contentType &&
-    (expiresAt === undefined || typeof expiresAt === 'number') &&
-    (uploader === undefined || typeof uploader === 'string')
-  );
+/** `undefined` where there is none; throws for one that is not as `write` writes it. */
+async function readSidecar(file: string) {
+  const note = await readNote(file);
+  if (note === undefined) return undefined;
+  const { key, contentType, expiresAt, uploader } = note;
+  if (typeof contentType !== 'string' || servableType(contentType) !== contentType) {
+    throw new NoteError('its contentType is not a media type');
+  }
+  if (expiresAt !== undefined && !isTime(expiresAt)) throw new NoteError('its expiresAt is not a time');
+  return { key, facts: { contentType, expiresAt, uploader } };
 }
 
 function sidecarName(key: UploadKey, size: number, mtimeSeconds: number): string {
@@ -62,7 +63,7 @@ export class SidecarFolder {
 
   /** Writes a sidecar for a file of this size; resolves to the mtime (whole s, at most `nowSeconds`) to give that file. */
   async write(key: UploadKey, size: number, nowSeconds: number, facts: SidecarFacts): Promise<number> {
-    const text = JSON.stringify({ version, key, ...facts });
+    const text = formatNote({ key, ...facts });
     for (let mtimeSeconds = nowSeconds; ; mtimeSeconds -= 1) {
       try {
         await this.#create(sidecarName(key, size, mtimeSeconds), text);
@@ -90,32 +91,49 @@ export class SidecarFolder {
     if (this.#isDurable) await syncFolders([path.dirname(file), ...changed]);
   }
 
-  /** What the sidecar of a file with this size and mtime (ms) adds; `undefined` where there is none that can be read. */
-  async read(key: UploadKey, size: number, mtimeMs: number): Promise<SidecarFacts | undefined> {
+  /**
+   * What the sidecar of a file with this size and mtime (ms) adds; `undefined` where there is none that can be read. Without
+   * somebody to report it to, the system's errors are thrown.
+   */
+  async read(
+    key: UploadKey,
+    size: number,
+    mtimeMs: number,
+    report?: ReportUnreadable,
+  ): Promise<SidecarFacts | undefined> {
     if (mtimeMs % 1000 !== 0) return undefined;
+    const file = this.#pathOf(key, size, mtimeMs / 1000);
     try {
-      const facts: unknown = JSON.parse(await readFile(this.#pathOf(key, size, mtimeMs / 1000), 'utf8'));
-      return isSidecarFacts(facts) ? facts : undefined;
+      return (await readSidecar(file))?.facts;
     } catch (error) {
-      if (systemErrorCode(error) === 'ENOENT' || error instanceof SyntaxError) return undefined;
-      throw error;
+      if (report !== undefined) passOver(file, error, report);
+      else if (!(error instanceof NoteError)) throw error;
+      return undefined;
     }
   }
 
-  /** Removes the sidecars of uploads that are gone, unless they are so young that their upload may be about to come. */
-  async tidy(): Promise<void> {
-    for await (const { file, mtimeMs } of filesBelow(this.#storeDir, folder)) {
-      if (Date.now() - mtimeMs > youngMs && !(await this.#describesAFile(file))) await rm(file, { force: true });
+  /**
+   * Removes the sidecars of uploads that are gone, unless they are so young that their upload may be about to come. Reports
+   * those that cannot be read.
+   */
+  async tidy(report: ReportUnreadable): Promise<void> {
+    for await (const { file, mtimeMs } of filesBelow(this.#storeDir, folder, report)) {
+      if (Date.now() - mtimeMs > youngMs) await this.#tidyOne(file).catch((error) => passOver(file, error, report));
     }
+  }
+
+  async #tidyOne(file: string): Promise<void> {
+    if (!(await this.#describesAFile(file))) await rm(file, { force: true });
   }
 
   async #describesAFile(file: string): Promise<boolean> {
     try {
-      const { key } = JSON.parse(await readFile(file, 'utf8'));
-      const { size, mtimeMs } = await lstat(path.join(this.#storeDir, String(key)));
-      return sidecarName(key, size, mtimeMs / 1000) === path.basename(file);
+      const sidecar = await readSidecar(file);
+      if (sidecar === undefined) return false;
+      const { size, mtimeMs } = await disk.lstat(path.join(this.#storeDir, sidecar.key));
+      return sidecarName(sidecar.key, size, mtimeMs / 1000) === path.basename(file);
     } catch (error) {
-      if (systemErrorCode(error) === 'ENOENT' || error instanceof SyntaxError) return false;
+      if (isGone(error) || (error instanceof NoteError && error.isCutOff)) return false;
       throw error;
     }
   }

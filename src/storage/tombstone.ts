@@ -7,28 +7,28 @@
  * The file is empty, and takes no block of the disk, unless the uploader is known and the upload was less than a day old.
  */
 import { createHash } from 'node:crypto';
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { systemErrorCode } from '../errors.js';
 import { reservedFolder, type UploadKey } from '../upload/upload-key.js';
 import { disk } from './disk-calls.js';
 import { ensureFolders } from './folders.js';
+import { isGone, passOver, type ReportUnreadable } from './pass-over.js';
+import { formatNote, isSize, isTime, NoteError, readNote } from './read-note.js';
 import { filesBelow } from './reserved-files.js';
 import type { DeletedUpload } from './store.js';
 
-const version = 1;
 const folder = 'tombstones';
 const dayMs = 24 * 60 * 60 * 1000;
 
-/** `undefined` for one that is empty, is gone, or was being written when the process was killed. */
+/** `undefined` for one that is empty or is gone; throws for one that is not as `leave` writes it. */
 async function readTombstone(file: string): Promise<DeletedUpload | undefined> {
-  try {
-    const { version: found, ...upload } = JSON.parse(await readFile(file, 'utf8'));
-    return found === version ? upload : undefined;
-  } catch (error) {
-    if (systemErrorCode(error) === 'ENOENT' || error instanceof SyntaxError) return undefined;
-    throw error;
-  }
+  const note = await readNote(file);
+  if (note === undefined) return undefined;
+  const { key, uploader } = note;
+  const { size, modifiedAt } = note;
+  if (!isSize(size)) throw new NoteError('its size is not a number of bytes');
+  if (!isTime(modifiedAt)) throw new NoteError('its modifiedAt is not a time');
+  return { key, size, uploader, modifiedAt };
 }
 
 /** The tombstones of one store, below its reserved folder. */
@@ -53,20 +53,25 @@ export class TombstoneFolder {
     const segments = this.#segmentsOf(upload.key);
     await ensureFolders(this.#storeDir, segments.slice(0, -1), 0o700);
     const isOfToday = upload.uploader !== undefined && Date.now() - upload.modifiedAt < dayMs;
-    const text = isOfToday ? JSON.stringify({ version, ...upload }) : '';
+    const text = isOfToday ? formatNote(upload) : '';
     await writeFile(path.join(this.#storeDir, ...segments), text, { mode: 0o600 });
   }
 
-  /** Removes the tombstones that no longer count, and gives the uploads whose uploader sent them in the last 24 hours. */
-  async *tidy(): AsyncGenerator<DeletedUpload> {
-    for await (const { file, mtimeMs } of filesBelow(this.#storeDir, folder)) {
-      if (Date.now() - mtimeMs >= this.#replayWindowMs) {
-        await rm(file, { force: true });
-        continue;
-      }
-      const upload = await readTombstone(file);
+  /**
+   * Removes the tombstones that no longer count, and gives the uploads whose uploader sent them in the last 24 hours.
+   * Reports those that cannot be read; they count all the same.
+   */
+  async *tidy(report: ReportUnreadable): AsyncGenerator<DeletedUpload> {
+    for await (const { file, mtimeMs } of filesBelow(this.#storeDir, folder, report)) {
+      const upload = await this.#tidyOne(file, mtimeMs).catch((error: unknown) => passOver(file, error, report));
       if (upload !== undefined) yield upload;
     }
+  }
+
+  async #tidyOne(file: string, mtimeMs: number): Promise<DeletedUpload | undefined> {
+    if (Date.now() - mtimeMs < this.#replayWindowMs) return readTombstone(file);
+    await rm(file, { force: true });
+    return undefined;
   }
 
   /** Whether an upload of this key was deleted within the replay window. */
@@ -76,7 +81,7 @@ export class TombstoneFolder {
       const { mtimeMs } = await disk.lstat(path.join(this.#storeDir, ...this.#segmentsOf(key)));
       return Date.now() - mtimeMs < this.#replayWindowMs;
     } catch (error) {
-      if (systemErrorCode(error) === 'ENOENT') return false;
+      if (isGone(error)) return false;
       throw error;
     }
   }

@@ -37,7 +37,8 @@ function requireFileName(segment: string): void {
   if (fault !== undefined) throw new FilerError('KEY_INVALID', `the path holds ${fault}`);
 }
 
-function isReserved(firstSegment: string | undefined): boolean {
+/** Whether the first segment of a path is the reserved folder, in any letter case. */
+export function isReserved(firstSegment: string | undefined): boolean {
   return firstSegment?.toLowerCase() === reservedFolder;
 }
 
@@ -78,6 +79,16 @@ export function parseUploadKey(rawPath: string, baseSegments: readonly string[])
 export function keyBelow(parent: UploadKey | undefined, name: string): UploadKey | undefined {
   if (faultOf(name) !== undefined || (parent === undefined && isReserved(name))) return undefined;
   return (parent === undefined ? name : `${parent}/${name}`) as UploadKey;
+}
+
+/** The key that a path of decoded segments is, joined by "/"; `undefined` where no upload may have it. */
+export function keyOfPath(path: string): UploadKey | undefined {
+  let key: UploadKey | undefined;
+  for (const segment of path.split('/')) {
+    key = keyBelow(key, segment);
+    if (key === undefined) return undefined;
+  }
+  return key;
 }
 
 /** 40 digits from ejabberd, 64 from our own slots (uploader.ts). */
