@@ -57,6 +57,7 @@ function outliveReaders(): void {
 const output: Output = {
   isTerminal: process.stdout.isTTY === true,
   print: (text) => process.stdout.write(`${printable(text)}\n`),
+  warn: (text) => process.stderr.write(toMessage(text)),
 };
 
 /** Gives this process the rights of another user, for good. */

@@ -74,7 +74,8 @@ async function checkFolder(storeDir: string, config: Config): Promise<Check[]> {
     await probeStore(storeDir);
   } catch (error) {
     if (!(error instanceof FilerError)) throw error;
-    return [{ verdict: 'failure', message: error.message }];
+    // A start goes on with a full disk.
+    return [{ verdict: error.code === 'STORE_FULL' ? 'problem' : 'failure', message: error.message }];
   }
   const message = `storeDir: ${storeDir} can be written to and has hard links`;
   const free = await checkFreeSpace(storeDir, config);

@@ -47,7 +47,7 @@ export async function keyOf(target: string, config: Config): Promise<UploadKey> 
 export async function deleteUpload({ configFile, target }: DeleteOptions, output: Output): Promise<void> {
   const { config } = loadConfig(configFile);
   const key = await keyOf(target, config);
-  const store = await openOwnedStore(config);
+  const store = await openOwnedStore(config, output);
   if ((await store.delete(key)) === undefined) throw new FilerError('NOT_FOUND', `${key}: there is no such upload`);
   output.print(`deleted ${key}`);
 }

@@ -18,9 +18,9 @@ export interface DoctorOptions extends ResultOptions {
 }
 
 /** How to remove uploads from the store without leaving tombstones, or why this user cannot. */
-async function findRemover(config: Config): Promise<DoctorSettings['removeFromStore']> {
+async function findRemover(config: Config, output: Output): Promise<DoctorSettings['removeFromStore']> {
   try {
-    const store = await openOwnedStore({ ...config, replayWindowMs: 0 });
+    const store = await openOwnedStore({ ...config, replayWindowMs: 0 }, output);
     return async (key) => (await store.delete(key)) !== undefined;
   } catch (error) {
     if (error instanceof UsageError || error instanceof FilerError) return error.message;
@@ -66,7 +66,7 @@ export async function doctor({ configFile, url, json }: DoctorOptions, output: O
   const baseUrl = parseBaseUrl(url, 'url');
   const { config } = loadConfig(configFile);
   const [secret = ''] = config.secrets;
-  const removeFromStore = await findRemover(config);
+  const removeFromStore = await findRemover(config, output);
   const direct = await findDirect(config);
   const findings: Finding[] = [];
   const settings: DoctorSettings = {

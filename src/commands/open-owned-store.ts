@@ -5,6 +5,7 @@ import { messageOf } from '../errors.js';
 import { openStore } from '../storage/open-store.js';
 import type { Store } from '../storage/store.js';
 import { UploaderIds } from '../upload/uploader.js';
+import type { Output } from './output.js';
 import { UsageError } from './usage-error.js';
 
 async function requireOwner(storeDir: string): Promise<void> {
@@ -22,12 +23,14 @@ async function requireOwner(storeDir: string): Promise<void> {
  * Opens the store for a command that changes it. Throws a UsageError where there is none, and for another user than the
  * owner of its folder, whose files the server could not read.
  */
-export async function openOwnedStore({ limits, ...config }: Config): Promise<Store> {
+export async function openOwnedStore({ limits, ...config }: Config, { warn }: Pick<Output, 'warn'>): Promise<Store> {
   if (config.storeDir !== undefined) await requireOwner(config.storeDir);
-  const { store } = await openStore({
+  const { store, warnings } = await openStore({
     ...config,
     minFreeSpace: limits.minFreeSpace,
     uploaderIds: new UploaderIds(config.secrets),
+    warn,
   });
+  warnings.forEach(warn);
   return store;
 }

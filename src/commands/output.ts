@@ -4,6 +4,8 @@ export interface Output {
   readonly isTerminal: boolean;
   /** Prints a text and a line feed. */
   print(text: string): void;
+  /** Prints what the operator should know beside the result. */
+  warn(text: string): void;
 }
 
 /** What every command with a result for scripts is asked. */

@@ -58,7 +58,7 @@ async function tryToDelete(store: Store, key: UploadKey): Promise<boolean | stri
 export async function purge(options: PurgeOptions, output: Output): Promise<void> {
   const { config } = loadConfig(options.configFile);
   const isChosen = selector(options, new UploaderIds(config.secrets), Date.now());
-  const store = await openOwnedStore(config);
+  const store = await openOwnedStore(config, output);
   const { dryRun, json, uploader } = options;
   const failures: string[] = [];
   let files = 0;

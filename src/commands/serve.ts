@@ -41,7 +41,7 @@ function logCreation(logger: Logger, configFile: string): void {
   logger.info(`for ejabberd, paste:\n${ejabberd}`);
 }
 
-async function openConfiguredStore(config: Config, configFile: string) {
+async function openConfiguredStore(config: Config, configFile: string, logger: Logger) {
   try {
     // A worker must not end for what the supervisor has tried already: that would end all of them.
     return await openStore({
@@ -49,6 +49,7 @@ async function openConfiguredStore(config: Config, configFile: string) {
       minFreeSpace: config.limits.minFreeSpace,
       uploaderIds: new UploaderIds(config.secrets),
       isTried: isWorker,
+      warn: (message) => logger.warn(message),
     });
   } catch (error) {
     if (!(error instanceof FilerError)) throw error;
@@ -71,7 +72,7 @@ async function serveAsWorker(options: ServeOptions): Promise<void> {
   let running: Running | undefined;
   // Until it listens it serves nobody, and ends at once.
   closeOnOrder(orders, config.shutdownTimeoutMs, log.logger, async () => running?.close());
-  const { store } = await openConfiguredStore(config, options.configFile);
+  const { store } = await openConfiguredStore(config, options.configFile, log.logger);
   running = await serveInWorker(config, store, log, options.serviceManager);
 }
 
@@ -94,7 +95,7 @@ export async function serve(options: ServeOptions): Promise<void> {
       () => undefined,
     ),
   );
-  const { store, warnings: storeWarnings } = await openConfiguredStore(config, configFile);
+  const { store, warnings: storeWarnings } = await openConfiguredStore(config, configFile, logger);
   if (isCreated) logCreation(logger, configFile);
   for (const warning of [...warnings, ...storeWarnings]) logger.warn(warning);
   if (serviceManager.passedSockets !== 0) logger.info('the service manager passed a socket: listenPort is not used');

@@ -22,3 +22,8 @@ export function describeDiskError(error: unknown): FilerError {
   const detail = messageOf(error);
   return new FilerError(code, `${meaning} (${detail})`, { cause: error });
 }
+
+/** Whether the call failed for lack of space, of inodes or of quota, which a deletion can give back. */
+export function isDiskFull(error: unknown): boolean {
+  return describeDiskError(error).code === 'STORE_FULL';
+}

@@ -48,6 +48,8 @@ export interface DiskStoreOptions {
   readonly fileMode?: number | undefined;
   /** Mode of the folders above it whatever the umask, 0755 less the umask if not set. */
   readonly dirMode?: number | undefined;
+  /** Takes what the operator should know of a call that succeeds all the same, one line each. */
+  readonly warn?: (message: string) => void;
 }
 
 const smallBytes = 64 * 1024;
@@ -76,7 +78,11 @@ export class DiskStore implements Store {
     this.#options = options;
     this.#sidecars = new SidecarFolder(options.storeDir, options.isDurable);
     this.#temporary = new TemporaryFolder(options.storeDir);
-    this.#tombstones = new TombstoneFolder(options.storeDir, options.replayWindowMs ?? 0);
+    this.#tombstones = new TombstoneFolder(
+      options.storeDir,
+      options.replayWindowMs ?? 0,
+      options.warn ?? (() => undefined),
+    );
   }
 
   /**
@@ -115,7 +121,9 @@ export class DiskStore implements Store {
     upload.close();
     if (!isMeant(upload)) return undefined;
     const { size, uploader, modifiedAt } = upload;
-    return describingErrors(() => this.#delete({ key, size, uploader, modifiedAt }));
+    const deleted = { key, size, uploader, modifiedAt };
+    const isRemoved = await describingErrors(() => this.#tombstones.bury(deleted, () => this.#remove(deleted)));
+    return isRemoved ? deleted : undefined;
   }
 
   async *list({ onUnreadable: report = () => undefined }: ListOptions = {}): AsyncGenerator<ListedUpload> {
@@ -161,20 +169,18 @@ export class DiskStore implements Store {
     }
   }
 
-  async #delete(upload: DeletedUpload): Promise<DeletedUpload | undefined> {
-    const { key, size, modifiedAt } = upload;
-    // Before the file goes, so that at no time its slot is free.
-    await this.#tombstones.leave(upload);
+  /** Whether the upload was there. */
+  async #remove({ key, size, modifiedAt }: DeletedUpload): Promise<boolean> {
     try {
       await disk.unlink(this.#pathOf(key));
     } catch (error) {
-      if (systemErrorCode(error) === 'ENOENT') return undefined;
+      if (systemErrorCode(error) === 'ENOENT') return false;
       throw error;
     }
     // A sidecar that cannot be removed is no reason to fail: the upload is gone, and a sweep reports what is odd there.
     await this.#sidecars.remove(key, size, modifiedAt).catch(() => undefined);
     await removeEmptyFolders(this.#options.storeDir, path.dirname(this.#pathOf(key)));
-    return upload;
+    return true;
   }
 
   #pathOf(key: UploadKey): string {

@@ -5,6 +5,7 @@ import { FilerError, messageOf, systemErrorCode } from '../errors.js';
 import { reservedFolder } from '../upload/upload-key.js';
 import type { UploaderIds } from '../upload/uploader.js';
 import { disk } from './disk-calls.js';
+import { describeDiskError, isDiskFull } from './disk-errors.js';
 import { DiskStore, type DiskStoreOptions } from './disk-store.js';
 import type { S3StoreOptions } from './open-s3-store.js';
 import type { S3Bucket } from './s3-bucket.js';
@@ -25,10 +26,16 @@ async function requireHardLinks(folder: string): Promise<void> {
     await link(file, linked);
     await unlink(linked);
   } catch (error) {
+    if (isDiskFull(error)) throw error;
     throw unusable('a filesystem with hard links', `linking a file in ${folder} failed: ${messageOf(error)}`, error);
   } finally {
     await unlink(file);
   }
+}
+
+/** What a disk without space, inodes or quota means. */
+function fullDiskWarning(error: unknown): string {
+  return `storeDir: ${describeDiskError(error).message}: uploads are 507 until you make room or delete some`;
 }
 
 /** Why storeDir cannot be used, by what a call there threw. */
@@ -44,13 +51,25 @@ async function describeUnusable(storeDir: string, error: unknown): Promise<Filer
 async function prepareFolder(storeDir: string, dirMode = 0o755): Promise<string> {
   try {
     await mkdir(storeDir, { recursive: true, mode: dirMode });
-    const real = await realpath(storeDir);
-    const reserved = path.join(real, reservedFolder);
-    await mkdir(reserved, { recursive: true, mode: 0o700 });
-    await requireHardLinks(reserved);
-    return real;
+    return await realpath(storeDir);
   } catch (error) {
     throw await describeUnusable(storeDir, error);
+  }
+}
+
+/**
+ * Tries what uploads will need; resolves to a warning where only a full disk prevents it: what is stored can be served and
+ * deleted all the same.
+ */
+async function tryFolder(storeDir: string): Promise<string[]> {
+  try {
+    const reserved = path.join(storeDir, reservedFolder);
+    await mkdir(reserved, { recursive: true, mode: 0o700 });
+    await requireHardLinks(reserved);
+    return [];
+  } catch (error) {
+    if (isDiskFull(error)) return [fullDiskWarning(error)];
+    throw error;
   }
 }
 
@@ -80,7 +99,8 @@ export async function openStore(options: OpenOptions): Promise<OpenedStore> {
   const storeDir = await prepareFolder(options.storeDir, options.dirMode);
   const store = new DiskStore({ ...options, storeDir });
   try {
-    return { store, warnings: await store.removeLeftOvers(2 * options.stallTimeoutMs) };
+    const leftOvers = await store.removeLeftOvers(2 * options.stallTimeoutMs);
+    return { store, warnings: [...leftOvers, ...(await tryFolder(storeDir))] };
   } catch (error) {
     throw await describeUnusable(storeDir, error);
   }
@@ -124,7 +144,10 @@ async function tryIn(folder: string): Promise<void> {
   }
 }
 
-/** Whether `openStore` would open the store and uploads could be written; leaves nothing behind. Throws `STORE_UNUSABLE`. */
+/**
+ * Whether `openStore` would open the store and uploads could be written; leaves nothing behind. Throws `STORE_UNUSABLE`
+ * where it would not, and `STORE_FULL` where only the disk is full.
+ */
 export async function probeStore(storeDir: string): Promise<void> {
   try {
     const reserved = path.join(storeDir, reservedFolder);
@@ -135,6 +158,7 @@ export async function probeStore(storeDir: string): Promise<void> {
     }
     await tryIn(reserved);
   } catch (error) {
+    if (isDiskFull(error)) throw new FilerError('STORE_FULL', fullDiskWarning(error), { cause: error });
     throw await describeUnusable(storeDir, error);
   }
 }

@@ -42,6 +42,16 @@ function pidScope(): string {
   return [hostname(), namespace].join(separator);
 }
 
+/** What is in a folder; nothing where there is none. */
+async function namesIn(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder);
+  } catch (error) {
+    if (systemErrorCode(error) === 'ENOENT') return [];
+    throw error;
+  }
+}
+
 /** When anything in a folder last changed (ms since the epoch); files that go meanwhile do not count. */
 async function newestChange(folder: string): Promise<number> {
   const names = await readdir(folder, { recursive: true });
@@ -85,10 +95,9 @@ export class TemporaryFolder {
 
   /** Removes what dead processes left; resolves to what could not be removed and why, a line each. */
   async removeLeftOvers(untouchedMs: number): Promise<string[]> {
-    await ensureFolders(this.#storeDir, parentSegments, 0o700);
     const parent = path.join(this.#storeDir, ...parentSegments);
     const failures: string[] = [];
-    for (const name of await readdir(parent)) {
+    for (const name of await namesIn(parent)) {
       const folder = path.join(parent, name);
       try {
         if (await this.#isLeftOver(folder, name, untouchedMs)) await rm(folder, { recursive: true, force: true });

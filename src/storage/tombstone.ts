@@ -11,6 +11,7 @@ import { rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { reservedFolder, type UploadKey } from '../upload/upload-key.js';
 import { disk } from './disk-calls.js';
+import { isDiskFull } from './disk-errors.js';
 import { ensureFolders } from './folders.js';
 import { isGone, passOver, type ReportUnreadable } from './pass-over.js';
 import { formatNote, isSize, isTime, NoteError, readNote } from './read-note.js';
@@ -18,6 +19,7 @@ import { filesBelow } from './reserved-files.js';
 import type { DeletedUpload } from './store.js';
 
 const folder = 'tombstones';
+const maxPending = 1000;
 const dayMs = 24 * 60 * 60 * 1000;
 
 /** `undefined` for one that is empty or is gone; throws for one that is not as `leave` writes it. */
@@ -35,11 +37,15 @@ async function readTombstone(file: string): Promise<DeletedUpload | undefined> {
 export class TombstoneFolder {
   readonly #storeDir: string;
   readonly #replayWindowMs: number;
+  readonly #warn: (message: string) => void;
+  /** What this process has removed and the disk had no room to note. */
+  readonly #pending = new Map<UploadKey, DeletedUpload>();
 
   /** A window of 0 ms: none are left. */
-  constructor(storeDir: string, replayWindowMs: number) {
+  constructor(storeDir: string, replayWindowMs: number, warn: (message: string) => void) {
     this.#storeDir = storeDir;
     this.#replayWindowMs = replayWindowMs;
+    this.#warn = warn;
   }
 
   #segmentsOf(key: UploadKey): string[] {
@@ -47,9 +53,50 @@ export class TombstoneFolder {
     return [reservedFolder, folder, name.slice(0, 2), name];
   }
 
-  /** Leaves the tombstone of an upload that is about to be deleted. */
-  async leave(upload: DeletedUpload): Promise<void> {
-    if (this.#replayWindowMs === 0) return;
+  /**
+   * Removes an upload by the call, which resolves to whether it was there, and leaves its tombstone: before, so that at no
+   * time its slot is free. Where the disk is full, after: then the removal has made room for it. If it has not, the slot is
+   * taken in this process alone, which tries again at each removal and at each sweep.
+   */
+  async bury(upload: DeletedUpload, remove: () => Promise<boolean>): Promise<boolean> {
+    if (this.#replayWindowMs === 0 || (await this.#leaveIfFits(upload))) return remove();
+    const [oldest] = this.#pending.keys();
+    if (this.#pending.size === maxPending && oldest !== undefined) this.#pending.delete(oldest);
+    this.#pending.set(upload.key, upload);
+    const isRemoved = await remove().catch((error: unknown) => {
+      this.#pending.delete(upload.key);
+      throw error;
+    });
+    if (!isRemoved) this.#pending.delete(upload.key);
+    await this.#leavePending();
+    // Without its text a tombstone blocks the slot all the same.
+    if (this.#pending.has(upload.key) && !(await this.#isLeft(upload.key))) {
+      const found = `${upload.key} was deleted, but the disk is too full to note that`;
+      this.#warn(`${found}: until it is noted, its PUT URL can be used again unless its token expires (replayWindow)`);
+    }
+    return isRemoved;
+  }
+
+  async #leavePending(): Promise<void> {
+    for (const [key, upload] of this.#pending) {
+      // Whatever keeps it from being written: the upload is gone, so that this is no failure of the removal.
+      if (!(await this.#leaveIfFits(upload).catch(() => false))) return;
+      this.#pending.delete(key);
+    }
+  }
+
+  /** Whether there was room. */
+  async #leaveIfFits(upload: DeletedUpload): Promise<boolean> {
+    try {
+      await this.#leave(upload);
+      return true;
+    } catch (error) {
+      if (isDiskFull(error)) return false;
+      throw error;
+    }
+  }
+
+  async #leave(upload: DeletedUpload): Promise<void> {
     const segments = this.#segmentsOf(upload.key);
     await ensureFolders(this.#storeDir, segments.slice(0, -1), 0o700);
     const isOfToday = upload.uploader !== undefined && Date.now() - upload.modifiedAt < dayMs;
@@ -58,10 +105,11 @@ export class TombstoneFolder {
   }
 
   /**
-   * Removes the tombstones that no longer count, and gives the uploads whose uploader sent them in the last 24 hours.
+   * Leaves those for which there was no room, removes the tombstones that no longer count, and gives the uploads whose uploader sent them in the last 24 hours.
    * Reports those that cannot be read; they count all the same.
    */
   async *tidy(report: ReportUnreadable): AsyncGenerator<DeletedUpload> {
+    await this.#leavePending();
     for await (const { file, mtimeMs } of filesBelow(this.#storeDir, folder, report)) {
       const upload = await this.#tidyOne(file, mtimeMs).catch((error: unknown) => passOver(file, error, report));
       if (upload !== undefined) yield upload;
@@ -77,6 +125,10 @@ export class TombstoneFolder {
   /** Whether an upload of this key was deleted within the replay window. */
   async holds(key: UploadKey): Promise<boolean> {
     if (this.#replayWindowMs === 0) return false;
+    return this.#pending.has(key) || this.#isLeft(key);
+  }
+
+  async #isLeft(key: UploadKey): Promise<boolean> {
     try {
       const { mtimeMs } = await disk.lstat(path.join(this.#storeDir, ...this.#segmentsOf(key)));
       return Date.now() - mtimeMs < this.#replayWindowMs;

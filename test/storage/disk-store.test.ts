@@ -355,7 +355,8 @@ describe("the disk store's listing", () => {
 it('opening tells what an earlier start as root left out of reach', {
   skip: process.getuid?.() !== 0 && 'needs root',
 }, async (t) => {
-  const { storeDir } = await open(t);
+  const { store, storeDir } = await open(t);
+  await store.put(key('slot/f'), incoming(Buffer.from('x')));
   for (const name of ['', '.prosody-filer']) await chown(path.join(storeDir, name), nobody, nobody);
   process.seteuid?.(nobody);
   try {

@@ -10,6 +10,7 @@ import { nobody } from '../support/nobody.js';
 import { incoming, key } from '../support/store-contract.js';
 import { tempDir } from '../support/temp-dir.js';
 import { filesIn } from '../support/tree.js';
+import { uploaderIds } from '../support/uploader-ids.js';
 
 const hourMs = 3_600_000;
 const uploader = 'romeo@example.org';
@@ -31,6 +32,7 @@ async function openWithUpload(t: TestContext) {
     evictMinAgeMs: 0,
   };
   const opened = openRetention(store, compileRetention({ rules: [] }), limits, {
+    uploaderIds,
     logger: { info: log, warn: log },
     now: Date.now,
   });
