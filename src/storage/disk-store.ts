@@ -1,7 +1,7 @@
 /*
  * Uploads as the plain tree storeDir/<key> that the original wrote and that nginx can read:
  *
- *   put:  temporary file → sidecar and mtime → flush → folders → hard link to storeDir/<key> → flush the folders
+ *   put:  temporary file → hard link to storeDir/<key> (write-upload.ts)
  *
  * The link publishes an upload: it is atomic and, unlike a rename, never replaces. Whatever fails before leaves nothing
  * visible. Below storeDir no symbolic link is followed, neither for reading nor for writing.
@@ -10,7 +10,6 @@ import { access, constants } from 'node:fs/promises';
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import { FilerError, systemErrorCode } from '../errors.js';
-import { factsOfKey } from '../upload/facts-of-key.js';
 import type { UploadKey } from '../upload/upload-key.js';
 import { BufferPool } from './buffer-pool.js';
 import { disk } from './disk-calls.js';
@@ -18,7 +17,6 @@ import { describeDiskError } from './disk-errors.js';
 import { removeEmptyFolders } from './folders.js';
 import { listUploads } from './list-uploads.js';
 import { openUpload } from './open-upload.js';
-import { publish } from './publish.js';
 import { receiveBody } from './receive-body.js';
 import { SidecarFolder } from './sidecar.js';
 import type {
@@ -33,6 +31,7 @@ import type {
 } from './store.js';
 import { TemporaryFolder } from './temporary-folder.js';
 import { TombstoneFolder } from './tombstone.js';
+import { type Destination, needsSidecar, writeUpload } from './write-upload.js';
 
 /** How the disk store writes. */
 export interface DiskStoreOptions {
@@ -57,6 +56,9 @@ const spaceCheckBytes = 1024 * 1024;
 /** A block, so that a full filesystem has none for it. */
 const checkBytes = 4096;
 
+/** PATH_MAX of Linux, without the NUL at its end. */
+const maxPathBytes = 4095;
+
 /** What the call resolves to; throws for the system's errors what a store throws. */
 async function describingErrors<T>(call: () => Promise<T>): Promise<T> {
   try {
@@ -72,12 +74,20 @@ export class DiskStore implements Store {
   readonly #sidecars: SidecarFolder;
   readonly #temporary: TemporaryFolder;
   readonly #tombstones: TombstoneFolder;
+  readonly #destination: Destination;
   readonly #pool = new BufferPool();
 
   constructor(options: DiskStoreOptions) {
     this.#options = options;
     this.#sidecars = new SidecarFolder(options.storeDir, options.isDurable);
     this.#temporary = new TemporaryFolder(options.storeDir);
+    this.#destination = {
+      ...options,
+      sidecars: this.#sidecars,
+      temporary: this.#temporary,
+      requireFree: (key) => this.#requireFree(key),
+      requireUndeleted: (key) => this.#requireUndeleted(key),
+    };
     this.#tombstones = new TombstoneFolder(
       options.storeDir,
       options.replayWindowMs ?? 0,
@@ -95,15 +105,16 @@ export class DiskStore implements Store {
 
   put(key: UploadKey, upload: IncomingUpload): Promise<void> {
     return describingErrors(async () => {
-      // A small body that is on its way already is rather taken: linking it finds out at no cost.
-      if (upload.size > smallBytes || upload.isHeldBack === true) await this.#requireFree(key);
+      this.#requireFitting(key);
+      // A small body that is on its way already is rather taken: linking it finds out at no cost. A sidecar does cost.
+      const isCheap = upload.size <= smallBytes && upload.isHeldBack !== true && !needsSidecar(key, upload);
+      if (!isCheap) await this.#requireFree(key);
       await this.#requireSpace(upload.size);
       const temporary = await this.#temporary.create();
       try {
-        await this.#fillAndPublish(temporary.fd, temporary.path, key, upload);
+        await writeUpload(this.#destination, temporary, key, upload);
       } finally {
-        // What stays behind goes at the next start: that changes nothing for the upload.
-        await disk.unlink(temporary.path).catch(() => undefined);
+        await this.#temporary.remove(temporary);
       }
     });
   }
@@ -187,6 +198,14 @@ export class DiskStore implements Store {
     return path.join(this.#options.storeDir, key);
   }
 
+  /** Refuses what no call can name, before anything is made on the way there. */
+  #requireFitting(key: UploadKey): void {
+    const bytes = Buffer.byteLength(this.#pathOf(key));
+    if (bytes <= maxPathBytes) return;
+    const found = `${bytes} bytes with storeDir, at most ${maxPathBytes} can be`;
+    throw new FilerError('KEY_INVALID', `the path is longer than the filesystem takes: ${found}`);
+  }
+
   async #requireFree(key: UploadKey): Promise<void> {
     try {
       await disk.lstat(this.#pathOf(key));
@@ -210,39 +229,5 @@ export class DiskStore implements Store {
     if (free >= size + reserve) return;
     const kept = reserve === 0 ? '' : ` of which ${reserve} must stay so (minFreeSpace)`;
     throw new FilerError('STORE_FULL', `${size} bytes do not fit: ${free} are free${kept}`);
-  }
-
-  async #fillAndPublish(fd: number, file: string, key: UploadKey, upload: IncomingUpload): Promise<void> {
-    const { storeDir, isDurable, fileMode } = this.#options;
-    let sidecarMtimeMs: number | undefined;
-    try {
-      try {
-        if (fileMode !== undefined) await disk.fchmod(fd, fileMode);
-        await receiveBody(upload.openBody(), fd, upload.size);
-        sidecarMtimeMs = await this.#writeSidecar(key, upload);
-        if (sidecarMtimeMs !== undefined) await disk.futimes(fd, sidecarMtimeMs / 1000, sidecarMtimeMs / 1000);
-        // fdatasync leaves out the mtime, which a sidecar is bound to.
-        if (isDurable) await (sidecarMtimeMs === undefined ? disk.fdatasync(fd) : disk.fsync(fd));
-      } finally {
-        await disk.close(fd);
-      }
-      await publish(file, storeDir, key, this.#options);
-      await this.#requireUndeleted(key).catch(async (error: unknown) => {
-        await disk.unlink(this.#pathOf(key));
-        await removeEmptyFolders(storeDir, path.dirname(this.#pathOf(key)));
-        throw error;
-      });
-    } catch (error) {
-      if (sidecarMtimeMs !== undefined) await this.#sidecars.remove(key, upload.size, sidecarMtimeMs);
-      throw error;
-    }
-  }
-
-  /** Writes what the path does not say, if anything; resolves to the mtime (ms) that binds it to the file. */
-  async #writeSidecar(key: UploadKey, { size, contentType, expiresAt, uploader }: IncomingUpload) {
-    const known = factsOfKey(key);
-    if (contentType === known.contentType && expiresAt === undefined && uploader === known.uploader) return undefined;
-    const nowSeconds = Math.floor(Date.now() / 1000);
-    return 1000 * (await this.#sidecars.write(key, size, nowSeconds, { contentType, expiresAt, uploader }));
   }
 }

@@ -7,14 +7,14 @@
  * belongs to exactly one content: a file put there by hand, or a race's other PUT, has another name. A file whose mtime
  * has a fraction has none, and costs no look-up. Sidecars are created exclusively and before their file is published.
  */
-import { createHash } from 'node:crypto';
+import { createHash, randomInt } from 'node:crypto';
 import { open, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { systemErrorCode } from '../errors.js';
+import { FilerError, systemErrorCode } from '../errors.js';
 import { servableType } from '../upload/content-type.js';
 import { reservedFolder, type UploadKey } from '../upload/upload-key.js';
 import { disk } from './disk-calls.js';
-import { ensureFolders, syncFolders } from './folders.js';
+import { ensureFolders, removeFolders, syncFolders } from './folders.js';
 import { isGone, passOver, type ReportUnreadable } from './pass-over.js';
 import { formatNote, isTime, NoteError, readNote } from './read-note.js';
 import { filesBelow } from './reserved-files.js';
@@ -24,6 +24,8 @@ import type { UploadFacts } from './store.js';
 export type SidecarFacts = Omit<UploadFacts, 'size'>;
 
 const folder = 'sidecars';
+/** Two thousand racing uploads find a free second within these. */
+const maxTries = 12;
 const youngMs = 60 * 60 * 1000;
 
 /** `undefined` where there is none; throws for one that is not as `write` writes it. */
@@ -61,23 +63,46 @@ export class SidecarFolder {
     return path.join(this.#storeDir, ...segmentsOf(sidecarName(key, size, mtimeSeconds)));
   }
 
-  /** Writes a sidecar for a file of this size; resolves to the mtime (whole s, at most `nowSeconds`) to give that file. */
-  async write(key: UploadKey, size: number, nowSeconds: number, facts: SidecarFacts): Promise<number> {
+  /**
+   * Writes a sidecar for a file of this size; resolves to the mtime (whole s, at most `nowSeconds`) to give that file.
+   * `requireFree` throws where another upload has the key by now. Throws `STORE_BUSY` after too many tries.
+   */
+  async write(
+    key: UploadKey,
+    size: number,
+    nowSeconds: number,
+    facts: SidecarFacts,
+    requireFree: () => Promise<void>,
+  ): Promise<number> {
     const text = formatNote({ key, ...facts });
-    for (let mtimeSeconds = nowSeconds; ; mtimeSeconds -= 1) {
+    for (let attempt = 0; attempt < maxTries; attempt += 1) {
+      // Of racing uploads each chooses among twice as many seconds: stepping back one by one, n of them would try n² times.
+      const mtimeSeconds = nowSeconds - randomInt(2 ** attempt);
       try {
         await this.#create(sidecarName(key, size, mtimeSeconds), text);
         return mtimeSeconds;
       } catch (error) {
         if (systemErrorCode(error) !== 'EEXIST') throw error;
+        await requireFree();
       }
     }
+    throw new FilerError('STORE_BUSY', 'too many uploads to this path are running');
   }
 
   async #create(name: string, text: string): Promise<void> {
     const segments = segmentsOf(name);
-    const changed = await ensureFolders(this.#storeDir, segments.slice(0, -1), 0o700);
+    const { made, changed } = await ensureFolders(this.#storeDir, segments.slice(0, -1), 0o700);
     const file = path.join(this.#storeDir, ...segments);
+    try {
+      await this.#writeFile(file, text);
+    } catch (error) {
+      await removeFolders(made);
+      throw error;
+    }
+    if (this.#isDurable) await syncFolders([path.dirname(file), ...changed]);
+  }
+
+  async #writeFile(file: string, text: string): Promise<void> {
     const handle = await open(file, 'wx', 0o600);
     try {
       await handle.writeFile(text);
@@ -88,7 +113,6 @@ export class SidecarFolder {
     } finally {
       await handle.close();
     }
-    if (this.#isDurable) await syncFolders([path.dirname(file), ...changed]);
   }
 
   /**

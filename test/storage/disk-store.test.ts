@@ -23,6 +23,14 @@ async function open(t: TestContext, overrides: Partial<DiskStoreOptions> = {}) {
   return { store, storeDir, contents: () => filesIn(storeDir) };
 }
 
+/** The folders below storeDir but for its bookkeeping. */
+async function foldersIn(storeDir: string): Promise<string[]> {
+  const entries = await readdir(storeDir, { recursive: true, withFileTypes: true });
+  const folders = entries.filter((entry) => entry.isDirectory());
+  const names = folders.map((entry) => path.relative(storeDir, path.join(entry.parentPath, entry.name)));
+  return names.filter((name) => !name.startsWith('.prosody-filer')).sort();
+}
+
 describeStore('the disk store', open);
 describeStore('the durable disk store', (t, overrides) => open(t, { ...overrides, isDurable: true }));
 
@@ -174,6 +182,30 @@ describe('what is no upload in the tree', () => {
     assert.equal(await store.open(key(tooLong)), undefined);
     assert.deepEqual(await contents(), []);
   });
+
+  for (const [what, name, code] of [
+    ['longer than the system takes', `${'x/'.repeat(2050)}f`, 'KEY_INVALID'],
+    ['with a long name below new folders', `a/b/${'x'.repeat(256)}/f`, 'KEY_INVALID'],
+    ['below a file', 'file/a/b', 'KEY_TAKEN'],
+    ['below a link, with new folders before', 'folder/new/link/a', 'KEY_TAKEN'],
+  ] as const) {
+    it(`is a path ${what}, of which not even a folder stays`, async (t) => {
+      const { store, storeDir } = await open(t);
+      await writeFile(path.join(storeDir, 'file'), '');
+      await mkdir(path.join(storeDir, 'folder/new'), { recursive: true });
+      await symlink('/tmp', path.join(storeDir, 'folder/new/link'));
+      const before = await foldersIn(storeDir);
+      await assert.rejects(store.put(key(name), incoming(Buffer.from('x'))), { code });
+      assert.deepEqual(await foldersIn(storeDir), before);
+    });
+  }
+
+  it('leaves the empty folders of others when an upload there fails', async (t) => {
+    const { store, storeDir } = await open(t);
+    await mkdir(path.join(storeDir, 'mine/too'), { recursive: true });
+    await assert.rejects(store.put(key(`mine/too/new/${'x'.repeat(256)}/f`), incoming(Buffer.from('x'))));
+    assert.deepEqual(await foldersIn(storeDir), ['mine', 'mine/too']);
+  });
 });
 
 describe('an upload in progress', () => {
@@ -189,6 +221,62 @@ describe('an upload in progress', () => {
       await new Promise((resolve) => setTimeout(resolve, 5));
     body.end('3');
     await put;
+  });
+
+  for (const isDurable of [true, false]) {
+    for (const contentType of ['application/octet-stream', 'image/webp']) {
+      it(`ends well although its temporary folder is removed (${contentType}, durable: ${isDurable})`, async (t) => {
+        const { store, storeDir, contents } = await open(t, { isDurable, fileMode: 0o640, replayWindowMs: 60_000 });
+        const body = new PassThrough();
+        const bytes = Buffer.alloc(1_000_000, 'x');
+        const put = store.put(key('slot/f'), incoming(bytes, { contentType, openBody: () => body }));
+        body.write(bytes.subarray(0, 500_000));
+        while ((await contents()).length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+        await rm(path.join(storeDir, '.prosody-filer'), { recursive: true });
+        body.end(bytes.subarray(500_000));
+        await put;
+        assert.ok((await readBack(store, 'slot/f')).equals(bytes));
+        const upload = await store.open(key('slot/f'));
+        upload?.close();
+        assert.equal(upload?.contentType, contentType);
+        assert.equal((await stat(path.join(storeDir, 'slot/f'))).mode & 0o777, 0o640);
+        assert.deepEqual(
+          (await contents()).filter((name) => name.includes('temporary')),
+          [],
+        );
+        await store.put(key('slot/g'), incoming(bytes));
+      });
+    }
+  }
+
+  it('with more to keep than its path says is refused before its body is asked for where the slot was used', async (t) => {
+    const { store, contents } = await open(t, { replayWindowMs: 60_000 });
+    const facts = { uploader: 'romeo@example.org' };
+    for (const name of ['slot/taken', 'slot/deleted']) await store.put(key(name), incoming(Buffer.from('x'), facts));
+    await store.delete(key('slot/deleted'));
+    const before = await contents();
+    const openBody = () => assert.fail('the body was asked for');
+    for (const name of ['slot/taken', 'slot/deleted']) {
+      const replay = incoming(Buffer.from('x'), { ...facts, openBody });
+      await assert.rejects(store.put(key(name), replay), { code: 'KEY_TAKEN' });
+    }
+    assert.deepEqual(await contents(), before);
+  });
+
+  it('races a hundred others without looking for a free second one by one', async (t) => {
+    const { store, contents } = await open(t);
+    const bodies = Array.from({ length: 100 }, () => new PassThrough());
+    const puts = bodies.map((body) =>
+      store.put(key('slot/f'), incoming(Buffer.from('x'), { uploader: 'romeo@example.org', openBody: () => body })),
+    );
+    while ((await contents()).length < bodies.length) await new Promise((resolve) => setTimeout(resolve, 5));
+    for (const body of bodies) body.end('x');
+    const results = await Promise.allSettled(puts);
+    assert.equal(results.filter(({ status }) => status === 'fulfilled').length, 1);
+    assert.equal((await contents()).length, 2, 'the upload and its sidecar');
+    const upload = await store.open(key('slot/f'));
+    upload?.close();
+    assert.ok(Date.now() - (upload?.modifiedAt ?? 0) < 3_600_000);
   });
 
   it('that cannot fit is refused before its body is asked for', async (t) => {
