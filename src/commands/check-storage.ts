@@ -5,6 +5,7 @@ import { FilerError, systemErrorCode } from '../errors.js';
 import { probeStore } from '../storage/open-store.js';
 import { formatSize } from '../units.js';
 import type { Check } from './check.js';
+import { cronWarning, findCronDeletions } from './find-cron-deletions.js';
 import { findUser, type SystemUser } from './find-user.js';
 
 /** Whom Debian and Alpine, the others, and Arch run nginx as. */
@@ -79,7 +80,14 @@ async function checkFolder(storeDir: string, config: Config): Promise<Check[]> {
   }
   const message = `storeDir: ${storeDir} can be written to and has hard links`;
   const free = await checkFreeSpace(storeDir, config);
-  return [{ verdict: 'ok', message }, free, ...(await checkForNginx(storeDir, config))];
+  return [
+    { verdict: 'ok', message },
+    free,
+    ...(await checkForNginx(storeDir, config)),
+    ...(await findCronDeletions(storeDir)).map(
+      (file): Check => ({ verdict: 'warning', message: cronWarning(storeDir, file) }),
+    ),
+  ];
 }
 
 /** Whether uploads can be stored, and read by nginx or past this program. */

@@ -11,6 +11,7 @@ import { type Log, openLog } from '../log.js';
 import { openStore } from '../storage/open-store.js';
 import { UploaderIds } from '../upload/uploader.js';
 import { closeOnSignal } from './close-on-signal.js';
+import { cronWarning, findCronDeletions } from './find-cron-deletions.js';
 import { removeStaleSocket } from './listen.js';
 import { type Running, serveAlone, serveInWorker, serveInWorkers } from './processes.js';
 import { notifier, type ServiceManager } from './service-manager.js';
@@ -76,6 +77,11 @@ async function serveAsWorker(options: ServeOptions): Promise<void> {
   running = await serveInWorker(config, store, log, options.serviceManager);
 }
 
+async function warnOfCron({ storeDir }: Config): Promise<string[]> {
+  if (storeDir === undefined) return [];
+  return (await findCronDeletions(storeDir)).map((file) => cronWarning(storeDir, file));
+}
+
 /** Serves uploads until a signal ends it. Throws a ConfigError or a ListenError when it cannot start. */
 export async function serve(options: ServeOptions): Promise<void> {
   if (isWorker) return serveAsWorker(options);
@@ -97,7 +103,8 @@ export async function serve(options: ServeOptions): Promise<void> {
   );
   const { store, warnings: storeWarnings } = await openConfiguredStore(config, configFile, logger);
   if (isCreated) logCreation(logger, configFile);
-  for (const warning of [...warnings, ...storeWarnings]) logger.warn(warning);
+  const allWarnings = [...warnings, ...storeWarnings, ...(await warnOfCron(config))];
+  for (const warning of allWarnings) logger.warn(warning);
   if (serviceManager.passedSockets !== 0) logger.info('the service manager passed a socket: listenPort is not used');
   else if ('path' in config.listen) await removeStaleSocket(config.listen.path);
   running = isAlone

@@ -10,7 +10,7 @@ import { access, constants } from 'node:fs/promises';
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import { FilerError, systemErrorCode } from '../errors.js';
-import type { UploadKey } from '../upload/upload-key.js';
+import { reservedFolder, type UploadKey } from '../upload/upload-key.js';
 import { BufferPool } from './buffer-pool.js';
 import { disk } from './disk-calls.js';
 import { describeDiskError } from './disk-errors.js';
@@ -31,6 +31,7 @@ import type {
 } from './store.js';
 import { TemporaryFolder } from './temporary-folder.js';
 import { TombstoneFolder } from './tombstone.js';
+import { touchFolders } from './touch-folders.js';
 import { type Destination, needsSidecar, writeUpload } from './write-upload.js';
 
 /** How the disk store writes. */
@@ -103,6 +104,14 @@ export class DiskStore implements Store {
     return this.#temporary.removeLeftOvers(untouchedMs);
   }
 
+  /** Has the folders of the bookkeeping look new, to whatever removes old ones in storeDir. */
+  async touchFolders(): Promise<void> {
+    const reserved = path.join(this.#options.storeDir, reservedFolder);
+    await touchFolders(reserved, 0);
+    await this.#temporary.touch();
+    for (const notes of [this.#sidecars, this.#tombstones]) await touchFolders(notes.folder, 1);
+  }
+
   put(key: UploadKey, upload: IncomingUpload): Promise<void> {
     return describingErrors(async () => {
       this.#requireFitting(key);
@@ -173,6 +182,7 @@ export class DiskStore implements Store {
 
   async *tidy({ onUnreadable: report = () => undefined }: TidyOptions = {}): AsyncGenerator<DeletedUpload> {
     try {
+      await this.touchFolders();
       yield* this.#tombstones.tidy(report);
       await this.#sidecars.tidy(report);
     } catch (error) {

@@ -99,6 +99,7 @@ export async function openStore(options: OpenOptions): Promise<OpenedStore> {
   const storeDir = await prepareFolder(options.storeDir, options.dirMode);
   const store = new DiskStore({ ...options, storeDir });
   try {
+    await store.touchFolders();
     const leftOvers = await store.removeLeftOvers(2 * options.stallTimeoutMs);
     return { store, warnings: [...leftOvers, ...(await tryFolder(storeDir))] };
   } catch (error) {

@@ -51,11 +51,14 @@ function segmentsOf(name: string): string[] {
 
 /** The sidecars of one store, below its reserved folder. */
 export class SidecarFolder {
+  /** Where they lie. */
+  readonly folder: string;
   readonly #storeDir: string;
   readonly #isDurable: boolean;
 
   constructor(storeDir: string, isDurable: boolean) {
     this.#storeDir = storeDir;
+    this.folder = path.join(storeDir, reservedFolder, folder);
     this.#isDurable = isDurable;
   }
 

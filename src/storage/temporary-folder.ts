@@ -13,6 +13,7 @@ import { systemErrorCode } from '../errors.js';
 import { reservedFolder } from '../upload/upload-key.js';
 import { disk } from './disk-calls.js';
 import { ensureFolders } from './folders.js';
+import { touchFolders } from './touch-folders.js';
 
 const subfolders = 16;
 const fileMode = 0o644;
@@ -127,6 +128,14 @@ export class TemporaryFolder {
   async remove(file: TemporaryFile): Promise<void> {
     await file.close().catch(() => undefined);
     await disk.unlink(file.path).catch(() => undefined);
+  }
+
+  /** Touches the folders of this host's processes; those of others tell by their times whether somebody uses them. */
+  async touch(): Promise<void> {
+    const parent = path.join(this.#storeDir, ...parentSegments);
+    await touchFolders(parent, 0);
+    const own = (await namesIn(parent)).filter((name) => name.startsWith(this.#scope + separator));
+    for (const name of own) await touchFolders(path.join(parent, name), 1);
   }
 
   /** Removes what dead processes left; resolves to what could not be removed and why, a line each. */

@@ -35,6 +35,8 @@ async function readTombstone(file: string): Promise<DeletedUpload | undefined> {
 
 /** The tombstones of one store, below its reserved folder. */
 export class TombstoneFolder {
+  /** Where they lie. */
+  readonly folder: string;
   readonly #storeDir: string;
   readonly #replayWindowMs: number;
   readonly #warn: (message: string) => void;
@@ -44,6 +46,7 @@ export class TombstoneFolder {
   /** A window of 0 ms: none are left. */
   constructor(storeDir: string, replayWindowMs: number, warn: (message: string) => void) {
     this.#storeDir = storeDir;
+    this.folder = path.join(storeDir, reservedFolder, folder);
     this.#replayWindowMs = replayWindowMs;
     this.#warn = warn;
   }

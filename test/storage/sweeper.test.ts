@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { mkdir, readdir, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
@@ -127,6 +128,30 @@ describe('a sweep', () => {
     assert.deepEqual([upload, others], ['kept/f', []]);
     assert.match(sidecar, /sidecars/);
   });
+});
+
+it('a start and each sweep have all folders of the bookkeeping look new, but not those of other hosts', async (t) => {
+  const { sweeper, store, storeDir } = await open(t, {});
+  await store.put(key('slot/f'), incoming(Buffer.from('x'), { uploader: 'romeo@example.org' }));
+  await store.put(key('slot/g'), incoming(Buffer.from('x'), { uploader: 'romeo@example.org' }));
+  await store.delete(key('slot/g'));
+  const other = path.join(storeDir, '.prosody-filer/temporary/other~1~1~1');
+  await mkdir(other);
+  const purgeLine = ['-mindepth', '1', '-type', 'd', '-mtime', '+28'];
+  const old = () =>
+    execFileSync('find', [storeDir, ...purgeLine], { encoding: 'utf8' })
+      .trim()
+      .split('\n')
+      .sort();
+  const age = () => execFileSync('find', [storeDir, '-exec', 'touch', '-d', '29 days ago', '{}', '+']);
+  const spared = [path.join(storeDir, 'slot'), other].sort();
+  age();
+  assert.ok(old().length > 8);
+  await sweeper.sweep();
+  assert.deepEqual(old(), spared);
+  age();
+  await openStore({ storeDir, isDurable: false, stallTimeoutMs: 10 ** 12 });
+  assert.deepEqual(old(), spared);
 });
 
 it('an entry that cannot be read is logged once, counted at each sweep, and logged again if it was mended meanwhile', () => {
