@@ -3,6 +3,7 @@ import path from 'node:path';
 import type { Config } from '../config/config.js';
 import { FilerError, systemErrorCode } from '../errors.js';
 import { probeStore } from '../storage/open-store.js';
+import { type Ownership, probeModes } from '../storage/probe-modes.js';
 import { formatSize } from '../units.js';
 import type { Check } from './check.js';
 import { cronWarning, findCronDeletions } from './find-cron-deletions.js';
@@ -33,16 +34,26 @@ function may(permission: 4 | 1, user: SystemUser, { mode, uid, gid }: { mode: nu
   return ((mode >> shift) & permission) !== 0;
 }
 
+function describeOwnership({ mode, uid, gid }: Ownership): string {
+  return `mode ${(mode & 0o777).toString(8).padStart(4, '0')}, user ${uid}, group ${gid}`;
+}
+
 /** What keeps nginx from serving files itself, and what to do about it. */
-async function findObstacle(user: SystemUser, storeDir: string, { fileMode = 0o644, dirMode = 0o755 }: Config) {
+async function findObstacle(user: SystemUser, storeDir: string, config: Config): Promise<string | undefined> {
   // Where storeDir is a symbolic link, nginx must pass through the folders that it leads to.
-  const folders = await existingFolders(await realpath(storeDir).catch(() => storeDir));
+  const real = await realpath(storeDir).catch(() => storeDir);
+  const folders = await existingFolders(real);
   const closed = folders.find((folder) => !may(1, user, folder));
   if (closed !== undefined) return `may not enter ${closed.folder}: chmod o+x ${closed.folder}`;
-  const [nearest = { uid: 0, gid: 0 }] = folders;
-  if (!may(1, user, { ...nearest, mode: dirMode })) return 'may not enter the folders of uploads: change dirMode';
-  if (!may(4, user, { ...nearest, mode: fileMode })) return 'may not read uploads: change fileMode';
-  return undefined;
+  const { folder, file } = await probeModes(real, config);
+  const isOther = folder.uid !== folders[0]?.uid;
+  const hint = isOther ? '; this user is not the owner of storeDir: check with --user and the name of the owner' : '';
+  const group = `or set the group: chgrp and chmod g+s on ${real} and the folders in it${hint}`;
+  if (!may(1, user, folder)) {
+    return `may not enter the folders of uploads: change dirMode (they get ${describeOwnership(folder)}), ${group}`;
+  }
+  if (may(4, user, file)) return undefined;
+  return `may not read uploads: change fileMode (they get ${describeOwnership(file)}), ${group}`;
 }
 
 async function checkForNginx(storeDir: string, config: Config): Promise<Check[]> {

@@ -8,6 +8,7 @@ import { disk } from './disk-calls.js';
 import { describeDiskError, isDiskFull } from './disk-errors.js';
 import { DiskStore, type DiskStoreOptions } from './disk-store.js';
 import type { S3StoreOptions } from './open-s3-store.js';
+import { findGroupObstacles } from './probe-modes.js';
 import type { S3Bucket } from './s3-bucket.js';
 import type { S3Options } from './s3-options.js';
 import type { Store } from './store.js';
@@ -61,12 +62,12 @@ async function prepareFolder(storeDir: string, dirMode = 0o755): Promise<string>
  * Tries what uploads will need; resolves to a warning where only a full disk prevents it: what is stored can be served and
  * deleted all the same.
  */
-async function tryFolder(storeDir: string): Promise<string[]> {
+async function tryFolder(storeDir: string, options: Pick<DiskStoreOptions, 'fileMode' | 'dirMode'>): Promise<string[]> {
   try {
     const reserved = path.join(storeDir, reservedFolder);
     await mkdir(reserved, { recursive: true, mode: 0o700 });
     await requireHardLinks(reserved);
-    return [];
+    return await findGroupObstacles(storeDir, options);
   } catch (error) {
     if (isDiskFull(error)) return [fullDiskWarning(error)];
     throw error;
@@ -101,7 +102,7 @@ export async function openStore(options: OpenOptions): Promise<OpenedStore> {
   try {
     await store.touchFolders();
     const leftOvers = await store.removeLeftOvers(2 * options.stallTimeoutMs);
-    return { store, warnings: [...leftOvers, ...(await tryFolder(storeDir))] };
+    return { store, warnings: [...leftOvers, ...(await tryFolder(storeDir, options))] };
   } catch (error) {
     throw await describeUnusable(storeDir, error);
   }

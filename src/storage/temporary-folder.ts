@@ -16,9 +16,13 @@ import { ensureFolders } from './folders.js';
 import { touchFolders } from './touch-folders.js';
 
 const subfolders = 16;
-const fileMode = 0o644;
+/** Mode of an upload if none is set, less the umask. */
+export const newFileMode = 0o644;
 const separator = '~';
 const parentSegments = [reservedFolder, 'temporary'];
+
+/** Where the folders of the processes lie, below storeDir. */
+export const temporaryFolder = parentSegments.join('/');
 
 interface ProcessIdentity {
   readonly pid: string;
@@ -104,11 +108,11 @@ export class TemporaryFolder {
     const segments = [...parentSegments, this.#own, String(count % subfolders)];
     const file = path.join(this.#storeDir, ...segments, String(count));
     try {
-      return new TemporaryFile(await disk.open(file, 'wx', fileMode), file);
+      return new TemporaryFile(await disk.open(file, 'wx', newFileMode), file);
     } catch (error) {
       if (systemErrorCode(error) !== 'ENOENT') throw error;
       await ensureFolders(this.#storeDir, segments, 0o700);
-      return new TemporaryFile(await disk.open(file, 'wx', fileMode), file);
+      return new TemporaryFile(await disk.open(file, 'wx', newFileMode), file);
     }
   }
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { chmod, chown, mkdir, readdir, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import path from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
@@ -196,6 +196,47 @@ describe('check-config', () => {
     assert.deepEqual([code, exitCode], [1, 1]);
     assert.deepEqual(checks[0], { verdict: 'ok', message: './config.toml: no mistake in it' });
   });
+});
+
+describe('check-config for nginx', { skip: notRoot }, () => {
+  const modes = { fileMode: '0640', dirMode: '0750' };
+
+  /** What it says of nginx's user, where storeDir has that user's group and this mode. */
+  async function checkStoreDir(t: TestContext, mode: number): Promise<string> {
+    const folder = await folderWith(t, modes);
+    const group = Number((await run('id', ['-g', 'www-data'])).stdout);
+    await mkdir(path.join(folder, 'upload'));
+    await chown(path.join(folder, 'upload'), 0, group);
+    await chmod(path.join(folder, 'upload'), mode);
+    const { stdout } = await checkConfig(folder);
+    assert.deepEqual(await readdir(path.join(folder, 'upload')), []);
+    return stdout;
+  }
+
+  it('is fine with uploads that inherit the group of storeDir', async (t) => {
+    assert.match(await checkStoreDir(t, 0o2750), /^ok {7}storeDir: nginx's user www-data can read uploads$/m);
+  });
+
+  it('finds that uploads do not inherit it', async (t) => {
+    assert.match(
+      await checkStoreDir(t, 0o750),
+      /^warning {2}storeDir: .* may not enter the folders of uploads: change dirMode \(they get mode 0750, user 0, group 0\), or set the group/m,
+    );
+  });
+});
+
+it('check-config and the start warn of a job of cron that deletes in storeDir', { skip: notRoot }, async (t) => {
+  const program = await startProgram(t);
+  const file = `/etc/cron.d/prosody-filer-test-${process.pid}`;
+  t.after(() => rm(file, { force: true }));
+  await mkdir(path.dirname(file), { recursive: true });
+  // A day that never comes.
+  await writeFile(file, `0 0 31 2 * root find ${program.storeDir} -type d -mtime +28 | xargs rm -rf\n`);
+  const warning = `storeDir: ${file} seems to delete in ${program.storeDir}. `;
+  const { stdout } = await run(process.execPath, [mainFile, 'check-config', '--config', program.configFile]);
+  assert.ok(stdout.includes(`warning  ${warning}`), stdout);
+  const next = await startProgram(t, { storeDir: program.storeDir });
+  assert.ok(next.output().includes(warning));
 });
 
 describe('check-config --user', { skip: notRoot }, () => {

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import { chmod, chown, mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, it } from 'node:test';
 import { eventually } from '../support/eventually.js';
 import { asNobody, nobody } from '../support/nobody.js';
+import { missingPeer } from '../support/peers.js';
 import { startProgram } from '../support/program.js';
 import { connectTo, type RawConnection } from '../support/raw-socket.js';
 import { tempDir } from '../support/temp-dir.js';
@@ -84,6 +85,22 @@ describe('storeDir', () => {
     assert.equal((await put(program, 't/f', body)).status, 201);
     assert.deepEqual(await filesIn(storeDir), ['t/f']);
   });
+});
+
+it('a setgid bit that may not be set is given up with a warning at the start, and uploads are stored', {
+  skip: missingPeer('strace') ?? needsRoot.skip,
+}, async (t) => {
+  const storeDir = await tempDir(t);
+  await chown(storeDir, 0, nobody);
+  await chmod(storeDir, 0o2750);
+  // As with RestrictSUIDSGID= of systemd the first chmod, which has the bit in it, fails; the second one has not.
+  const strace = ['strace', '-f', '-qq', '-o', '/dev/null', '-e', 'inject=chmod,fchmodat:error=EPERM:when=1'];
+  const command = ['env', 'UV_THREADPOOL_SIZE=1', 'sh', '-c', 'umask 077; exec "$@"', 'sh', ...strace];
+  const program = await startProgram(t, { storeDir, dirMode: '0750', fileMode: '0640' }, command);
+  assert.match(program.output(), /new folders lose its setgid bit.*set UMask=0027 in the unit/);
+  assert.equal((await put(program, 'a/b/f', Buffer.from('hello'))).status, 201);
+  const { mode, gid } = await stat(path.join(storeDir, 'a/b/f'));
+  assert.deepEqual([mode & 0o777, gid], [0o640, nobody]);
 });
 
 describe('a path', () => {

@@ -68,6 +68,52 @@ describe("the disk store's tree", () => {
     ]);
   });
 
+  for (const [what, modes] of [
+    ['with configured modes', { fileMode: 0o640, dirMode: 0o750 }],
+    ['without', {}],
+  ] as const) {
+    it(`gives uploads and folders the group of a storeDir with the setgid bit (${what})`, {
+      skip: process.getuid?.() !== 0 && 'needs root',
+    }, async (t) => {
+      const umask = process.umask(0o077);
+      t.after(() => process.umask(umask));
+      const storeDir = await tempDir(t);
+      await chown(storeDir, 0, nobody);
+      await chmod(storeDir, 0o2750);
+      const { store, warnings } = await openStore({ ...options, ...modes, storeDir });
+      assert.deepEqual(warnings, []);
+      await store.put(key('a/b/f'), incoming(Buffer.from('x'), { contentType: 'image/png' }));
+      for (const [name, mode] of [
+        ['a', modes.dirMode ?? 0o700],
+        ['a/b', modes.dirMode ?? 0o700],
+      ] as const) {
+        const stats = await stat(path.join(storeDir, name));
+        assert.deepEqual([stats.gid, stats.mode & 0o7777], [nobody, 0o2000 | mode], name);
+      }
+      const file = await stat(path.join(storeDir, 'a/b/f'));
+      assert.deepEqual([file.gid, file.mode & 0o777], [nobody, modes.fileMode ?? 0o600]);
+    });
+  }
+
+  it('warns at the start where uploads would not get the group of a storeDir with the setgid bit', {
+    skip: process.getuid?.() !== 0 && 'needs root',
+  }, async (t) => {
+    const { storeDir, store } = await open(t);
+    await store.put(key('slot/f'), incoming(Buffer.from('x')));
+    await chown(storeDir, 0, nobody);
+    await chmod(storeDir, 0o2750);
+    const { warnings } = await openStore({ ...options, storeDir });
+    assert.match(
+      warnings.join('\n'),
+      /^storeDir: new uploads get group 0 in place of its group 65534: chgrp -R 65534 /,
+    );
+    const [, commands = ''] = warnings[0]?.split(/(?=chgrp)/) ?? [];
+    execFileSync('sh', ['-c', commands]);
+    assert.deepEqual((await openStore({ ...options, storeDir })).warnings, []);
+    await store.put(key('slot/g'), incoming(Buffer.from('x')));
+    assert.equal((await stat(path.join(storeDir, 'slot/g'))).gid, nobody);
+  });
+
   it('keeps type and expiry over a copy that keeps times to the second', async (t) => {
     const { store, storeDir } = await open(t);
     const copy = await tempDir(t);
