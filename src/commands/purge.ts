@@ -5,7 +5,7 @@ import { parseDuration } from '../units.js';
 import type { UploadKey } from '../upload/upload-key.js';
 import { UploaderIds } from '../upload/uploader.js';
 import { openOwnedStore } from './open-owned-store.js';
-import type { Output, ResultOptions } from './output.js';
+import { type Output, type ResultOptions, warnOfUnreadable } from './output.js';
 import { UsageError } from './usage-error.js';
 
 /** What `purge` is started with. */
@@ -63,7 +63,8 @@ export async function purge(options: PurgeOptions, output: Output): Promise<void
   const failures: string[] = [];
   let files = 0;
   let bytes = 0;
-  for await (const upload of store.list({ withUploaders: uploader !== undefined })) {
+  const listing = { withUploaders: uploader !== undefined, onUnreadable: warnOfUnreadable(output) };
+  for await (const upload of store.list(listing)) {
     if (!isChosen(upload)) continue;
     const { key, size, modifiedAt } = upload;
     const result = dryRun || (await tryToDelete(store, key));

@@ -5,7 +5,7 @@ import type { ListedUpload } from '../storage/store.js';
 import { formatSize } from '../units.js';
 import { compileRetention, type Retention } from '../upload/expiry.js';
 import { bareJid, isUploaderId, UploaderIds } from '../upload/uploader.js';
-import type { Output, ResultOptions } from './output.js';
+import { type Output, type ResultOptions, warnOfUnreadable } from './output.js';
 
 interface Total {
   files: number;
@@ -114,7 +114,8 @@ export async function stats({ configFile, json }: ResultOptions, output: Output)
   const { config } = loadConfig(configFile);
   const uploaderIds = new UploaderIds(config.secrets);
   const store = await readStore({ ...config, uploaderIds });
-  const found = await countUploads(store.list(), compileRetention(config.retention), uploaderIds, Date.now());
+  const uploads = store.list({ onUnreadable: warnOfUnreadable(output) });
+  const found = await countUploads(uploads, compileRetention(config.retention), uploaderIds, Date.now());
   const { storeDir, s3 } = config;
   if (json) return output.print(JSON.stringify({ storeDir, bucket: s3?.bucket, ...found }));
   output.print(`${found.files} files, ${formatSize(found.bytes)} in ${describeStorage(config)}`);

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdir, utimes } from 'node:fs/promises';
+import { readdir, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { mainFile, run } from '../support/command.js';
@@ -82,6 +82,19 @@ describe('purge', () => {
     assert.match((await purgeOf(ids.ofOldSecret)).stdout, /deleted 2 files, 10 bytes\n$/);
     assert.match((await purgeOf('romeo@example.org')).stdout, /deleted 2 files, 10 bytes\n$/);
     assert.deepEqual(await uploads(program), ['old/f', 'young/f']);
+  });
+
+  it('names what it cannot read, as stats does, and goes on', async (t) => {
+    const program = await startWithUploads(t);
+    const odd = path.join(program.storeDir, 'two\nlines');
+    await writeFile(odd, 'x');
+    for (const args of [['stats'], ['purge', '--older-than', '28d']]) {
+      const { code, stderr } = await run(process.execPath, [mainFile, ...args, '--config', program.configFile]);
+      const shown = path.join(program.storeDir, 'two\\nlines');
+      const warning = `prosody-filer: ${shown} cannot be read and is passed over: no upload can have this name\n`;
+      assert.deepEqual([code, stderr], [0, warning]);
+    }
+    assert.deepEqual(await uploads(program), [`${ids.ofEjabberd}/x/f`, 's/f', 'two\nlines', 'young/f']);
   });
 
   it('prints JSON for scripts', async (t) => {
