@@ -4,6 +4,7 @@ import { constants } from 'node:os';
 export type ErrorCode =
   | 'AUTHORIZATION_MALFORMED'
   | 'BODY_INCOMPLETE'
+  | 'DOWNLOADS_LIMITED'
   | 'EXPECTATION_UNKNOWN'
   | 'HOST_MISSING'
   | 'KEY_INVALID'

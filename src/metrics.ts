@@ -19,10 +19,10 @@ export class Metrics {
     registers: this.#registers,
   });
 
-  /** `reason` is an ErrorCode. */
+  /** `reason` is an ErrorCode, or why a connection was broken off. */
   readonly refusals = new Counter({
     name: 'prosody_filer_refusals_total',
-    help: 'Answers that refuse or report a failure, by method and reason',
+    help: 'Answers that refuse or report a failure and transfers that were broken off, by method and reason',
     labelNames: ['method', 'reason'],
     registers: this.#registers,
   });

@@ -17,6 +17,9 @@ import { type Running, serveAlone, serveInWorker, serveInWorkers } from './proce
 import { notifier, type ServiceManager } from './service-manager.js';
 import { closeOnOrder, isWorker, takeOrders } from './workers.js';
 
+/** How long closing may take once transfers are broken off at shutdownTimeout. A process that takes longer hangs. */
+const closingMarginMs = 5000;
+
 /** More than a worker takes to close, so that each says itself why it is late. */
 const supervisorMarginMs = 2000;
 
@@ -72,7 +75,7 @@ async function serveAsWorker(options: ServeOptions): Promise<void> {
   const log = await openConfiguredLog(config, options);
   let running: Running | undefined;
   // Until it listens it serves nobody, and ends at once.
-  closeOnOrder(orders, config.shutdownTimeoutMs, log.logger, async () => running?.close());
+  closeOnOrder(orders, config.shutdownTimeoutMs + closingMarginMs, log.logger, async () => running?.close());
   const { store } = await openConfiguredStore(config, options.configFile, log.logger);
   running = await serveInWorker(config, store, log, options.serviceManager);
 }
@@ -95,7 +98,8 @@ export async function serve(options: ServeOptions): Promise<void> {
   const notify = notifier(serviceManager, logger);
   let running: Promise<Running> | undefined;
   // Before anything is opened: a signal must find this process listening, and then waits for what is being opened.
-  closeOnSignal(config.shutdownTimeoutMs + (isAlone ? 0 : supervisorMarginMs), logger, notify, () =>
+  const delay = config.shutdownTimeoutMs + closingMarginMs + (isAlone ? 0 : supervisorMarginMs);
+  closeOnSignal(delay, logger, notify, () =>
     Promise.resolve(running).then(
       (opened) => opened?.close(),
       () => undefined,

@@ -220,14 +220,9 @@ export function giveSignToSupervisor(): void {
   process.send?.(signOfLife);
 }
 
-/** Has a worker close when it is told so; signals are the supervisor's. */
-export function closeOnOrder(
-  { toClose }: Orders,
-  shutdownTimeoutMs: number,
-  logger: Logger,
-  close: () => Promise<unknown>,
-): void {
-  const closing = closeWithGrace({ delay: shutdownTimeoutMs, logger, skip: ['SIGTERM', 'SIGINT'] }, async ({ err }) => {
+/** Has a worker close when it is told so, and end after the delay (ms) in any case; signals are the supervisor's. */
+export function closeOnOrder({ toClose }: Orders, delay: number, logger: Logger, close: () => Promise<unknown>): void {
+  const closing = closeWithGrace({ delay, logger, skip: ['SIGTERM', 'SIGINT'] }, async ({ err }) => {
     if (err !== undefined) logger.fatal({ err }, 'unexpected error in a worker, stopping it');
     await close();
   });

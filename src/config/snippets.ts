@@ -29,7 +29,9 @@ export function makeSnippets({ baseUrl, secret, deleteSecret }: SnippetValues) {
     http_file_external_delete_url = "${baseUrl}"
     http_file_secret = "${secret}"
     http_file_delete_secret = "${deleteSecret}"`,
-    nginx: `location ${new URL(baseUrl).pathname} {
+    nginx: `# A slow client may take nothing for minutes, since the system holds several MB for it. Outside of the location, for HTTP/2.
+send_timeout 30m;
+location ${new URL(baseUrl).pathname} {
     # No path here: nginx would decode it, and the tokens sign the path as it was sent.
     proxy_pass http://127.0.0.1:5050;
     proxy_http_version 1.1;
@@ -40,6 +42,9 @@ export function makeSnippets({ baseUrl, secret, deleteSecret }: SnippetValues) {
     client_max_body_size 0;
     # How far an HTTP/2 client may send ahead: with nginx's 64 KiB, one that is 100 ms away takes six times as long.
     client_body_buffer_size 512k;
+    # How long a busy disk may have nginx wait.
+    proxy_send_timeout 5m;
+    proxy_read_timeout 5m;
 }`,
   };
 }

@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { FilerError } from '../errors.js';
 import { answerClientErrors } from './client-error.js';
+import { closeInTime } from './close-in-time.js';
 import { Connections } from './connections.js';
 import { deleteUpload } from './delete-upload.js';
 import { handleError } from './error-handler.js';
@@ -13,9 +14,11 @@ import { beginExchange } from './exchange.js';
 import { getUpload } from './get-upload.js';
 import { allowedMethods, commonHeaders, uncachedHeaders } from './headers.js';
 import { measureExchange } from './measure-exchange.js';
+import { holdEarlyRequests, turnTakingMessage } from './pipelining.js';
 import { putUpload } from './put-upload.js';
 import { logExchange } from './request-log.js';
 import type { HandlerContext } from './settings.js';
+import { cutStalledClients } from './stalls.js';
 import { trustedProxies } from './trusted-proxies.js';
 import { UploadLimit } from './upload-limit.js';
 
@@ -74,6 +77,7 @@ export function buildApp(dependencies: Omit<HandlerContext, 'commonRawHeaders' |
     connectionTimeout: settings.stallTimeoutMs,
     // dispatch() does it, with the headers that every answer carries.
     http: {
+      IncomingMessage: turnTakingMessage(connections),
       requireHostHeader: false,
       headersTimeout: Math.min(maxHeadMs, settings.stallTimeoutMs),
       connectionsCheckingInterval: headCheckMs,
@@ -81,28 +85,29 @@ export function buildApp(dependencies: Omit<HandlerContext, 'commonRawHeaders' |
     clientErrorHandler: answerClientErrors(headers, connections, logger),
   });
   connections.watch(app.server);
+  holdEarlyRequests(app.server, connections, ({ remoteAddress: client }) => {
+    logger.info({ client }, 'closed a connection: more than 4 KiB of requests were sent ahead of an answer');
+    metrics?.refusals.inc({ method: 'other', reason: 'PIPELINE_LIMITED' });
+  });
+  cutStalledClients(app.server, connections, settings.stallTimeoutMs);
 
   app.decorateRequest('exchange');
   app.addHook('onRequest', (request, reply, done) => {
     const { raw } = request;
-    connections.takeTurn(raw, reply.raw, () => {
-      request.exchange = beginExchange(request);
-      // Fastify refuses a Content-Type that it cannot parse before any parser is asked.
-      raw.headers['content-type'] = 'application/octet-stream';
-      raw.socket.setTimeout(settings.stallTimeoutMs);
-      logExchange(logger, request, reply);
-      if (metrics !== undefined) measureExchange(metrics, request, reply);
-      done();
-    });
+    connections.beginAnswer(request, reply);
+    request.exchange = beginExchange(request);
+    // Fastify refuses a Content-Type that it cannot parse before any parser is asked.
+    raw.headers['content-type'] = 'application/octet-stream';
+    raw.socket.setTimeout(settings.stallTimeoutMs);
+    logExchange(logger, request, reply);
+    if (metrics !== undefined) measureExchange(metrics, request, reply);
+    done();
   });
   app.addHook('onSend', (_request, reply, _payload, done) => {
     reply.headers(headers);
     done();
   });
-  app.addHook('preClose', (done) => {
-    connections.close();
-    done();
-  });
+  closeInTime(app, connections, context);
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', (_request, _body, done) => done(null));
   app.setErrorHandler((error, request, reply) => handleError(error, request, reply, logger));

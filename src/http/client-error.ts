@@ -12,7 +12,7 @@ const statusOf: Readonly<Record<string, number>> = {
 
 /**
  * Answers what the HTTP parser refuses, such as raw UTF-8 in the target, with the headers that every answer carries.
- * A connection on which an answer is on its way is only closed.
+ * An answer that is on its way goes first; where it is the body of a request that ends wrongly, the connection is closed.
  */
 export function answerClientErrors(
   headers: Readonly<Record<string, string>>,
@@ -22,13 +22,20 @@ export function answerClientErrors(
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
   return (error, socket) => {
     const status = statusOf[error.code ?? ''] ?? 400;
-    if (error.code === 'ECONNRESET' || !socket.writable || connections.isAnswering(socket)) {
+    const answer = () => {
+      logger.info({ status }, `${status} to what is no HTTP request: ${error.message}`);
+      const head = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}`;
+      socket.write(`${head}content-length: 0\r\nconnection: close\r\n\r\n`);
+      closeGently(socket);
+    };
+    const connection = connections.find(socket);
+    if (error.code === 'ECONNRESET' || !socket.writable || connection?.owed?.request.raw.complete === false) {
       socket.destroy();
-      return;
+    } else if (connection?.owed === undefined) {
+      answer();
+    } else {
+      socket.pause();
+      connection.next = answer;
     }
-    logger.info({ status }, `${status} to what is no HTTP request: ${error.message}`);
-    const head = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}`;
-    socket.write(`${head}content-length: 0\r\nconnection: close\r\n\r\n`);
-    closeGently(socket);
   };
 }

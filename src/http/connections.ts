@@ -1,23 +1,31 @@
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { cutOff } from './exchange.js';
 
 /** How long a connection that is new when the server closes may take to send its first request. */
 const firstRequestMs = 1000;
 
-interface Connection {
-  /** Whether it has had no request yet, which its client cannot know to be unwanted. */
-  isNew: boolean;
-  /** The answer that is on its way. */
-  answer: ServerResponse | undefined;
-  /** Pipelined requests whose turn has not come. */
-  waiting: number;
+/** A request whose answer is on its way. */
+export interface Owed {
+  readonly request: FastifyRequest;
+  readonly response: ServerResponse;
 }
 
-/**
- * The open connections of a server. Node hands over pipelined requests (RFC 9112 §9.3.2) all at once, and never closes
- * the answer of one whose connection breaks before its turn: so each waits here until the answer before it is out, and
- * the connection is not read meanwhile.
- */
+/** What is known of an open connection. */
+export interface Connection {
+  /** Whether it has had no request yet. Its client cannot know that the server is about to close. */
+  isNew: boolean;
+  /** What the client waits for. There is one answer at a time: see pipelining.ts. */
+  owed: Owed | undefined;
+  /** What happens once the owed answer is out. */
+  next: (() => void) | undefined;
+  /** Timeouts in a row in which the client took no byte, and how many bytes it had taken then: see stalls.ts. */
+  stalls: number;
+  takenBytes: number;
+}
+
+/** The open connections of a server, and what each is waiting for. */
 export class Connections {
   readonly #connections = new Map<Socket, Connection>();
   #isClosing = false;
@@ -25,56 +33,65 @@ export class Connections {
   /** Follows the server's connections from now on. */
   watch(server: Server): void {
     server.on('connection', (socket: Socket) => {
-      this.#connections.set(socket, { isNew: true, answer: undefined, waiting: 0 });
+      // Pipelined requests bring a connection here again.
+      if (this.#connections.has(socket)) return;
+      this.#connections.set(socket, { isNew: true, owed: undefined, next: undefined, stalls: 0, takenBytes: 0 });
       socket.once('close', () => this.#connections.delete(socket));
       if (this.#isClosing) this.#closeNew(socket);
     });
   }
 
-  /** Calls back when it is the request's turn to be answered: at once unless it is pipelined. */
-  takeTurn({ socket }: IncomingMessage, response: ServerResponse, begin: () => void): void {
+  /** What is known of a connection, `undefined` once it is closed. */
+  find(socket: Socket): Connection | undefined {
+    return this.#connections.get(socket);
+  }
+
+  /** Remembers that the request's client waits for an answer until that is out. */
+  beginAnswer(request: FastifyRequest, { raw: response }: FastifyReply): void {
+    const { socket } = request.raw;
     const connection = this.#connections.get(socket);
     if (connection === undefined) return;
-    const isTurn = () => {
-      connection.isNew = false;
-      connection.answer = response;
-      response.once('close', () => this.#finish(socket, connection, response));
-      begin();
-    };
-    if (response.socket !== null) {
-      isTurn();
-      return;
-    }
-    connection.waiting += 1;
-    socket.pause();
-    response.once('socket', () => {
-      connection.waiting -= 1;
-      if (connection.waiting === 0) socket.resume();
-      isTurn();
-    });
+    connection.isNew = false;
+    connection.owed = { request, response };
+    response.once('close', () => this.#finish(socket, connection));
   }
 
   /** Whether an answer is on its way on the connection. */
   isAnswering(socket: Socket): boolean {
-    return this.#connections.get(socket)?.answer !== undefined;
+    return this.#connections.get(socket)?.owed !== undefined;
   }
 
   /** Ends every connection on which nothing is on its way, now or as soon as that is so; new ones a moment later. */
   close(): void {
     this.#isClosing = true;
-    for (const [socket, { isNew, answer }] of this.#connections) {
+    for (const [socket, { isNew, owed }] of this.#connections) {
       if (isNew) this.#closeNew(socket);
-      else if (answer === undefined) socket.destroy();
+      else if (owed === undefined) socket.destroy();
     }
+  }
+
+  /** Breaks off all that is still on its way; returns how many requests that were. */
+  breakOff(reason: string): number {
+    let count = 0;
+    for (const [socket, { owed }] of this.#connections) {
+      if (owed === undefined) {
+        socket.destroy();
+        continue;
+      }
+      cutOff(owed.request, 'SHUTDOWN', reason);
+      count += 1;
+    }
+    return count;
   }
 
   #closeNew(socket: Socket): void {
     setTimeout(() => !this.isAnswering(socket) && socket.destroy(), firstRequestMs).unref();
   }
 
-  #finish(socket: Socket, connection: Connection, response: ServerResponse): void {
-    if (connection.answer !== response) return;
-    connection.answer = undefined;
+  #finish(socket: Socket, connection: Connection): void {
+    const { next } = connection;
+    Object.assign(connection, { owed: undefined, next: undefined, stalls: 0 });
     if (this.#isClosing) socket.destroySoon();
+    else if (socket.writable) next?.();
   }
 }

@@ -8,6 +8,7 @@ import type { FilerLogger } from './settings.js';
 const statusOf: Readonly<Record<ErrorCode, number>> = {
   AUTHORIZATION_MALFORMED: 401,
   BODY_INCOMPLETE: 400,
+  DOWNLOADS_LIMITED: 503,
   EXPECTATION_UNKNOWN: 417,
   HOST_MISSING: 400,
   KEY_INVALID: 400,
@@ -54,7 +55,8 @@ export function handleError(
 ): FastifyReply {
   const status = error instanceof FilerError ? statusOf[error.code] : unexpectedStatus(error);
   const cause = explainEncodedQuery(request.exchange.path);
-  request.exchange.reason = cause === undefined ? messageOf(error) : `${messageOf(error)}; ${cause}`;
+  // Why the server broke off a transfer says more than that its body is incomplete.
+  request.exchange.reason ??= cause === undefined ? messageOf(error) : `${messageOf(error)}; ${cause}`;
   if (error instanceof FilerError) request.exchange.refusal = error.code;
   if (status === 500 && !(error instanceof FilerError)) logger.error({ err: error }, 'unexpected error');
   closeAfterAnswer(request.raw, reply);

@@ -2,6 +2,9 @@ import { isIP } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { ErrorCode } from '../errors.js';
 
+/** Why the server broke off a transfer. */
+export type CutReason = 'DOWNLOADS_LIMITED' | 'DOWNLOAD_STALLED' | 'SHUTDOWN' | 'UPLOAD_STALLED';
+
 /** What one request and its answer are about, from the raw head on to the log line. */
 export interface Exchange {
   /** The client's address, as far as trusted proxies tell; `undefined` on a Unix socket. */
@@ -23,6 +26,8 @@ export interface Exchange {
   reason?: string;
   /** The same for the metrics, where it was refused. */
   refusal?: ErrorCode;
+  /** The same for the metrics, where the server broke it off. */
+  cutFor?: CutReason;
 }
 
 declare module 'fastify' {
@@ -50,6 +55,12 @@ export function beginExchange(request: FastifyRequest): Exchange {
     startedAt: performance.now(),
     bytes: 0,
   };
+}
+
+/** Breaks off the connection of a request, and notes why for log and metrics. */
+export function cutOff({ exchange, raw }: FastifyRequest, code: CutReason, reason: string): void {
+  Object.assign(exchange, { cutFor: code, reason });
+  raw.socket.destroy();
 }
 
 /** Calls back when the exchange is over, however it ends, and nothing changes of it any more. */

@@ -58,8 +58,7 @@ export async function putUpload(
     isHeldBack,
     openBody: () => {
       if (isHeldBack) reply.raw.writeContinue();
-      // Once the body is there, only the store is waited for: that is no stall of the client's.
-      return request.raw.once('end', () => request.raw.socket.setTimeout(0));
+      return request.raw;
     },
   };
   await uploadLimit.run(() => putWithin(limits, upload, () => store.put(key, upload)));

@@ -23,8 +23,10 @@ export interface HttpSettings extends TokenSettings {
   readonly accelRedirect?: string | undefined;
   /** Whether answers carry CORS headers. */
   readonly cors: boolean;
-  /** How long a connection may move no byte in either direction. */
+  /** How long a client may send no byte of its upload; that of a download may take 30 times as long. */
   readonly stallTimeoutMs: number;
+  /** How long running transfers may go on when the server closes. */
+  readonly shutdownTimeoutMs: number;
 }
 
 /** The part of a pino logger that is used here. */

@@ -4,6 +4,7 @@ import { FilerError } from '../errors.js';
 export class UploadLimit {
   readonly #max: number;
   #running = 0;
+  #onIdle: (() => void) | undefined;
 
   constructor(max: number) {
     this.#max = max;
@@ -12,6 +13,14 @@ export class UploadLimit {
   /** How many are running. */
   get running(): number {
     return this.#running;
+  }
+
+  /** Resolves when none is running. */
+  whenIdle(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#running === 0) resolve();
+      else this.#onIdle = resolve;
+    });
   }
 
   /** Runs an upload. Throws `UPLOADS_LIMITED` if as many as may are running. */
@@ -24,6 +33,7 @@ export class UploadLimit {
       return await upload();
     } finally {
       this.#running -= 1;
+      if (this.#running === 0) this.#onIdle?.();
     }
   }
 }

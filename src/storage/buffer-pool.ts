@@ -1,26 +1,58 @@
-const bufferSize = 512 * 1024;
-const overflowSize = 64 * 1024;
-const maxOut = 32;
-
-/**
- * Read buffers of 512 KiB, last in first out so that the one taken is still in the processor's cache. At most 32 are
- * out at once; whoever comes later gets 64 KiB of his own. Smaller or fresh ones halve the rate of large downloads.
+/*
+ * The memory of all downloads from the disk. Each has one buffer at a time, whose bytes wait for the client.
+ * - Up to 32 have 512 KiB, last in first out so that the one taken is still in the processor's cache: smaller or fresh ones
+ *   halve the rate of large downloads. Clients that take less than 1 MiB/s gain nothing by it and get 16 KiB.
+ * - 64 MiB are out in all. Beyond that the download goes that has waited longest for its client.
  */
+const largeBytes = 512 * 1024;
+const mediumBytes = 64 * 1024;
+const smallBytes = 16 * 1024;
+const maxLarge = 32;
+const maxBytes = 64 * 1024 * 1024;
+
+/** A buffer that is a download's until it is given back. */
+export interface Lease {
+  readonly buffer: Buffer;
+  /** Ends the download, to make room for others. */
+  readonly cut: () => void;
+}
+
+/** Hands out the buffers that downloads are read into. */
 export class BufferPool {
   readonly #free: Buffer[] = [];
-  #out = 0;
+  /** In the order in which they were taken, so the first one has waited longest. */
+  readonly #leases = new Set<Lease>();
+  #largeCount = 0;
+  #bytes = 0;
 
-  /** A buffer that is the caller's until it is given back. */
-  take(): Buffer {
-    if (this.#out >= maxOut) return Buffer.allocUnsafeSlow(overflowSize);
-    this.#out += 1;
-    return this.#free.pop() ?? Buffer.allocUnsafeSlow(bufferSize);
+  /** Lends a buffer to a download whose client is fast or not. */
+  take(isFast: boolean, cut: () => void): Lease {
+    const lease = { buffer: this.#makeBuffer(isFast), cut };
+    this.#leases.add(lease);
+    this.#bytes += lease.buffer.length;
+    if (this.#bytes > maxBytes) this.#cutLongestWaiting();
+    return lease;
   }
 
   /** Takes a buffer back; one that a broken socket may still be reading is not handed out again. */
-  give(buffer: Buffer, mayReuse: boolean): void {
-    if (buffer.length !== bufferSize) return;
-    this.#out -= 1;
+  give(lease: Lease, mayReuse: boolean): void {
+    const { buffer } = lease;
+    this.#leases.delete(lease);
+    this.#bytes -= buffer.length;
+    if (buffer.length !== largeBytes) return;
+    this.#largeCount -= 1;
     if (mayReuse) this.#free.push(buffer);
+  }
+
+  #makeBuffer(isFast: boolean): Buffer {
+    if (!isFast) return Buffer.allocUnsafeSlow(smallBytes);
+    if (this.#largeCount >= maxLarge) return Buffer.allocUnsafeSlow(mediumBytes);
+    this.#largeCount += 1;
+    return this.#free.pop() ?? Buffer.allocUnsafeSlow(largeBytes);
+  }
+
+  #cutLongestWaiting(): void {
+    const [longestWaiting] = this.#leases;
+    longestWaiting?.cut();
   }
 }

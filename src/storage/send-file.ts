@@ -12,6 +12,11 @@ import type { ByteRange } from './store.js';
 
 const wholeBytes = 64 * 1024;
 
+/** 1 MiB/s, from the beginning of the download on. */
+const fastBytesPerMs = 1024 * 1.024;
+
+const tooMany = 'too many downloads wait for their clients, and this one has waited longest';
+
 /** Fills the view from the file; throws when the file is shorter than it was when it was opened. */
 async function readFully(fd: number, view: Buffer, position: number): Promise<void> {
   let filled = 0;
@@ -55,17 +60,19 @@ export async function sendFile(
     sink.end();
     return;
   }
+  const startedAt = performance.now();
   for (let position = first; position <= last; ) {
-    const buffer = pool.take();
+    const isFast = position - first >= (performance.now() - startedAt) * fastBytesPerMs;
+    const lease = pool.take(isFast, () => sink.destroy(new FilerError('DOWNLOADS_LIMITED', tooMany)));
     let isTaken = false;
     try {
-      const chunk = buffer.subarray(0, Math.min(buffer.length, last - position + 1));
+      const chunk = lease.buffer.subarray(0, Math.min(lease.buffer.length, last - position + 1));
       await readFully(fd, chunk, position);
       position += chunk.length;
       await writeChunk(sink, chunk);
       isTaken = true;
     } finally {
-      pool.give(buffer, isTaken);
+      pool.give(lease, isTaken);
     }
   }
   sink.end();

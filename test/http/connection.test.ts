@@ -188,6 +188,48 @@ describe('pipelined requests', () => {
     assert.deepEqual(answers.match(/HTTP\/1\.1 \d+/g), ['HTTP/1.1 404', 'HTTP/1.1 201', 'HTTP/1.1 200']);
   });
 
+  it('may bring their body later, and ask before they send it', async (t) => {
+    const { origin } = await startServer(t);
+    const connection = await connectTo(t, origin);
+    connection.socket.write(`${get('none')}${putHead(5, 'Expect: 100-continue\r\n')}`);
+    await connection.waitFor(/HTTP\/1\.1 404 [\s\S]*HTTP\/1\.1 100 Continue/);
+    connection.socket.write('hel');
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    connection.socket.write(`lo${get('s/f')}`);
+    const answers = await connection.waitFor(/hello$/);
+    assert.deepEqual(answers.match(/HTTP\/1\.1 \d+/g)?.slice(2), ['HTTP/1.1 201', 'HTTP/1.1 200']);
+  });
+
+  it('do not stop the download that they wait for, whose client reads slowly', async (t) => {
+    const { origin, storeDir } = await startServer(t);
+    await writeFile(path.join(storeDir, 'large'), Buffer.alloc(30_000_000, 'x'));
+    const connection = await connectTo(t, origin);
+    connection.socket.write(`${get('large')}${get('none')}`);
+    connection.socket.pause();
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    connection.socket.resume();
+    const answers = await connection.waitFor(/404 Not Found\n$/);
+    assert.deepEqual(answers.match(/HTTP\/1\.1 \d+/g), ['HTTP/1.1 200', 'HTTP/1.1 404']);
+  });
+
+  it('of more than 4 KiB ahead of an answer end the connection after that answer', async (t) => {
+    const { origin, logLines } = await startServer(t);
+    const connection = await connectTo(t, origin);
+    connection.socket.write(get('none').repeat(200));
+    const answers = await connection.untilClosed();
+    assert.deepEqual(answers.match(/HTTP\/1\.1 \d+/g), ['HTTP/1.1 404']);
+    await eventually(async () => logLines.length === 2);
+    assert.ok(logLines.some(({ client, reason }) => client === '127.0.0.1' && reason === undefined));
+  });
+
+  it('that want to upgrade the connection are answered as others', async (t) => {
+    const { origin } = await startServer(t);
+    const connection = await connectTo(t, origin);
+    const upgrade = get('none').replace('\r\n\r\n', '\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n');
+    connection.socket.write(`${get('none')}${upgrade}`);
+    await connection.waitFor(/404 Not Found\n[\s\S]*404 Not Found\n$/);
+  });
+
   it('of a client that leaves keep no file open', async (t) => {
     const { origin, storeDir } = await startServer(t);
     await writeFile(path.join(storeDir, 'f'), Buffer.alloc(5_000_000));
@@ -228,7 +270,7 @@ describe('pipelined requests', () => {
     assert.deepEqual([logLines[0]?.['status'], logLines[1]?.['aborted']], [201, true]);
   });
 
-  it('are not mixed with the answer to garbage', async (t) => {
+  it('are answered in full before garbage behind them is 400', async (t) => {
     const { origin, storeDir } = await startServer(t);
     const bytes = Buffer.alloc(20_000_000, 'x');
     await writeFile(path.join(storeDir, 'small'), 'x');
@@ -236,7 +278,8 @@ describe('pipelined requests', () => {
     const connection = await connectTo(t, origin);
     connection.socket.write(`${get('small')}${get('large')}\x16\x03garbage\r\n\r\n`);
     const received = await connection.untilClosed();
-    assert.ok(!received.slice(received.indexOf('xxxx')).includes('HTTP/1.1'));
+    assert.deepEqual(received.match(/HTTP\/1\.1 \d+/g), ['HTTP/1.1 200', 'HTTP/1.1 200', 'HTTP/1.1 400']);
+    assert.ok(received.includes(`${bytes}HTTP/1.1 400`));
   });
 });
 

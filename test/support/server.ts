@@ -16,6 +16,8 @@ export interface ServerOverrides extends Partial<HttpSettings> {
   readonly metrics?: Metrics;
   readonly retention?: RetentionSettings;
   readonly limits?: Limits;
+  /** Puts something between the app and the disk store. */
+  readonly wrapStore?: (store: Store) => Store;
 }
 
 /** A server on a real socket, with the disk store. */
@@ -34,6 +36,7 @@ export async function startServer(t: TestContext, overrides: ServerOverrides = {
     now = Date.now,
     retention = { rules: [] },
     limits = unlimited,
+    wrapStore = (store) => store,
     metrics,
     ...settings
   } = overrides;
@@ -41,7 +44,7 @@ export async function startServer(t: TestContext, overrides: ServerOverrides = {
   const log = (line: unknown) => logLines.push(line as Record<string, unknown>);
   const { store } = await openStore({ storeDir, isDurable: false, stallTimeoutMs: 60_000 });
   const app = buildApp({
-    store,
+    store: wrapStore(store),
     settings: {
       secrets: [secret],
       strictContentType: false,
@@ -50,6 +53,7 @@ export async function startServer(t: TestContext, overrides: ServerOverrides = {
       baseSegments: ['upload'],
       cors: true,
       stallTimeoutMs: 60_000,
+      shutdownTimeoutMs: 1000,
       ...settings,
     },
     retention: compileRetention(retention),

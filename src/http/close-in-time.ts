@@ -1,0 +1,28 @@
+import type { App } from './app.js';
+import type { Connections } from './connections.js';
+import type { HandlerContext } from './settings.js';
+
+/**
+ * Has closing the server wait for what is on its way, for shutdownTimeout at most: then it is broken off. Closing is over
+ * when the last upload has left the store.
+ */
+export function closeInTime(
+  app: App,
+  connections: Connections,
+  { settings: { shutdownTimeoutMs }, logger, uploadLimit }: HandlerContext,
+): void {
+  let timer: NodeJS.Timeout | undefined;
+  app.addHook('preClose', (done) => {
+    connections.close();
+    timer = setTimeout(() => {
+      const reason = `the server stopped, and the transfer did not end within ${shutdownTimeoutMs / 1000} s (shutdownTimeout)`;
+      const count = connections.breakOff(reason);
+      logger.warn({ transfers: count }, `broke off ${count} transfers that did not end within shutdownTimeout`);
+    }, shutdownTimeoutMs);
+    done();
+  });
+  app.addHook('onClose', async () => {
+    clearTimeout(timer);
+    await uploadLimit.whenIdle();
+  });
+}

@@ -1,0 +1,124 @@
+import assert from 'node:assert/strict';
+import { readdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Metrics } from '../../src/metrics.js';
+import type { Store } from '../../src/storage/store.js';
+import { unlimited } from '../../src/upload/limits.js';
+import { eventually } from '../support/eventually.js';
+import { send } from '../support/http-client.js';
+import { connectTo } from '../support/raw-socket.js';
+import { type ServerOverrides, startServer } from '../support/server.js';
+import { v1Token } from '../support/tokens.js';
+
+const stallTimeoutMs = 100;
+/** How long the store takes its time. */
+const waitMs = 500;
+const body = Buffer.alloc(500_000, 'x');
+
+async function putSlowly(t: TestContext, overrides: ServerOverrides): Promise<void> {
+  const { origin } = await startServer(t, { stallTimeoutMs, ...overrides });
+  const url = `${origin}/upload/s/f?v=${v1Token('s/f', body.length)}`;
+  assert.equal((await send(url, { method: 'PUT', body })).status, 201);
+}
+
+/** A store whose put is this one. */
+function withPut(put: (store: Store, ...args: Parameters<Store['put']>) => Promise<void>): ServerOverrides {
+  return {
+    wrapStore: (store) =>
+      Object.assign(Object.create(store), { put: (...args: Parameters<Store['put']>) => put(store, ...args) }),
+  };
+}
+
+describe('an upload is not cut as stalled', () => {
+  it('while the store has not asked for its body', async (t) => {
+    await putSlowly(
+      t,
+      withPut(async (store, ...args) => {
+        await delay(waitMs);
+        await store.put(...args);
+      }),
+    );
+  });
+
+  it('while its bytes wait for the disk', async (t) => {
+    await putSlowly(
+      t,
+      withPut(async (store, key, upload) => {
+        const opened = upload.openBody().pause();
+        await delay(waitMs);
+        await store.put(key, { ...upload, openBody: () => opened.resume() });
+      }),
+    );
+  });
+
+  it('while the disk makes it durable', async (t) => {
+    await putSlowly(
+      t,
+      withPut(async (store, ...args) => {
+        await store.put(...args);
+        await delay(waitMs);
+      }),
+    );
+  });
+
+  it('while the limits are counted', async (t) => {
+    await putSlowly(t, {
+      limits: {
+        ...unlimited,
+        reserve: async (upload) => {
+          await delay(waitMs);
+          return unlimited.reserve(upload);
+        },
+      },
+    });
+  });
+});
+
+describe('a download is not cut as stalled', () => {
+  it('while the store looks for it', async (t) => {
+    const wrapStore = (store: Store): Store =>
+      Object.assign(Object.create(store), {
+        open: async (...args: Parameters<Store['open']>) => {
+          await delay(waitMs);
+          return store.open(...args);
+        },
+      });
+    const { origin, storeDir } = await startServer(t, { stallTimeoutMs, wrapStore });
+    await writeFile(path.join(storeDir, 'f'), body);
+    assert.ok((await send(`${origin}/upload/f`)).body.equals(body));
+  });
+});
+
+describe('a client that stalls', () => {
+  it('in its upload is cut after stallTimeout, with a reason in log and metrics', async (t) => {
+    const metrics = new Metrics();
+    const { origin, logLines } = await startServer(t, { stallTimeoutMs, metrics });
+    const connection = await connectTo(t, origin);
+    connection.socket.write(
+      `PUT /upload/s/f?v=${v1Token('s/f', 10)} HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n12345`,
+    );
+    await connection.untilClosed();
+    await eventually(() => logLines.length === 1);
+    assert.equal(logLines[0]?.['reason'], 'the client sent no byte for 0.1 s (stallTimeout)');
+    assert.match(await metrics.registry.metrics(), /refusals_total\{method="PUT",reason="UPLOAD_STALLED"\} 1/);
+  });
+
+  it('in its download is cut after 30 times stallTimeout, and its file is closed', async (t) => {
+    const metrics = new Metrics();
+    const { origin, storeDir, logLines } = await startServer(t, { stallTimeoutMs: 20, metrics });
+    await writeFile(path.join(storeDir, 'f'), Buffer.alloc(50_000_000));
+    const openFiles = async () => (await readdir('/proc/self/fd')).length;
+    const connection = await connectTo(t, origin);
+    const before = await openFiles();
+    connection.socket.pause();
+    const startedAt = performance.now();
+    connection.socket.write('GET /upload/f HTTP/1.1\r\nHost: x\r\n\r\n');
+    await eventually(() => logLines.length === 1);
+    assert.ok(performance.now() - startedAt > 29 * 20);
+    assert.equal(logLines[0]?.['reason'], 'the client took no byte for 0.6 s (30 times stallTimeout)');
+    assert.match(await metrics.registry.metrics(), /refusals_total\{method="GET",reason="DOWNLOAD_STALLED"\} 1/);
+    await eventually(async () => (await openFiles()) <= before);
+  });
+});

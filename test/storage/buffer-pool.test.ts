@@ -1,0 +1,37 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { BufferPool } from '../../src/storage/buffer-pool.js';
+
+const noCut = () => assert.fail('cut');
+
+describe('buffers of downloads', () => {
+  it('are large for 32 fast clients at once, and small for slow ones', () => {
+    const pool = new BufferPool();
+    const large = Array.from({ length: 32 }, () => pool.take(true, noCut));
+    assert.ok(large.every(({ buffer }) => buffer.length === 512 * 1024));
+    assert.equal(pool.take(true, noCut).buffer.length, 64 * 1024);
+    assert.equal(pool.take(false, noCut).buffer.length, 16 * 1024);
+    for (const lease of large) pool.give(lease, true);
+    assert.equal(pool.take(true, noCut).buffer, large.at(-1)?.buffer);
+  });
+
+  it('take 64 MiB in all: beyond that the download is cut that has waited longest', () => {
+    const pool = new BufferPool();
+    const cuts: number[] = [];
+    const takeSmall = (index: number) => {
+      const lease = pool.take(false, () => {
+        cuts.push(index);
+        pool.give(lease, false);
+      });
+      return lease;
+    };
+    const leases = Array.from({ length: 4096 }, (_, index) => takeSmall(index));
+    const [oldest] = leases;
+    if (oldest !== undefined) pool.give(oldest, true);
+    takeSmall(4096);
+    assert.deepEqual(cuts, []);
+    takeSmall(4097);
+    takeSmall(4098);
+    assert.deepEqual(cuts, [1, 2]);
+  });
+});
