@@ -4,6 +4,8 @@ import { Registry } from 'prom-client';
 import { FilerError, messageOf } from '../errors.js';
 import type { Store } from '../storage/store.js';
 import type { App } from './app.js';
+import { Connections } from './connections.js';
+import { holdEarlyRequests, turnTakingMessage } from './pipelining.js';
 
 /** A disk that hangs fails no call: it just does not answer. */
 const maxCheckMs = 5000;
@@ -44,7 +46,18 @@ export interface MetricsSource {
 
 /** The listener for operators: GET /metrics, and GET /healthz, which is 503 with the reason where uploads cannot be stored. */
 export function buildMetricsApp({ store, readMetrics }: MetricsSource): App {
-  const app = Fastify({ forceCloseConnections: true });
+  const connections = new Connections();
+  const app = Fastify({ forceCloseConnections: true, http: { IncomingMessage: turnTakingMessage(connections) } });
+  connections.watch(app.server);
+  holdEarlyRequests(app.server, connections, () => undefined);
+  app.addHook('onRequest', (request, reply, done) => {
+    connections.beginAnswer(request, reply);
+    done();
+  });
+  app.addHook('preClose', (done) => {
+    connections.close();
+    done();
+  });
   const checkHealth = healthCheck(store);
   app.addHook('onSend', (_request, reply, _payload, done) => {
     reply.header('cache-control', 'no-store');

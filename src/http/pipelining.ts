@@ -47,7 +47,10 @@ function headBytes({ method, url, httpVersion, rawHeaders }: IncomingMessage): B
 export function holdEarlyRequests(server: Server, connections: Connections, onTooMuch: (socket: Socket) => void): void {
   server.on('upgrade', (request: IncomingMessage, socket: Socket, rest: Buffer) => {
     const connection = connections.find(socket);
-    if (connection?.owed === undefined) return;
+    if (connection?.owed === undefined) {
+      socket.destroy();
+      return;
+    }
     const { response } = connection.owed;
     // Node has taken its own listeners from the socket. Without one for errors, a broken connection would end the process.
     const onError = () => undefined;

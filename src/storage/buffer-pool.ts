@@ -1,7 +1,8 @@
 /*
  * The memory of all downloads from the disk. Each has one buffer at a time, whose bytes wait for the client.
  * - Up to 32 have 512 KiB, last in first out so that the one taken is still in the processor's cache: smaller or fresh ones
- *   halve the rate of large downloads. Clients that take less than 1 MiB/s gain nothing by it and get 16 KiB.
+ *   halve the rate of large downloads. The next ones have 64 KiB. Clients that take less than 1 MiB/s gain nothing by it:
+ *   they have 16 KiB, and so has everybody once half of the memory is out.
  * - 64 MiB are out in all. Beyond that the download goes that has waited longest for its client.
  */
 const largeBytes = 512 * 1024;
@@ -46,9 +47,11 @@ export class BufferPool {
 
   #makeBuffer(isFast: boolean): Buffer {
     if (!isFast) return Buffer.allocUnsafeSlow(smallBytes);
-    if (this.#largeCount >= maxLarge) return Buffer.allocUnsafeSlow(mediumBytes);
-    this.#largeCount += 1;
-    return this.#free.pop() ?? Buffer.allocUnsafeSlow(largeBytes);
+    if (this.#largeCount < maxLarge) {
+      this.#largeCount += 1;
+      return this.#free.pop() ?? Buffer.allocUnsafeSlow(largeBytes);
+    }
+    return Buffer.allocUnsafeSlow(this.#bytes < maxBytes / 2 ? mediumBytes : smallBytes);
   }
 
   #cutLongestWaiting(): void {

@@ -12,6 +12,7 @@ import { projectFolder } from '../support/command.js';
 import { eventually } from '../support/eventually.js';
 import { send } from '../support/http-client.js';
 import { missingPeer } from '../support/peers.js';
+import { connectTo } from '../support/raw-socket.js';
 import { startServer } from '../support/server.js';
 import { tempDir } from '../support/temp-dir.js';
 import { secret } from '../support/tokens.js';
@@ -150,6 +151,16 @@ describe('/healthz', () => {
     const { freeBytes, ...rest } = JSON.parse(body.toString());
     assert.deepEqual([status, rest], [200, { status: 'ok' }]);
     assert.ok(Number.isSafeInteger(freeBytes) && freeBytes > 0);
+  });
+
+  it('takes one request at a time from each connection, as the uploads do', async (t) => {
+    const { metricsOrigin } = await startMeasured(t);
+    const request = 'GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n';
+    const [few, many] = await Promise.all([connectTo(t, metricsOrigin), connectTo(t, metricsOrigin)]);
+    few.socket.write(request.repeat(3));
+    await few.waitFor(/(200 OK[\s\S]*){3}/);
+    many.socket.write(request.repeat(1000));
+    assert.deepEqual((await many.untilClosed()).match(/HTTP\/1\.1 \d+/g), ['HTTP/1.1 200']);
   });
 
   it('is 503 with the reason while less than minFreeSpace is free', async (t) => {

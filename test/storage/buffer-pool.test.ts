@@ -11,6 +11,8 @@ describe('buffers of downloads', () => {
     assert.ok(large.every(({ buffer }) => buffer.length === 512 * 1024));
     assert.equal(pool.take(true, noCut).buffer.length, 64 * 1024);
     assert.equal(pool.take(false, noCut).buffer.length, 16 * 1024);
+    for (let count = 0; count < 255; count += 1) pool.take(true, noCut);
+    assert.equal(pool.take(true, noCut).buffer.length, 16 * 1024);
     for (const lease of large) pool.give(lease, true);
     assert.equal(pool.take(true, noCut).buffer, large.at(-1)?.buffer);
   });
