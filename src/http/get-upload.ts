@@ -61,9 +61,10 @@ async function send(
     await upload.writeTo(reply.raw, range);
     exchange.bytes = range === undefined ? upload.size : range.last - range.first + 1;
   } catch (error) {
-    const isBroken = error instanceof FilerError && error.code === 'BODY_INCOMPLETE';
+    const code = error instanceof FilerError ? error.code : undefined;
+    if (code === 'DOWNLOADS_LIMITED') exchange.cutFor = code;
     // Why a connection broke the log line says by itself, which may be written before this.
-    if (!isBroken) exchange.reason = messageOf(error);
+    if (code !== 'BODY_INCOMPLETE') exchange.reason = messageOf(error);
     reply.raw.destroy();
   }
 }

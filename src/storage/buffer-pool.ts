@@ -9,7 +9,7 @@ const largeBytes = 512 * 1024;
 const mediumBytes = 64 * 1024;
 const smallBytes = 16 * 1024;
 const maxLarge = 32;
-const maxBytes = 64 * 1024 * 1024;
+const defaultMaxBytes = 64 * 1024 * 1024;
 
 /** A buffer that is a download's until it is given back. */
 export interface Lease {
@@ -20,18 +20,23 @@ export interface Lease {
 
 /** Hands out the buffers that downloads are read into. */
 export class BufferPool {
+  readonly #maxBytes: number;
   readonly #free: Buffer[] = [];
   /** In the order in which they were taken, so the first one has waited longest. */
   readonly #leases = new Set<Lease>();
   #largeCount = 0;
   #bytes = 0;
 
+  constructor(maxBytes = defaultMaxBytes) {
+    this.#maxBytes = maxBytes;
+  }
+
   /** Lends a buffer to a download whose client is fast or not. */
   take(isFast: boolean, cut: () => void): Lease {
     const lease = { buffer: this.#makeBuffer(isFast), cut };
-    this.#leases.add(lease);
     this.#bytes += lease.buffer.length;
-    if (this.#bytes > maxBytes) this.#cutLongestWaiting();
+    if (this.#bytes > this.#maxBytes) this.#cutLongestWaiting();
+    this.#leases.add(lease);
     return lease;
   }
 
@@ -51,11 +56,14 @@ export class BufferPool {
       this.#largeCount += 1;
       return this.#free.pop() ?? Buffer.allocUnsafeSlow(largeBytes);
     }
-    return Buffer.allocUnsafeSlow(this.#bytes < maxBytes / 2 ? mediumBytes : smallBytes);
+    return Buffer.allocUnsafeSlow(this.#bytes < this.#maxBytes / 2 ? mediumBytes : smallBytes);
   }
 
   #cutLongestWaiting(): void {
-    const [longestWaiting] = this.#leases;
-    longestWaiting?.cut();
+    const [lease] = this.#leases;
+    if (lease === undefined) return;
+    // It gives its buffer back a little later: until then, others may have to be cut too.
+    this.#leases.delete(lease);
+    lease.cut();
   }
 }

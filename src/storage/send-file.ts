@@ -12,8 +12,9 @@ import type { ByteRange } from './store.js';
 
 const wholeBytes = 64 * 1024;
 
-/** 1 MiB/s, from the beginning of the download on. */
+/** A client counts as fast at 1 MiB/s since the download began, and in its first second. */
 const fastBytesPerMs = 1024 * 1.024;
+const firstMs = 1000;
 
 const tooMany = 'too many downloads wait for their clients, and this one has waited longest';
 
@@ -44,7 +45,8 @@ function writeChunk(sink: Writable, chunk: Buffer): Promise<void> {
 
 /**
  * Sends a part of an open file and ends the sink. Throws `BODY_INCOMPLETE` when the sink closes before it has taken
- * everything, `STORE_FAILED` when the file is shorter than the range; then the sink is not ended.
+ * everything, `DOWNLOADS_LIMITED` when it has to make room for others, `STORE_FAILED` when the file is shorter than the
+ * range; then the sink is not ended.
  */
 export async function sendFile(
   fd: number,
@@ -61,9 +63,14 @@ export async function sendFile(
     return;
   }
   const startedAt = performance.now();
+  let cutError: FilerError | undefined;
+  const cut = () => {
+    cutError = new FilerError('DOWNLOADS_LIMITED', tooMany);
+    sink.destroy();
+  };
   for (let position = first; position <= last; ) {
-    const isFast = position - first >= (performance.now() - startedAt) * fastBytesPerMs;
-    const lease = pool.take(isFast, () => sink.destroy(new FilerError('DOWNLOADS_LIMITED', tooMany)));
+    const isFast = position - first >= (performance.now() - startedAt - firstMs) * fastBytesPerMs;
+    const lease = pool.take(isFast, cut);
     let isTaken = false;
     try {
       const chunk = lease.buffer.subarray(0, Math.min(lease.buffer.length, last - position + 1));
@@ -71,6 +78,8 @@ export async function sendFile(
       position += chunk.length;
       await writeChunk(sink, chunk);
       isTaken = true;
+    } catch (error) {
+      throw cutError ?? error;
     } finally {
       pool.give(lease, isTaken);
     }

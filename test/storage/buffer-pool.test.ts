@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict';
+import { open, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { Writable } from 'node:stream';
 import { describe, it } from 'node:test';
 import { BufferPool } from '../../src/storage/buffer-pool.js';
+import { sendFile } from '../../src/storage/send-file.js';
+import { tempDir } from '../support/temp-dir.js';
 
 const noCut = () => assert.fail('cut');
 
@@ -35,5 +40,18 @@ describe('buffers of downloads', () => {
     takeSmall(4097);
     takeSmall(4098);
     assert.deepEqual(cuts, [1, 2]);
+  });
+
+  it('are taken from the download that has waited longest, which says so', async (t) => {
+    const file = path.join(await tempDir(t), 'f');
+    await writeFile(file, Buffer.alloc(1_000_000));
+    const handle = await open(file);
+    t.after(() => handle.close());
+    const pool = new BufferPool(600_000);
+    const send = (sink: Writable) => sendFile(handle.fd, sink, { first: 0, last: 999_999 }, pool);
+    const stuck = send(new Writable({ write: () => undefined }));
+    const cut = assert.rejects(stuck, { code: 'DOWNLOADS_LIMITED' });
+    await send(new Writable({ write: (_chunk, _encoding, done) => done() }));
+    await cut;
   });
 });
