@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict';
 import { readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { Readable, type Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { describe, it } from 'node:test';
+import type { Store } from '../../src/storage/store.js';
+import type { UploadKey } from '../../src/upload/upload-key.js';
 import { eventually } from '../support/eventually.js';
 import { send } from '../support/http-client.js';
 import { connectTo } from '../support/raw-socket.js';
@@ -200,17 +204,33 @@ describe('pipelined requests', () => {
     assert.deepEqual(answers.match(/HTTP\/1\.1 \d+/g)?.slice(2), ['HTTP/1.1 201', 'HTTP/1.1 200']);
   });
 
-  it('do not stop the download that they wait for, whose client reads slowly', async (t) => {
-    const { origin, storeDir } = await startServer(t);
-    await writeFile(path.join(storeDir, 'large'), Buffer.alloc(30_000_000, 'x'));
-    const connection = await connectTo(t, origin);
-    connection.socket.write(`${get('large')}${get('none')}`);
-    connection.socket.pause();
-    await new Promise((resolve) => setTimeout(resolve, 100));
-    connection.socket.resume();
-    const answers = await connection.waitFor(/404 Not Found\n$/);
-    assert.deepEqual(answers.match(/HTTP\/1\.1 \d+/g), ['HTTP/1.1 200', 'HTTP/1.1 404']);
-  });
+  const bytes = Buffer.alloc(12_000_000, 'x');
+  const pipedStore = (store: Store): Store =>
+    Object.assign(Object.create(store), {
+      wasDeleted: async () => false,
+      open: async (key: UploadKey) => {
+        const upload = await store.open(key);
+        if (upload === undefined) return undefined;
+        const writeTo = (sink: Writable) => pipeline(Readable.from(bytes.toString().match(/x{1,65536}/g) ?? []), sink);
+        return { ...upload, writeTo };
+      },
+    });
+  for (const [what, overrides] of [
+    ['from the disk', {}],
+    ['piped, as from a bucket', { wrapStore: pipedStore }],
+  ] as const) {
+    it(`do not stop the download that they wait for, whose client reads slowly (${what})`, async (t) => {
+      const { origin, storeDir } = await startServer(t, overrides);
+      await writeFile(path.join(storeDir, 'large'), bytes);
+      const connection = await connectTo(t, origin);
+      connection.socket.write(`${get('large')}${get('none')}`);
+      connection.socket.pause();
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      connection.socket.resume();
+      const answers = await connection.waitFor(/404 Not Found\n$/);
+      assert.deepEqual(answers.match(/HTTP\/1\.1 \d+/g), ['HTTP/1.1 200', 'HTTP/1.1 404']);
+    });
+  }
 
   it('of more than 4 KiB ahead of an answer end the connection after that answer', async (t) => {
     const { origin, logLines } = await startServer(t);
@@ -261,11 +281,11 @@ describe('pipelined requests', () => {
   });
 
   it('that stall after an upload are ended like others', async (t) => {
-    const { origin, storeDir, logLines } = await startServer(t, { stallTimeoutMs: 300 });
+    const { origin, storeDir, logLines } = await startServer(t, { stallTimeoutMs: 30 });
     await writeFile(path.join(storeDir, 'large'), Buffer.alloc(50_000_000));
     const connection = await connectTo(t, origin);
     connection.socket.pause();
-    connection.socket.write(`${putHead(5)}hello${get('large')}`);
+    connection.socket.write(`${putHead(5)}hello${get('large')}${get('none')}`);
     await eventually(async () => logLines.length === 2);
     assert.deepEqual([logLines[0]?.['status'], logLines[1]?.['aborted']], [201, true]);
   });
