@@ -126,5 +126,5 @@ async function requireTaken(t: TestContext, example: string): Promise<void> {
   await writeFile(secretFile, 's3cret');
   const file = path.join(path.dirname(secretFile), 'config.toml');
   await writeFile(file, on.replace(/\/run\/credentials\/[\w.-]+\/(secret|s3)/g, secretFile));
-  assert.deepEqual(loadConfig(file).config.secrets, ['mysecret', 'old-secret', 's3cret']);
+  assert.deepEqual(loadConfig(file).config.secrets, ['mysecret', 's3cret', 'old-secret']);
 }
