@@ -66,7 +66,7 @@ export class LogOutput {
     else this.#wait(bytes);
   }
 
-  /** Writes what waits, for a second at most: called at the end of the process. */
+  /** Writes what waits, for a second at most, and what was lost: called at the end of the process. */
   flush(): void {
     const end = performance.now() + maxFlushMs;
     const pause = new Int32Array(new SharedArrayBuffer(4));
@@ -75,6 +75,8 @@ export class LogOutput {
       Atomics.wait(pause, 0, 0, retryMs / 5);
       this.#writeWaiting();
     }
+    // No later line will say so.
+    if (this.#unreported > 0 && this.#waiting.length === 0) this.#report();
   }
 
   #writeNow(bytes: Buffer): void {

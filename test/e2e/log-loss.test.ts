@@ -132,8 +132,7 @@ for (const settings of [{ logFormat: 'json' }, { logFormat: 'pretty' }, { logFor
       assert.ok(ms < 3000, `${ms} ms`);
       const lines = (await readFile(file, 'utf8')).trimEnd().split('\n');
       assert.ok(lines.some((line) => /lost \d+ lines of this log: ENOSPC/.test(line)));
-      assert.match(lines.at(-1) ?? '', /stopped/);
-      await run('dd', ['if=/dev/zero', `of=${folder}/rest`, 'bs=1k']);
+      assert.ok(lines.some((line) => line.includes('stopped')));
     });
 
     it('on a disk that stays full holds up no end', needsRoot, async (t) => {
