@@ -29,7 +29,9 @@ export type ErrorCode =
   | 'UPLOADER_REFUSED'
   | 'UPLOADS_LIMITED'
   | 'UPLOAD_EXPIRED'
-  | 'UPLOAD_REPLACED';
+  | 'UPLOAD_REPLACED'
+  | 'UPLOAD_RUNNING'
+  | 'UPLOAD_TOO_SLOW';
 
 /** A refusal or failure; `message` is one line for the operator's log and never holds a token or a secret. */
 export class FilerError extends Error {

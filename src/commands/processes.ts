@@ -13,7 +13,7 @@ import type { StoreLimits } from '../retention/store-limits.js';
 import { sweepRegularly } from '../retention/sweep-regularly.js';
 import type { Store } from '../storage/store.js';
 import { compileRetention } from '../upload/expiry.js';
-import { hasLimits, type Limits, unlimited } from '../upload/limits.js';
+import type { Limits } from '../upload/limits.js';
 import { UploaderIds } from '../upload/uploader.js';
 import { listen } from './listen.js';
 import { listenOnPassedSocket } from './passed-socket.js';
@@ -61,8 +61,7 @@ function buildConfiguredApp(
 ): App {
   const settings = { ...config, maxUploads: Math.max(1, Math.floor(config.maxUploads / config.workers)) };
   const retention = compileRetention(config.retention);
-  const used = hasLimits(config.limits) ? limits : unlimited;
-  return buildApp({ store, settings, retention, limits: used, logger, now: Date.now, metrics });
+  return buildApp({ store, settings, retention, limits, logger, now: Date.now, metrics });
 }
 
 /** Listens for uploads; resolves to the address. */
@@ -102,7 +101,8 @@ export async function serveInWorker(
   serviceManager: ServiceManager,
 ): Promise<Running> {
   const metrics = openConfiguredMetrics(config, store, lostLines);
-  const app = buildConfiguredApp(config, store, logger, supervisorsLimits(), metrics);
+  const limits = supervisorsLimits({ tellsArrival: config.limits.minFreeSpace > 0 });
+  const app = buildConfiguredApp(config, store, logger, limits, metrics);
   await listenForUploads(app, config, serviceManager);
   giveSignsOfLife(serviceManager, store, giveSignToSupervisor);
   if (metrics !== undefined) tellSupervisor(metrics);

@@ -9,7 +9,7 @@ import type { HandlerContext } from './settings.js';
 export async function deleteUpload(
   request: FastifyRequest,
   reply: FastifyReply,
-  { store, settings }: HandlerContext,
+  { store, settings, limits }: HandlerContext,
 ): Promise<FastifyReply> {
   const { secrets, deleteSecret, baseSegments } = settings;
   if (deleteSecret === undefined) {
@@ -18,6 +18,7 @@ export async function deleteUpload(
   }
   const key = parseUploadKey(request.exchange.path, baseSegments);
   verifyDeleteToken(new URLSearchParams(request.exchange.query), key, secrets, deleteSecret);
-  await store.delete(key);
+  const deleted = await store.delete(key);
+  if (deleted !== undefined) limits.forget(deleted);
   return reply.code(204).send();
 }

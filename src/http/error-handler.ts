@@ -34,6 +34,8 @@ const statusOf: Readonly<Record<ErrorCode, number>> = {
   UPLOADS_LIMITED: 503,
   UPLOAD_EXPIRED: 410,
   UPLOAD_REPLACED: 503,
+  UPLOAD_RUNNING: 409,
+  UPLOAD_TOO_SLOW: 408,
 };
 
 const statusHeaders: Readonly<Record<number, Record<string, string>>> = {
@@ -59,7 +61,7 @@ export function handleError(
   request.exchange.reason ??= cause === undefined ? messageOf(error) : `${messageOf(error)}; ${cause}`;
   if (error instanceof FilerError) request.exchange.refusal = error.code;
   if (status === 500 && !(error instanceof FilerError)) logger.error({ err: error }, 'unexpected error');
-  closeAfterAnswer(request.raw, reply);
+  closeAfterAnswer(request.raw, reply, { isTooSlow: status === 408 });
   if (error instanceof FilerError && error.retryAt !== undefined) {
     reply.header('retry-after', Math.max(1, Math.ceil((error.retryAt - Date.now()) / 1000)));
   }

@@ -24,10 +24,11 @@ function announcedBytes({ headers }: IncomingMessage): number {
 
 /**
  * Has the connection of a refused request closed gently after its answer if a body is still to come. A small one is left
- * to Node, which reads it and keeps the connection; of a larger one no more than 1 MiB is read.
+ * to Node, which reads it and keeps the connection, unless it is too slow; of a larger one no more than 1 MiB is read.
  */
-export function closeAfterAnswer(request: IncomingMessage, reply: FastifyReply): void {
-  if (request.complete || (announcedBytes(request) <= smallBytes && request.headers.expect === undefined)) return;
+export function closeAfterAnswer(request: IncomingMessage, reply: FastifyReply, { isTooSlow = false } = {}): void {
+  const isSmall = announcedBytes(request) <= smallBytes && request.headers.expect === undefined;
+  if (request.complete || (isSmall && !isTooSlow)) return;
   const { socket } = request;
   reply.header('connection', 'close');
   let drained = 0;

@@ -1,11 +1,18 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { FilerError } from '../errors.js';
+import { type ErrorCode, FilerError } from '../errors.js';
+import type { IncomingUpload } from '../storage/store.js';
 import { verifyToken } from '../token/verify-token.js';
 import { servableType } from '../upload/content-type.js';
-import type { Limits, PlannedUpload } from '../upload/limits.js';
-import { parseUploadKey } from '../upload/upload-key.js';
+import type { Reservation } from '../upload/limits.js';
+import { parseUploadKey, type UploadKey } from '../upload/upload-key.js';
+import { bareJid } from '../upload/uploader.js';
+import { clientNetwork } from './client-network.js';
 import type { HandlerContext } from './settings.js';
+import { bodyWithRoom, limitTime, maxUploadMs } from './upload-body.js';
+
+/** How an upload ends whose client may have sent any number of bytes for nothing. */
+const brokenOff: ReadonlySet<ErrorCode> = new Set(['BODY_INCOMPLETE', 'UPLOAD_TOO_SLOW']);
 
 /** Content-Length in bytes (RFC 9112 §6.2); the size is what the token signs, so a body without one is refused. */
 function announcedSize(headers: IncomingHttpHeaders): number {
@@ -16,15 +23,44 @@ function announcedSize(headers: IncomingHttpHeaders): number {
   return Number(length);
 }
 
-/** Puts the upload if the limits have room for it. */
-async function putWithin(limits: Limits, upload: PlannedUpload, put: () => Promise<void>): Promise<void> {
-  const settle = await limits.reserve(upload);
+/** How much of the body has arrived from now on, which the connection counts anyway. */
+function countArrival({ raw }: FastifyRequest, size: number): () => number {
+  const { socket } = raw;
+  // What came along with the head waits in the request.
+  const bytesBefore = socket.bytesRead - raw.readableLength;
+  return () => Math.min(size, socket.bytesRead - bytesBefore);
+}
+
+/** Those among whom the places for uploads are shared. */
+function sendersOf({ exchange, raw }: FastifyRequest): string[] {
+  const { uploader, client } = exchange;
+  const network = clientNetwork(client, raw.socket.remoteAddress);
+  return [uploader === undefined ? [] : bareJid(uploader), network ?? []].flat();
+}
+
+/** Puts the upload where the limits have room for it. */
+async function putWithin(
+  request: FastifyRequest,
+  { limits, uploadLimit }: HandlerContext,
+  { key, size, uploader }: Pick<IncomingUpload, 'size' | 'uploader'> & { readonly key: UploadKey },
+  put: (makeRoom: Reservation['makeRoom']) => Promise<void>,
+): Promise<void> {
+  const arrived = countArrival(request, size);
+  const { makeRoom, settle } = await limits.reserve({ key, size, uploader, arrived });
   let isStored = false;
+  let sentBytes = 0;
   try {
-    await put();
+    await uploadLimit.run(sendersOf(request), async () => {
+      // No byte of an empty file will ask for its room.
+      if (size === 0) await makeRoom?.(0);
+      await put(makeRoom);
+    });
     isStored = true;
+  } catch (error) {
+    if (error instanceof FilerError && brokenOff.has(error.code)) sentBytes = arrived();
+    throw error;
   } finally {
-    settle(isStored);
+    settle(isStored, sentBytes);
   }
 }
 
@@ -32,9 +68,10 @@ async function putWithin(limits: Limits, upload: PlannedUpload, put: () => Promi
 export async function putUpload(
   request: FastifyRequest,
   reply: FastifyReply,
-  { store, settings, retention, uploadLimit, limits, now }: HandlerContext,
+  context: HandlerContext,
 ): Promise<FastifyReply> {
-  const { exchange, headers } = request;
+  const { store, settings, retention, now } = context;
+  const { exchange, headers, raw } = request;
   const key = parseUploadKey(exchange.path, settings.baseSegments);
   const source = { query: new URLSearchParams(exchange.query), authorization: headers.authorization };
   const announced = { key, size: announcedSize(headers), contentType: exchange.contentType };
@@ -43,7 +80,7 @@ export async function putUpload(
   if (settings.maxFileSize !== undefined && announced.size > settings.maxFileSize) {
     throw new FilerError('SIZE_REFUSED', `${announced.size} bytes are more than maxFileSize, ${settings.maxFileSize}`);
   }
-  const isHeldBack = headers.expect !== undefined && request.raw.httpVersion === '1.1';
+  const isHeldBack = headers.expect !== undefined && raw.httpVersion === '1.1';
   const facts = {
     size: announced.size,
     contentType: servableType(grant.contentType),
@@ -56,12 +93,18 @@ export async function putUpload(
     keptUntil: retention.keptUntil(dated),
     dueAt: retention.dueAt(dated),
     isHeldBack,
-    openBody: () => {
-      if (isHeldBack) reply.raw.writeContinue();
-      return request.raw;
-    },
   };
-  await uploadLimit.run(() => putWithin(limits, upload, () => store.put(key, upload)));
+  const openBody = () => {
+    if (isHeldBack) reply.raw.writeContinue();
+    limitTime(raw, (settings.maxUploadMs ?? maxUploadMs)(announced.size));
+    return raw;
+  };
+  await putWithin(request, context, dated, (makeRoom) =>
+    store.put(key, {
+      ...upload,
+      openBody: makeRoom === undefined ? openBody : () => bodyWithRoom(openBody(), makeRoom),
+    }),
+  );
   exchange.bytes = announced.size;
   return reply.code(201).send();
 }

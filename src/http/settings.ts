@@ -27,6 +27,8 @@ export interface HttpSettings extends TokenSettings {
   readonly stallTimeoutMs: number;
   /** How long running transfers may go on when the server closes. */
   readonly shutdownTimeoutMs: number;
+  /** How long an upload of so many bytes may take, ms; if not set, as http/upload-body.ts says. */
+  readonly maxUploadMs?: (size: number) => number;
 }
 
 /** The part of a pino logger that is used here. */

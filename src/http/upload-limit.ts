@@ -1,13 +1,19 @@
 import { FilerError } from '../errors.js';
 
-/** How many uploads may run at once. */
+/** Each uploader's and each client's part of the places, once half of them are taken. */
+const share = 1 / 10;
+
+/** How many uploads may run at once, in all and, when places are scarce, of each who can be told apart. */
 export class UploadLimit {
   readonly #max: number;
+  readonly #maxShare: number;
+  readonly #runningOf = new Map<string, number>();
   #running = 0;
   #onIdle: (() => void) | undefined;
 
   constructor(max: number) {
     this.#max = max;
+    this.#maxShare = Math.max(1, Math.floor(max * share));
   }
 
   /** How many are running. */
@@ -23,17 +29,37 @@ export class UploadLimit {
     });
   }
 
-  /** Runs an upload. Throws `UPLOADS_LIMITED` if as many as may are running. */
-  async run<T>(upload: () => Promise<T>): Promise<T> {
+  /**
+   * Runs an upload of these, e.g. `romeo@example.org` and `2001:db8::/64`. Throws `UPLOADS_LIMITED` if as many as may are
+   * running, in all, or of one of these while half of all places are taken.
+   */
+  async run<T>(senders: readonly string[], upload: () => Promise<T>): Promise<T> {
     if (this.#running >= this.#max) {
       throw new FilerError('UPLOADS_LIMITED', `${this.#max} uploads are running already (maxUploads)`);
     }
-    this.#running += 1;
+    if (this.#running * 2 >= this.#max) for (const sender of senders) this.#requireShare(sender);
+    this.#count(senders, 1);
     try {
       return await upload();
     } finally {
-      this.#running -= 1;
+      this.#count(senders, -1);
       if (this.#running === 0) this.#onIdle?.();
+    }
+  }
+
+  #requireShare(sender: string): void {
+    const running = this.#runningOf.get(sender) ?? 0;
+    if (running < this.#maxShare) return;
+    const found = `${running} uploads of ${sender} are running, and no more than a tenth of maxUploads may`;
+    throw new FilerError('UPLOADS_LIMITED', `${found} while half of all are taken, ${this.#maxShare}`);
+  }
+
+  #count(senders: readonly string[], change: 1 | -1): void {
+    this.#running += change;
+    for (const sender of senders) {
+      const running = (this.#runningOf.get(sender) ?? 0) + change;
+      if (running === 0) this.#runningOf.delete(sender);
+      else this.#runningOf.set(sender, running);
     }
   }
 }

@@ -1,6 +1,7 @@
 import type { Store } from '../storage/store.js';
 import type { Retention } from '../upload/expiry.js';
 import type { LimitSettings } from '../upload/limits.js';
+import type { UploadKey } from '../upload/upload-key.js';
 import type { UploaderIds } from '../upload/uploader.js';
 import { StoreLimits } from './store-limits.js';
 import { Sweeper, type SweeperContext } from './sweeper.js';
@@ -9,6 +10,12 @@ import { Sweeper, type SweeperContext } from './sweeper.js';
 export interface OpenRetention {
   readonly limits: StoreLimits;
   readonly sweeper: Sweeper;
+}
+
+async function isTaken(store: Store, key: UploadKey): Promise<boolean> {
+  const upload = await store.open(key);
+  upload?.close();
+  return upload !== undefined || store.wasDeleted(key);
 }
 
 /** Puts limits and sweeper of a store together; nothing runs yet. */
@@ -20,7 +27,9 @@ export function openRetention(
 ): OpenRetention {
   const limits: StoreLimits = new StoreLimits(settings, {
     freeBytes: () => store.freeBytes(),
-    evict: (bytes) => sweeper.evict(bytes),
+    isTaken: (key) => isTaken(store, key),
+    evictableBytes: () => sweeper.evictor.evictableBytes(),
+    evict: (bytes, isWanted) => sweeper.evictor.evict(bytes, isWanted),
     uploaderIds,
     now,
   });

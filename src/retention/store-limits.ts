@@ -1,27 +1,41 @@
 /*
- * What may be stored, in all and by uploader. Uploads that are running count with all their bytes, so that parallel ones
- * cannot overshoot. What is stored is counted by each sweep, and between sweeps as uploads come and go; what comes during
- * a sweep, which may or may not see it, counts twice until the next one: too much rather than too little.
+ * What may be stored, in all and by uploader. Running uploads count with all their bytes, so that parallel ones cannot
+ * overshoot, and on the disk with those that have still to be written. An upload for which others have to go is admitted
+ * when enough may go; they go as its bytes arrive, so that nothing is evicted for bytes that never come.
  */
-import { setTimeout as wait } from 'node:timers/promises';
 import { FilerError } from '../errors.js';
-import type { LimitSettings, Limits, PlannedUpload, Settle } from '../upload/limits.js';
+import type { ForgottenUpload, LimitSettings, Limits, PlannedUpload, Reservation } from '../upload/limits.js';
+import type { UploadKey } from '../upload/upload-key.js';
 import type { UploaderIds } from '../upload/uploader.js';
-import { type CountedUpload, Usage } from '../upload/usage.js';
+import { type CountedUpload, countedBytes } from '../upload/usage.js';
 import { KnownUploaders } from './known-uploaders.js';
+import { requireQuota } from './require-quota.js';
+import { type RunningUpload, RunningUploads } from './running-uploads.js';
+import { type KeyedUpload, StoreCount } from './store-count.js';
 
-/** How long an upload may wait for the first count: less than its client does. */
-const maxWaitMs = 20_000;
+/** How much goes at once where a sweep finds too much: uploads that wait for their own room come in between. */
+const sliceBytes = 16 * 1024 * 1024;
 
 /** What the limits need beside counting. */
 export interface LimitsContext {
   /** Bytes that are free on the filesystem. */
   freeBytes(): Promise<number>;
-  /** Removes the oldest uploads that may go, until so many bytes are freed or none is left that may. */
-  evict(bytes: number): Promise<void>;
+  /** Whether an upload of this key is stored, or was deleted and its slot stays taken. */
+  isTaken(key: UploadKey): Promise<boolean>;
+  /** Bytes of the uploads that may be evicted. */
+  evictableBytes(): number;
+  /** Evicts the oldest uploads until so many bytes are freed, none is left that may go, or it is no longer wanted; resolves to what it freed. */
+  evict(bytes: number, isWanted: () => boolean): Promise<number>;
   readonly uploaderIds: UploaderIds;
   /** ms since the epoch. */
   readonly now: () => number;
+}
+
+/** An upload or slot that asks for room. */
+type Asking = Pick<PlannedUpload, 'size' | 'uploader'>;
+
+function describeBytes(size: number): string {
+  return size === countedBytes(size) ? `${size} bytes` : `${size} bytes, counted as ${countedBytes(size)},`;
 }
 
 /** Keeps what is stored within its limits. */
@@ -29,21 +43,18 @@ export class StoreLimits implements Limits {
   readonly #settings: LimitSettings;
   readonly #context: LimitsContext;
   readonly #uploaders: KnownUploaders;
-  readonly #running = new Usage();
-  #stored = new Usage();
-  #counting = new Usage();
-  #isCounted = false;
-  readonly #firstCount: Promise<void>;
-  #onFirstCount: () => void = () => {};
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #keys = new Set<UploadKey>();
+  readonly #running: RunningUploads;
+  readonly #count: StoreCount;
+  /** One eviction at a time. */
+  #evictions: Promise<unknown> = Promise.resolve();
 
   constructor(settings: LimitSettings, context: LimitsContext) {
     this.#settings = settings;
     this.#context = context;
     this.#uploaders = new KnownUploaders(context.uploaderIds);
-    this.#firstCount = new Promise((resolve) => {
-      this.#onFirstCount = resolve;
-    });
+    this.#running = new RunningUploads(context.now);
+    this.#count = new StoreCount(context.now);
   }
 
   /** Whether there is a limit for each uploader. */
@@ -53,111 +64,180 @@ export class StoreLimits implements Limits {
 
   /** Begins to count anew what is stored. */
   beginCount(): void {
-    this.#counting = new Usage();
+    this.#count.begin();
   }
 
   /** Counts an upload that the sweep has found; its uploader is named by a JID or an id. */
-  count(upload: CountedUpload): void {
-    this.#counting.add(this.#identified(upload));
+  count(upload: KeyedUpload): void {
+    this.#count.count(this.#identified(upload));
+  }
+
+  /** Takes back what the sweep has found and is gone since. */
+  uncount(upload: CountedUpload): void {
+    this.#count.uncount(this.#identified(upload));
   }
 
   /** Counts an upload that is gone, for what its uploader sent on its day. */
   countDeleted(upload: CountedUpload): void {
-    this.#counting.addSent(this.#identified(upload));
+    this.#count.countDeleted(this.#identified(upload));
   }
 
   /** From now on what was counted is what is stored. */
   endCount(): void {
-    this.#stored = this.#counting;
-    this.#isCounted = true;
-    this.#onFirstCount();
+    this.#count.end();
   }
 
-  /** Stops counting an upload that was deleted since it was counted. */
-  forget(upload: CountedUpload): void {
-    this.#stored.remove(this.#identified(upload));
+  forget(upload: ForgottenUpload): void {
+    this.#count.forget(this.#identified(upload));
   }
 
-  /** Waits for the first count, 20 s at most (`STORE_BUSY`), and for the reservations before it. Throws as `Limits` says. */
-  async reserve(upload: PlannedUpload): Promise<Settle> {
-    const { maxStoreSize, userQuota, dailyQuota } = this.#settings;
-    if ((maxStoreSize ?? userQuota ?? dailyQuota) !== undefined) await this.#requireCount();
-    const reservation = this.#turn.then(() => this.#admit(upload));
-    this.#turn = reservation.catch(() => undefined);
-    return reservation;
+  /** Waits for the first count, 20 s at most (`STORE_BUSY`). Throws as `Limits` says. */
+  async reserve(upload: PlannedUpload): Promise<Reservation> {
+    const { key } = upload;
+    this.#requireNotRunning(key);
+    if (this.#needsCount) await this.#count.requireFirst();
+    this.#requireNotRunning(key);
+    this.#keys.add(key);
+    try {
+      return await this.#withSpace((space) => this.#begin(upload, this.#requireRoom(upload, space)));
+    } catch (error) {
+      this.#keys.delete(key);
+      throw error;
+    }
+  }
+
+  /**
+   * Throws what `reserve` would throw for a slot's upload, and evicts nothing. A slot whose upload nobody will see counts
+   * until the next sweep; the result takes it back.
+   */
+  async admitSlot(slot: Asking, isUploadUnseen: boolean): Promise<() => void> {
+    if (this.#needsCount) await this.#count.requireFirst();
+    return this.#withSpace((space) => {
+      this.#requireRoom(slot, space);
+      return isUploadUnseen
+        ? this.#count.give({ ...this.#identified(slot), modifiedAt: this.#context.now() })
+        : () => undefined;
+    });
   }
 
   /** What an uploader sent in the last 24 hours, by the hour; waits for the first count, 20 s at most (`STORE_BUSY`). */
   async sentByHour(uploader: string): Promise<CountedUpload[]> {
-    await this.#requireCount();
-    return this.#stored.sentByHour(this.#uploaders.idsOf(uploader), this.#context.now());
+    await this.#count.requireFirst();
+    return this.#count.sentByHour(this.#uploaders.idsOf(uploader));
   }
 
-  /** The upload with its uploader's id in place of a JID. */
-  #identified({ size, uploader, modifiedAt }: CountedUpload): CountedUpload {
-    const id = uploader === undefined ? undefined : this.#context.uploaderIds.idOf(uploader);
-    return { size, uploader: id, modifiedAt };
-  }
-
-  async #admit({ size, uploader }: PlannedUpload): Promise<Settle> {
-    if (uploader !== undefined) this.#requireQuota(size, uploader);
-    await this.#requireRoom(size);
-    const running = this.#identified({ size, uploader, modifiedAt: this.#context.now() });
-    this.#running.add(running);
-    return (isStored) => {
-      this.#running.remove(running);
-      if (!isStored) return;
-      const upload = { ...running, modifiedAt: this.#context.now() };
-      this.#stored.add(upload);
-      if (this.#counting !== this.#stored) this.#counting.add(upload);
-    };
-  }
-
-  async #requireCount(): Promise<void> {
-    if (this.#isCounted) return;
-    await Promise.race([this.#firstCount, wait(maxWaitMs, undefined, { ref: false })]);
-    if (!this.#isCounted) throw new FilerError('STORE_BUSY', 'what is stored is still being counted after the start');
-  }
-
-  #requireQuota(size: number, uploader: string): void {
-    const { userQuota, dailyQuota } = this.#settings;
-    const ids = this.#uploaders.idsOf(uploader);
-    const running = this.#running.storedBy(ids);
-    const stored = this.#stored.storedBy(ids) + running;
-    if (userQuota !== undefined && stored + size > userQuota) {
-      const found = `${stored} bytes are stored for ${uploader}, ${size} more would exceed userQuota, ${userQuota}`;
-      throw new FilerError('QUOTA_REACHED', found);
-    }
-    const sent = this.#stored.sentBy(ids, this.#context.now());
-    if (dailyQuota !== undefined && sent.bytes + running + size > dailyQuota) {
-      const found = `${uploader} sent ${sent.bytes + running} bytes in 24 hours, ${size} more would exceed dailyQuota, ${dailyQuota}`;
-      const retryAt = size > dailyQuota ? undefined : sent.lessAt;
-      throw new FilerError('QUOTA_REACHED', found, { retryAt });
+  /** Evicts what the last sweep found to be too much, if that is wanted: others may have put it there. */
+  async evictExcess(isWanted: () => boolean): Promise<void> {
+    const { maxStoreSize = Number.POSITIVE_INFINITY, evictsWhenFull, minFreeSpace } = this.#settings;
+    if (!evictsWhenFull) return;
+    // Some filesystems say late what became free, so that is asked for once.
+    const missing = minFreeSpace === 0 ? 0 : minFreeSpace - (await this.#context.freeBytes());
+    for (let excess = Math.max(missing, this.#count.stored - maxStoreSize); excess > 0; ) {
+      const bytes = Math.min(excess, sliceBytes);
+      const freed = await this.#inTurn(() => this.#context.evict(bytes, isWanted));
+      if (freed < bytes) return;
+      excess -= freed;
     }
   }
 
-  /** Makes room by eviction if that is wanted. */
-  async #requireRoom(size: number): Promise<void> {
+  /** The same with its uploader's id in place of a JID. */
+  #identified<T extends { readonly uploader?: string | undefined }>(upload: T): T {
+    const { uploader } = upload;
+    return uploader === undefined ? upload : { ...upload, uploader: this.#context.uploaderIds.idOf(uploader) };
+  }
+
+  #requireNotRunning(key: UploadKey): void {
+    if (this.#keys.has(key)) throw new FilerError('UPLOAD_RUNNING', 'an upload of this slot is running');
+  }
+
+  /** Whether any limit is about what is stored. */
+  get #needsCount(): boolean {
+    const { maxStoreSize, userQuota, dailyQuota, minFreeSpace, evictsWhenFull } = this.#settings;
+    return (maxStoreSize ?? userQuota ?? dailyQuota) !== undefined || (minFreeSpace > 0 && evictsWhenFull);
+  }
+
+  /** Has something decided at once on the bytes that may be written beside all that is running. */
+  async #withSpace<T>(decide: (space: number) => T): Promise<T> {
+    const { minFreeSpace } = this.#settings;
+    if (minFreeSpace === 0) return decide(Number.POSITIVE_INFINITY);
+    const unwritten = this.#running.unwritten();
+    const { begun } = this.#running;
+    const free = await this.#context.freeBytes();
+    const begunMeanwhile = this.#running.begun - begun;
+    return decide(free - minFreeSpace - unwritten - begunMeanwhile);
+  }
+
+  /** Whether the room has to be made by eviction. */
+  #requireRoom({ size, uploader }: Asking, space: number): boolean {
     const { maxStoreSize = Number.POSITIVE_INFINITY, evictsWhenFull } = this.#settings;
-    if (evictsWhenFull && size <= maxStoreSize) {
-      const missing = await this.#missingBytes(size);
-      if (missing > 0) await this.#context.evict(missing);
+    const bytes = countedBytes(size);
+    if (uploader !== undefined) {
+      const ids = this.#uploaders.idsOf(uploader);
+      requireQuota(this.#settings, this.#count, this.#running, bytes, uploader, ids);
     }
-    const missing = await this.#missingBytes(size);
-    if (missing <= 0) return;
+    const overSize = this.#count.stored + this.#count.given + this.#running.planned + bytes - maxStoreSize;
+    const missing = Math.max(overSize, bytes - space);
+    if (missing <= 0) return false;
+    if (evictsWhenFull && missing <= this.#context.evictableBytes()) return true;
     const tooFew = evictsWhenFull ? ', also with all gone that may go by evictMinAge' : '';
     throw new FilerError(
       'STORE_FULL',
-      `${size} bytes are ${missing} more than maxStoreSize and minFreeSpace leave room for${tooFew}`,
+      `${describeBytes(size)} are ${missing} more than maxStoreSize and minFreeSpace leave room for${tooFew}`,
     );
   }
 
-  /** How many bytes must go before so many more have room; what is running counts as if none of it were written. */
-  async #missingBytes(size: number): Promise<number> {
+  #begin(upload: PlannedUpload, isEvicting: boolean): Reservation {
+    const room = isEvicting ? 0 : countedBytes(upload.size);
+    const running = { ...this.#identified(upload), isEvicting, room, isKnownFree: false };
+    this.#running.add(running);
+    return {
+      makeRoom: isEvicting ? (arrived) => this.#inTurn(() => this.#makeRoom(running, arrived)) : undefined,
+      settle: (isStored, sentBytes) => this.#settle(running, isStored, sentBytes),
+    };
+  }
+
+  #settle(running: RunningUpload, isStored: boolean, sentBytes: number): void {
+    const { key, size, uploader } = running;
+    this.#running.remove(running);
+    this.#keys.delete(key);
+    const modifiedAt = this.#context.now();
+    if (isStored) this.#count.add({ key, size, uploader, modifiedAt });
+    else if (sentBytes > 0) this.#count.addBrokenOff({ size: sentBytes, uploader, modifiedAt });
+  }
+
+  async #inTurn<T>(evict: () => Promise<T>): Promise<T> {
+    const turn = this.#evictions.then(evict);
+    this.#evictions = turn.catch(() => undefined);
+    return turn;
+  }
+
+  async #makeRoom(running: RunningUpload, arrived: number): Promise<number> {
+    const more = countedBytes(arrived) - running.room;
+    if (more <= 0) return running.room;
+    const missing = await this.#missingFor(more);
+    if (missing > 0) {
+      await this.#requireFree(running);
+      const freed = await this.#context.evict(missing, () => this.#running.has(running));
+      if (freed < missing) throw new FilerError('STORE_FULL', 'there was less to evict than the upload was promised');
+    }
+    this.#running.widen(running, more);
+    return running.room;
+  }
+
+  async #requireFree(running: RunningUpload): Promise<void> {
+    if (running.isKnownFree) return;
+    if (await this.#context.isTaken(running.key)) {
+      throw new FilerError('KEY_TAKEN', 'the upload exists, or was deleted (replayWindow)');
+    }
+    running.isKnownFree = true;
+  }
+
+  /** How many bytes must go for so many more; those that others lack are not this upload's. */
+  async #missingFor(more: number): Promise<number> {
     const { maxStoreSize = Number.POSITIVE_INFINITY, minFreeSpace } = this.#settings;
-    const planned = this.#running.stored + size;
-    const overSize = this.#stored.stored + planned - maxStoreSize;
-    if (minFreeSpace === 0) return overSize;
-    return Math.max(overSize, planned + minFreeSpace - (await this.#context.freeBytes()));
+    const unwritten = this.#running.unwrittenRoom();
+    const space = minFreeSpace === 0 ? Number.POSITIVE_INFINITY : (await this.#context.freeBytes()) - minFreeSpace;
+    const overSize = this.#count.stored + this.#running.room + more - maxStoreSize;
+    return Math.min(more, Math.max(overSize, unwritten + more - space));
   }
 }

@@ -1,8 +1,6 @@
 import { FilerError } from '../errors.js';
 import type { UploaderIds } from '../upload/uploader.js';
-import { type CountedUpload, Usage } from '../upload/usage.js';
-
-const pruningIntervalMs = 60 * 60 * 1000;
+import { type CountedUpload, countedBytes, Usage } from '../upload/usage.js';
 
 /** What the daily quota of slots works with. */
 export interface DailyQuotaContext {
@@ -17,43 +15,35 @@ export interface DailyQuotaContext {
 export class DailyQuota {
   readonly #bytes: number;
   readonly #context: DailyQuotaContext;
-  readonly #given = new Usage();
-  #prunedAt = 0;
+  readonly #given: Usage;
 
   constructor(bytes: number, context: DailyQuotaContext) {
     this.#bytes = bytes;
     this.#context = context;
+    this.#given = new Usage(context.now);
   }
 
   /** Counts a slot of a JID for its day; the result takes it back. Throws `QUOTA_REACHED` where there is no room for it. */
   async count(jid: string, size: number): Promise<() => void> {
-    const { uploaderIds } = this.#context;
+    const { uploaderIds, now } = this.#context;
     const ids = uploaderIds.idsOf(jid);
     await this.#recall(jid, ids);
-    const now = this.#context.now();
-    const { bytes, lessAt } = this.#given.sentBy(ids, now);
-    if (bytes + size > this.#bytes) {
-      const found = `slots for ${bytes} bytes were given in 24 hours, ${size} more would exceed component.dailyQuota, ${this.#bytes}`;
-      throw new FilerError('QUOTA_REACHED', found, { retryAt: size > this.#bytes ? undefined : lessAt });
+    const { bytes, lessAt } = this.#given.sentBy(ids);
+    const counted = countedBytes(size);
+    if (bytes + counted > this.#bytes) {
+      const found = `slots for ${bytes} bytes were given in 24 hours, ${counted} more would exceed component.dailyQuota, ${this.#bytes}`;
+      throw new FilerError('QUOTA_REACHED', found, { retryAt: counted > this.#bytes ? undefined : lessAt });
     }
-    const slot = { size, uploader: uploaderIds.idOf(jid), modifiedAt: now };
+    const slot = { size, uploader: uploaderIds.idOf(jid), modifiedAt: now() };
     this.#given.addSent(slot);
     return () => this.#given.removeSent(slot);
   }
 
   /** What was given before a restart is known as far as it was uploaded. */
   async #recall(jid: string, ids: readonly string[]): Promise<void> {
-    this.#prune();
     if (this.#given.hasSent(ids)) return;
     const sent = await this.#context.sentByHour(jid);
     if (this.#given.hasSent(ids)) return;
     for (const upload of sent) this.#given.addSent(upload);
-  }
-
-  #prune(): void {
-    const now = this.#context.now();
-    if (now - this.#prunedAt < pruningIntervalMs) return;
-    this.#prunedAt = now;
-    this.#given.forgetSent(now);
   }
 }

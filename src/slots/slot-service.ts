@@ -1,6 +1,5 @@
 import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
 import { FilerError } from '../errors.js';
-import type { Limits } from '../upload/limits.js';
 import type { UploaderIds } from '../upload/uploader.js';
 import type { CountedUpload } from '../upload/usage.js';
 import { DailyQuota } from './daily-quota.js';
@@ -24,11 +23,22 @@ export interface SlotServiceSettings extends SlotSettings {
   readonly dailyQuota: number | undefined;
 }
 
+/** What the store has room for. */
+export interface SlotLimits {
+  /**
+   * Throws what `Limits` throws for an upload without room, and removes nothing to make it. One that nobody will see counts
+   * from now on, unless the result takes it back.
+   */
+  admitSlot(slot: { readonly size: number; readonly uploader: string }, isUploadUnseen: boolean): Promise<() => void>;
+  /** What a JID sent in the last 24 hours. */
+  sentByHour(uploader: string): Promise<CountedUpload[]>;
+}
+
 /** What slots are given with. */
 export interface SlotServiceContext {
   readonly issuer: SlotIssuer;
-  /** The store's, which also know what each uploader sent in the last 24 hours. */
-  readonly limits: Limits & { sentByHour(uploader: string): Promise<CountedUpload[]> };
+  /** The store's. */
+  readonly limits: SlotLimits;
   readonly uploaderIds: UploaderIds;
   readonly logger: Record<'info' | 'warn', (line: object, message: string) => void>;
   /** ms since the epoch. */
@@ -52,7 +62,7 @@ export class SlotService {
     this.#dailyQuota = new DailyQuota(dailyQuota, { ...context, sentByHour });
   }
 
-  /** A slot for a bare JID. Throws what `planSlot`, `requireAccess`, `requireFuture`, `Limits` and the issuer throw, and `SLOTS_LIMITED`. */
+  /** A slot for a bare JID. Throws what `planSlot`, `requireAccess`, `requireFuture`, `SlotLimits` and the issuer throw, and `SLOTS_LIMITED`. */
   async give(jid: string, request: SlotRequest): Promise<IssuedSlot> {
     await this.#requirePace(jid);
     requireAccess(jid, this.#settings);
@@ -71,16 +81,14 @@ export class SlotService {
 
   async #issue(jid: string, planned: PlannedSlot): Promise<IssuedSlot> {
     const { issuer, limits, now } = this.#context;
-    // By the JID, so that uploads under all of its ids count.
-    const settle = await limits.reserve({ size: planned.size, uploader: jid });
-    let isGiven = false;
+    // By the JID, so that uploads under all of its ids count. A PUT to this program will reserve its room; here those are
+    // told in time for whom there is none.
+    const takeBack = await limits.admitSlot({ size: planned.size, uploader: jid }, issuer.isUploadUnseen);
     try {
-      const slot = await issuer.issue(planned, now());
-      isGiven = true;
-      return slot;
-    } finally {
-      // A PUT to this program will reserve its room again; here those are told in time for whom there is none.
-      settle(isGiven && issuer.isUploadUnseen);
+      return await issuer.issue(planned, now());
+    } catch (error) {
+      takeBack();
+      throw error;
     }
   }
 

@@ -60,9 +60,10 @@ class BodyWriter {
     this.#writeWaiting();
   };
 
-  readonly #onOver = (): void => {
+  readonly #onOver = (error?: unknown): void => {
     if (this.#received === this.#size) return;
-    this.#fail(new FilerError('BODY_INCOMPLETE', `the body ended after ${this.#received} of ${this.#size} bytes`));
+    const found = `the body ended after ${this.#received} of ${this.#size} bytes`;
+    this.#fail(error instanceof FilerError ? error : new FilerError('BODY_INCOMPLETE', found));
   };
 
   #writeWaiting(): void {
@@ -114,7 +115,7 @@ class BodyWriter {
 
 /**
  * Writes the whole body to the open file from its beginning; resolves when `size` bytes are written.
- * Throws `BODY_INCOMPLETE` when the body ends, breaks or closes before that or runs over, or the failed write's error;
+ * Throws `BODY_INCOMPLETE` when the body ends, breaks or closes before that or runs over, the body's own FilerError, or the failed write's;
  * never while a write is in flight, so that the descriptor can be closed at once. What more the body brings is left to it.
  */
 export function receiveBody(body: Readable, fd: number, size: number): Promise<void> {

@@ -13,7 +13,7 @@ const patienceMs = 20_000;
 
 /**
  * Has `send` send `size` bytes of the body, and aborts it when the body ends early, breaks or runs over
- * (`BODY_INCOMPLETE`) or the store takes too long (`STORE_BUSY`). Throws what `send` throws otherwise. What more the body
+ * (`BODY_INCOMPLETE`), fails with a FilerError (that one) or the store takes too long (`STORE_BUSY`). Throws what `send` throws otherwise. What more the body
  * brings is left to it.
  */
 export async function relayBody(
@@ -51,9 +51,10 @@ export async function relayBody(
     // From now on it is the store that is waited for, and not the client.
     if (isFull || received === size) beginWait('took no byte');
   };
-  const onOver = () => {
+  const onOver = (error?: unknown) => {
     if (received >= size) return;
-    fail(new FilerError('BODY_INCOMPLETE', `the body ended after ${received} of ${size} bytes`));
+    const incomplete = new FilerError('BODY_INCOMPLETE', `the body ended after ${received} of ${size} bytes`);
+    fail(error instanceof FilerError ? error : incomplete);
   };
 
   relayed.on('drain', () => {

@@ -1,3 +1,5 @@
+import type { UploadKey } from './upload-key.js';
+
 /** How much may be stored; `undefined`: no such limit. */
 export interface LimitSettings {
   /** Bytes of all uploads. */
@@ -12,29 +14,37 @@ export interface LimitSettings {
   readonly dailyQuota: number | undefined;
 }
 
-/** Whether there is anything that a reservation could be refused for. */
-export function hasLimits({ maxStoreSize, minFreeSpace, userQuota, dailyQuota }: LimitSettings): boolean {
-  return (maxStoreSize ?? userQuota ?? dailyQuota) !== undefined || minFreeSpace > 0;
-}
-
 /** An upload that is to be stored. */
 export interface PlannedUpload {
+  readonly key: UploadKey;
   /** Bytes. */
   readonly size: number;
   readonly uploader?: string | undefined;
+  /** How many of its bytes have arrived so far; those that have not still need space on the disk. */
+  arrived(): number;
 }
 
-/** Ends a reservation: the upload is stored now, or it is not. */
-export type Settle = (isStored: boolean) => void;
+/** What of an upload is taken off the counts when it was deleted. */
+export type ForgottenUpload = Pick<PlannedUpload, 'key' | 'size' | 'uploader'>;
+
+/** The room that is held for a running upload. */
+export interface Reservation {
+  /**
+   * Where the upload was admitted because others may be evicted for it: makes room for its first `arrived` bytes, before
+   * they are stored; resolves to how many there is room for now. Throws `STORE_FULL`, or `KEY_TAKEN` before anything goes.
+   */
+  readonly makeRoom: ((arrived: number) => Promise<number>) | undefined;
+  /** Ends the reservation: the upload is stored now, or it broke off after its client sent so many bytes. */
+  settle(isStored: boolean, sentBytes: number): void;
+}
 
 /** What may be stored at all. */
 export interface Limits {
   /**
-   * Makes room for an upload and holds it until the reservation is settled.
-   * Throws `STORE_FULL`, or `QUOTA_REACHED` where it is the uploader who has no more room.
+   * Holds room for an upload until the reservation is settled. Throws `UPLOAD_RUNNING` at once where one of the same key
+   * is not settled, `STORE_FULL`, `QUOTA_REACHED` where it is the uploader who has no more room, or `STORE_BUSY`.
    */
-  reserve(upload: PlannedUpload): Promise<Settle>;
+  reserve(upload: PlannedUpload): Promise<Reservation>;
+  /** Gives back the room of an upload that was deleted. */
+  forget(upload: ForgottenUpload): void;
 }
-
-/** Lets everything in. */
-export const unlimited: Limits = { reserve: async () => () => undefined };

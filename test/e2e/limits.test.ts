@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { stat, utimes } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, it } from 'node:test';
@@ -6,7 +7,7 @@ import { eventually } from '../support/eventually.js';
 import { send } from '../support/http-client.js';
 import { type Program, startProgram } from '../support/program.js';
 import { tempDir } from '../support/temp-dir.js';
-import { bearer } from '../support/tokens.js';
+import { bearer, deleteToken, secret } from '../support/tokens.js';
 import { filesIn } from '../support/tree.js';
 import { beginPut, get, put } from '../support/uploading.js';
 
@@ -75,10 +76,48 @@ for (const workers of [1, 2]) {
     });
   });
 
+  describe(`a slot, with ${workers} worker(s)`, () => {
+    it('has one upload at a time, so that it leaves the others their places', async (t) => {
+      const program = await startProgram(t, { workers, maxUploads: 20 });
+      const first = await beginPut(t, program, 's/f', size, 'beginning');
+      await eventually(async () => (await filesIn(program.storeDir)).length === 1);
+      const others = await Promise.all(Array.from({ length: 100 }, () => beginPut(t, program, 's/f', size, 'x')));
+      for (const other of others) assert.match(await other.waitFor(/\r\n\r\n/), /^HTTP\/1\.1 409 /);
+      assert.equal((await put(program, 'other/f', Buffer.alloc(size))).status, 201);
+      assert.equal((await filesIn(program.storeDir)).length, 2);
+      first.socket.destroy();
+      await eventually(async () => (await put(program, 's/f', Buffer.alloc(size))).status === 201);
+    });
+
+    it('has room at once for another one when it is deleted', async (t) => {
+      const program = await startProgram(t, { workers, secret, maxStoreSize: '15KB', deleteSecret: 'd' });
+      assert.equal((await put(program, 's/f', Buffer.alloc(size))).status, 201);
+      assert.equal((await put(program, 't/f', Buffer.alloc(size))).status, 507);
+      const url = `${program.uploadUrl}s/f?token=${deleteToken('s/f', 'd')}`;
+      assert.equal((await send(url, { method: 'DELETE' })).status, 204);
+      await eventually(async () => (await put(program, 't/f', Buffer.alloc(size))).status === 201);
+    });
+
+    it('evicts others for the bytes that come', async (t) => {
+      const settings = { workers, maxStoreSize: '205KB', whenFull: 'evict', evictMinAge: '1ms', sweepInterval: '1s' };
+      const program = await startProgram(t, settings);
+      const names = async () => (await filesIn(program.storeDir)).filter((name) => name.startsWith('old'));
+      for (let index = 0; index < 20; index += 1) await put(program, `old${index}/f`, Buffer.alloc(size));
+      await program.waitForLog(({ msg, files }) => msg === 'swept' && files === 20);
+      const connection = await beginPut(t, program, 'new/f', 10 * size, Buffer.alloc(size));
+      await eventually(async () => (await names()).length === 19);
+      connection.socket.write(Buffer.alloc(4 * size));
+      await eventually(async () => (await names()).length === 15);
+      connection.socket.write(Buffer.alloc(5 * size));
+      await connection.waitFor(/201 Created/);
+      assert.equal((await names()).length, 10);
+    });
+  });
+
   describe(`quotas of an uploader, with ${workers} worker(s)`, () => {
-    const putAs = ({ origin, secret }: Program, sub: string, slot: string) => {
+    const putAs = ({ origin, secret: key }: Program, sub: string, slot: string) => {
       const claims = { slot, filename: 'f', filesize: size, sub, exp: Date.now() / 1000 + 60 };
-      const headers = { authorization: bearer(claims, { key: secret }) };
+      const headers = { authorization: bearer(claims, { key }) };
       return send(`${origin}/upload/${slot}/f`, { method: 'PUT', headers, body: Buffer.alloc(size) });
     };
 
@@ -107,3 +146,18 @@ for (const workers of [1, 2]) {
     });
   });
 }
+
+describe('a worker that dies', () => {
+  it('leaves the slots of its uploads free', async (t) => {
+    const program = await startProgram(t, { workers: 2 });
+    await beginPut(t, program, 's/f', size, 'beginning');
+    await eventually(async () => (await filesIn(program.storeDir)).length === 1);
+    assert.equal((await put(program, 's/f', Buffer.alloc(size))).status, 409);
+    const { stdout } = spawnSync('pgrep', ['-P', String(program.pid)], { encoding: 'utf8' });
+    for (const pid of stdout.trim().split('\n')) process.kill(Number(pid), 'SIGKILL');
+    await program.waitForLog(({ msg }) => msg === 'a new worker is listening');
+    await eventually(
+      async () => (await put(program, 's/f', Buffer.alloc(size)).catch(() => undefined))?.status === 201,
+    );
+  });
+});

@@ -174,14 +174,14 @@ describe('slots of our own', { skip: noProsody }, () => {
   });
 
   it('are given by the supervisor of several workers', async (t) => {
-    const { client } = await startWithProsody(t, { workers: 2, userQuota: '40B' });
+    const { client } = await startWithProsody(t, { workers: 2, userQuota: '8191B' });
     await roundTrip(client);
     const { type, condition } = await refusalOf(client.requestSlot({ filename: 'f', size: 17 }));
     assert.deepEqual([type, condition], ['wait', 'resource-constraint']);
   });
 
   it('count for the day, also over a restart with another secret, and tell when there are some again', async (t) => {
-    const settings = { component: { dailyQuota: '50B' } };
+    const settings = { component: { dailyQuota: '8192B' } };
     const { client, filer, componentPort } = await startWithProsody(t, settings);
     await roundTrip(client);
     await client.requestSlot({ filename: 'never uploaded', size: 26 });
@@ -193,7 +193,7 @@ describe('slots of our own', { skip: noProsody }, () => {
     const { storeDir, secret: old } = filer;
     const again = await startFiler(t, { componentPort, storeDir, secrets: [old], ...settings });
     await connected(again);
-    await refusalOf(client.requestSlot({ filename: 'f', size: 27 }));
+    await refusalOf(client.requestSlot({ filename: 'f', size: 4097 }));
     await client.requestSlot({ filename: 'f', size: 26 });
   });
 

@@ -24,11 +24,11 @@ async function openWithUpload(t: TestContext) {
   const lines: Record<string, unknown>[] = [];
   const log = (line: object, message: string) => lines.push({ ...line, message });
   const limits = {
-    maxStoreSize: 1000,
+    maxStoreSize: 10_000,
     evictsWhenFull: false,
     minFreeSpace: 0,
-    userQuota: 900,
-    dailyQuota: 800,
+    userQuota: 9000,
+    dailyQuota: 20_000,
     evictMinAgeMs: 0,
   };
   const opened = openRetention(store, compileRetention({ rules: [] }), limits, {
@@ -52,7 +52,8 @@ async function assertPassedOver(opened: Awaited<ReturnType<typeof openWithUpload
     [file],
   );
   assert.match(String(opened.warnings()[0]?.['reason']), /\S/);
-  await opened.limits.reserve({ size: 5, uploader });
+  const { settle } = await opened.limits.reserve({ key: key('other/f'), size: 5, uploader, arrived: () => 0 });
+  settle(false, 0);
 }
 
 /** The paths of a file in the bookkeeping that is so old that a sweep looks at it. */

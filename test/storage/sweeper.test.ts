@@ -3,11 +3,17 @@ import { execFileSync } from 'node:child_process';
 import { mkdir, readdir, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
+import { FilerError } from '../../src/errors.js';
+import { Evictor } from '../../src/retention/evictor.js';
 import { openRetention } from '../../src/retention/open-retention.js';
+import type { StoreLimits } from '../../src/retention/store-limits.js';
 import { UnreadableEntries } from '../../src/retention/unreadable-entries.js';
 import { openStore } from '../../src/storage/open-store.js';
+import type { ListedUpload } from '../../src/storage/store.js';
 import { compileRetention, type RetentionSettings } from '../../src/upload/expiry.js';
 import type { LimitSettings } from '../../src/upload/limits.js';
+import type { UploadKey } from '../../src/upload/upload-key.js';
+import { noLimits } from '../support/no-limits.js';
 import { incoming, key } from '../support/store-contract.js';
 import { tempDir } from '../support/temp-dir.js';
 import { filesIn } from '../support/tree.js';
@@ -28,11 +34,7 @@ async function open(t: TestContext, { retention = { rules: [] }, limits = {}, ev
   const lines: Record<string, unknown>[] = [];
   const log = (line: object, message: string) => lines.push({ ...line, message });
   const settings: LimitSettings & { evictMinAgeMs: number } = {
-    maxStoreSize: undefined,
-    evictsWhenFull: false,
-    minFreeSpace: 0,
-    userQuota: undefined,
-    dailyQuota: undefined,
+    ...noLimits,
     evictMinAgeMs,
     ...limits,
   };
@@ -194,23 +196,136 @@ it('a sweeper stops also while a sweep fails', async (t) => {
 });
 
 describe('eviction', () => {
+  let keys = 0;
+  /** Reserves room for an upload all of whose bytes arrive at once. */
+  const reserve = async (limits: StoreLimits, size: number) => {
+    keys += 1;
+    const { makeRoom, settle } = await limits.reserve({ key: key(`new${keys}/f`), size, arrived: () => size });
+    try {
+      await makeRoom?.(size);
+      settle(true, size);
+    } catch (error) {
+      settle(false, size);
+      throw error;
+    }
+  };
+  const kB = 1000;
+
   it('takes the oldest first, none that is too young, then refuses', async (t) => {
     const { limits, sweeper, put, uploads, lines } = await open(t, {
-      limits: { maxStoreSize: 100, evictsWhenFull: true },
+      limits: { maxStoreSize: 100 * kB, evictsWhenFull: true },
       evictMinAgeMs: day,
     });
-    for (const [name, days] of Object.entries({ b: 3, a: 5, d: 0.5, c: 2 })) await put(`${name}/f`, 25, days * day);
+    for (const [name, days] of Object.entries({ b: 3, a: 5, d: 0.5, c: 2 }))
+      await put(`${name}/f`, 25 * kB, days * day);
     await sweeper.sweep();
-    const settle = await limits.reserve({ size: 30 });
+    await reserve(limits, 30 * kB);
     assert.deepEqual(await uploads(), ['c/f', 'd/f']);
     assert.deepEqual(
       lines.filter(({ reason }) => reason === 'evicted').map((line) => line['path']),
       ['a/f', 'b/f'],
     );
-    await assert.rejects(limits.reserve({ size: 60 }), { code: 'STORE_FULL', message: /evictMinAge/ });
+    await assert.rejects(reserve(limits, 60 * kB), { code: 'STORE_FULL', message: /evictMinAge/ });
     assert.deepEqual(await uploads(), ['c/f', 'd/f'], 'nothing goes in vain');
-    settle(true);
-    await limits.reserve({ size: 45 });
+    await reserve(limits, 45 * kB);
     assert.deepEqual(await uploads(), ['d/f']);
+  });
+
+  it('takes what the sweep finds to be too much, the oldest first', async (t) => {
+    const { sweeper, put, uploads } = await open(t, { limits: { maxStoreSize: 60 * kB, evictsWhenFull: true } });
+    for (const [name, days] of Object.entries({ b: 3, a: 5, d: 0.5, c: 2 }))
+      await put(`${name}/f`, 25 * kB, days * day);
+    await sweeper.sweep();
+    assert.deepEqual(await uploads(), ['c/f', 'd/f']);
+  });
+
+  it('passes over what cannot be deleted, and says so once', async (t) => {
+    const { limits, sweeper, store, put, uploads, lines } = await open(t, {
+      limits: { maxStoreSize: 100 * kB, evictsWhenFull: true },
+    });
+    for (const [name, days] of Object.entries({ a: 5, b: 4, c: 3, d: 2 })) await put(`${name}/f`, 25 * kB, days * day);
+    const remove = store.delete.bind(store);
+    t.mock.method(store, 'delete', (asked: UploadKey) =>
+      /^[ab]/.test(asked) ? Promise.reject(new FilerError('STORE_FAILED', 'EACCES')) : remove(asked),
+    );
+    await sweeper.sweep();
+    await reserve(limits, 20 * kB);
+    assert.deepEqual((await uploads()).sort(), ['a/f', 'b/f', 'd/f']);
+    const warnings = lines.filter(({ error }) => error === 'EACCES');
+    assert.deepEqual(
+      warnings.map((line) => [line['path'], line['files']]),
+      [['a/f', 2]],
+    );
+    await assert.rejects(reserve(limits, 31 * kB), { code: 'STORE_FULL' });
+  });
+});
+
+describe('eviction in a store of more uploads than a sweep gathers', () => {
+  const total = 5000 + 10;
+
+  /** An evictor of so many uploads of 4 KiB, of which the oldest cannot be deleted; each sweep gathers anew. */
+  function evictorOf(undeletable: number) {
+    const uploads = new Map(
+      Array.from({ length: total }, (_, age) => {
+        const upload = { key: key(`s${age}/f`), size: 4096, modifiedAt: age, contentType: 'x/y' };
+        return [upload.key, upload];
+      }),
+    );
+    const tried: string[] = [];
+    const warnings: Record<string, unknown>[] = [];
+    let sweeps = 0;
+    const sweep = async (after: ListedUpload | undefined) => {
+      sweeps += 1;
+      evictor.beginGathering(after);
+      // In an order that is not that of their age, and more than are kept.
+      for (const upload of [...uploads.values()].reverse()) evictor.gather(upload);
+      evictor.endGathering();
+    };
+    const evictor: Evictor = new Evictor({
+      store: {
+        delete: async (asked) => {
+          tried.push(asked);
+          const upload = uploads.get(asked);
+          if (upload === undefined) return undefined;
+          if (upload.modifiedAt < undeletable) throw new FilerError('STORE_FAILED', 'EACCES');
+          uploads.delete(asked);
+          return upload;
+        },
+      },
+      limits: { forget: () => undefined, uncount: () => undefined },
+      evictMinAgeMs: 0,
+      logger: { info: () => undefined, warn: (line) => warnings.push({ ...line }) },
+      now: () => total,
+      sweep,
+    });
+    return { evictor, sweep, tried, warnings, sweeps: () => sweeps };
+  }
+
+  it('goes on with those that come after', async () => {
+    const { evictor, sweep, tried, warnings } = evictorOf(10);
+    await sweep(undefined);
+    assert.equal(evictor.evictableBytes(), total * 4096);
+    assert.equal(await evictor.evict(5000 * 4096, () => true), 5000 * 4096);
+    assert.deepEqual([tried.length, new Set(tried).size, evictor.evictableBytes()], [total, total, 0]);
+    assert.deepEqual(
+      warnings.map(({ files }) => files),
+      [10],
+    );
+  });
+
+  it('ends where thousands cannot be deleted, and then goes on with those that come after', async () => {
+    const { evictor, sweep, tried, warnings, sweeps } = evictorOf(5000);
+    await sweep(undefined);
+    assert.equal(await evictor.evict(4096, () => true), 0);
+    assert.deepEqual([tried.length, sweeps(), warnings[0]?.['files']], [5000, 1, 5000]);
+    assert.equal(await evictor.evict(4096, () => true), 4096);
+    assert.deepEqual([tried.length, sweeps()], [5001, 2]);
+  });
+
+  it('ends where nothing can be deleted', async () => {
+    const { evictor, sweep, sweeps } = evictorOf(total);
+    await sweep(undefined);
+    for (let count = 0; count < 4; count += 1) assert.equal(await evictor.evict(4096, () => true), 0);
+    assert.equal(sweeps(), 2);
   });
 });

@@ -2,12 +2,15 @@ import type { TestContext } from 'node:test';
 import { buildApp } from '../../src/http/app.js';
 import type { HttpSettings } from '../../src/http/settings.js';
 import type { Metrics } from '../../src/metrics.js';
+import { openRetention } from '../../src/retention/open-retention.js';
 import { openStore } from '../../src/storage/open-store.js';
 import type { Store } from '../../src/storage/store.js';
 import { compileRetention, type RetentionSettings } from '../../src/upload/expiry.js';
-import { type Limits, unlimited } from '../../src/upload/limits.js';
+import type { LimitSettings } from '../../src/upload/limits.js';
+import { noLimits } from './no-limits.js';
 import { tempDir } from './temp-dir.js';
 import { secret } from './tokens.js';
+import { uploaderIds } from './uploader-ids.js';
 
 /** What a test may say differently of its server. */
 export interface ServerOverrides extends Partial<HttpSettings> {
@@ -15,7 +18,7 @@ export interface ServerOverrides extends Partial<HttpSettings> {
   readonly now?: () => number;
   readonly metrics?: Metrics;
   readonly retention?: RetentionSettings;
-  readonly limits?: Limits;
+  readonly limits?: Partial<LimitSettings>;
   /** Puts something between the app and the disk store. */
   readonly wrapStore?: (store: Store) => Store;
 }
@@ -27,6 +30,8 @@ export interface TestServer {
   readonly store: Store;
   /** One object per log line, in order. */
   readonly logLines: Record<string, unknown>[];
+  /** Counts what is stored, for which limits wait. */
+  sweep(): Promise<unknown>;
 }
 
 /** Starts the app in this process on a free port with a new storeDir and `mysecret`; the test's end stops it. */
@@ -35,7 +40,7 @@ export async function startServer(t: TestContext, overrides: ServerOverrides = {
     storeDir = await tempDir(t),
     now = Date.now,
     retention = { rules: [] },
-    limits = unlimited,
+    limits = {},
     wrapStore = (store) => store,
     metrics,
     ...settings
@@ -43,6 +48,10 @@ export async function startServer(t: TestContext, overrides: ServerOverrides = {
   const logLines: Record<string, unknown>[] = [];
   const log = (line: unknown) => logLines.push(line as Record<string, unknown>);
   const { store } = await openStore({ storeDir, isDurable: false, stallTimeoutMs: 60_000 });
+  const logger = { info: log, warn: log, error: log, isLevelEnabled: () => true };
+  const compiled = compileRetention(retention);
+  const limitSettings = { ...noLimits, evictMinAgeMs: 0, ...limits };
+  const opened = openRetention(store, compiled, limitSettings, { uploaderIds, logger, now });
   const app = buildApp({
     store: wrapStore(store),
     settings: {
@@ -56,9 +65,9 @@ export async function startServer(t: TestContext, overrides: ServerOverrides = {
       shutdownTimeoutMs: 1000,
       ...settings,
     },
-    retention: compileRetention(retention),
-    limits,
-    logger: { info: log, warn: log, error: log, isLevelEnabled: () => true },
+    retention: compiled,
+    limits: opened.limits,
+    logger,
     now,
     metrics,
   });
@@ -67,5 +76,5 @@ export async function startServer(t: TestContext, overrides: ServerOverrides = {
     app.server.closeAllConnections();
     return app.close();
   });
-  return { origin, storeDir, store, logLines };
+  return { origin, storeDir, store, logLines, sweep: () => opened.sweeper.sweep() };
 }

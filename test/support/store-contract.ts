@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { PassThrough, Readable, Writable } from 'node:stream';
 import { describe, it, type TestContext } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
+import { FilerError } from '../../src/errors.js';
 import type { ByteRange, IncomingUpload, Store } from '../../src/storage/store.js';
 import type { UploadKey } from '../../src/upload/upload-key.js';
 import { uploaderIds } from './uploader-ids.js';
@@ -153,6 +154,21 @@ export function describeStore(
         assert.ok((await readBack(store, 'slot/f')).equals(bytes));
       });
     }
+
+    it('throws what its body fails with where that is an error with a code, and leaves nothing', async (t) => {
+      const { store, contents } = await open(t);
+      const openBody = () => {
+        const body = new PassThrough();
+        body.write(Buffer.alloc(100_000));
+        // What a request does whose connection stays open for the answer.
+        setTimeout(() => body.emit('error', new FilerError('UPLOAD_TOO_SLOW', 'too slow')), 20);
+        return body;
+      };
+      await assert.rejects(store.put(key('slot/f'), incoming(Buffer.alloc(500_000), { openBody })), {
+        code: 'UPLOAD_TOO_SLOW',
+      });
+      assert.deepEqual(await contents(), []);
+    });
 
     for (const name of [
       '日本語 résumé+plus&amp%41.pdf',

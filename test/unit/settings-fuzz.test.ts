@@ -9,11 +9,12 @@ import { type Config, ConfigError } from '../../src/config/config.js';
 import { loadConfig } from '../../src/config/load-config.js';
 import { settingsSchema } from '../../src/config/settings.js';
 import { buildApp } from '../../src/http/app.js';
+import { openRetention } from '../../src/retention/open-retention.js';
 import { openStore } from '../../src/storage/open-store.js';
 import type { Store } from '../../src/storage/store.js';
 import { compileRetention } from '../../src/upload/expiry.js';
-import { unlimited } from '../../src/upload/limits.js';
 import type { UploadKey } from '../../src/upload/upload-key.js';
+import { UploaderIds } from '../../src/upload/uploader.js';
 import { tempDir } from '../support/temp-dir.js';
 
 /** The patterns of file names and types have tests of their own. */
@@ -147,14 +148,11 @@ const logger = { info() {}, warn() {}, error() {}, isLevelEnabled: () => false }
 
 /** Builds everything that takes a setting, as a start does. */
 async function buildAll(config: Config, store: Store): Promise<void> {
-  const app = buildApp({
-    store,
-    settings: config,
-    retention: compileRetention(config.retention),
-    limits: unlimited,
-    logger,
-    now: Date.now,
-  });
+  const retention = compileRetention(config.retention);
+  const limitSettings = { ...config.limits, evictMinAgeMs: config.evictMinAgeMs };
+  const context = { uploaderIds: new UploaderIds(config.secrets), logger, now: Date.now };
+  const { limits } = openRetention(store, retention, limitSettings, context);
+  const app = buildApp({ store, settings: config, retention, limits, logger, now: Date.now });
   await app.close();
   // As JSON it goes to the workers.
   JSON.stringify(config, (_key, part) => {

@@ -1,142 +1,379 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { StoreLimits } from '../../src/retention/store-limits.js';
-import type { LimitSettings } from '../../src/upload/limits.js';
+import type { LimitSettings, PlannedUpload } from '../../src/upload/limits.js';
 import { UploaderIds } from '../../src/upload/uploader.js';
+import { noLimits } from '../support/no-limits.js';
+import { key } from '../support/store-contract.js';
 import { ids, uploaderIds } from '../support/uploader-ids.js';
 
 const now = Date.UTC(2026, 10, 22, 12, 30);
+const kB = 1000;
+const MB = 1000 * kB;
+const GB = 1000 * MB;
 
-function limitsOf(settings: Partial<LimitSettings>, stored: { size: number; uploader?: string }[] = [], free = 1e12) {
-  const evictions: number[] = [];
-  const all: LimitSettings = {
-    maxStoreSize: undefined,
-    evictsWhenFull: false,
-    minFreeSpace: 0,
-    userQuota: undefined,
-    dailyQuota: undefined,
-    ...settings,
-  };
-  const limits = new StoreLimits(all, {
-    freeBytes: async () => free,
-    evict: async (bytes) => {
-      evictions.push(bytes);
-      limits.forget({ size: bytes, modifiedAt: now });
-    },
-    uploaderIds: new UploaderIds(['mysecret', 'old-secret']),
-    now: () => now,
-  });
-  limits.beginCount();
-  for (const upload of stored) limits.count({ modifiedAt: now, ...upload });
-  limits.endCount();
-  return { limits, evictions };
+interface Stored {
+  readonly size: number;
+  readonly uploader?: string;
 }
+
+let keys = 0;
+
+/** An upload of a slot of its own, of which nothing has arrived. */
+function planned(size: number, different: Partial<PlannedUpload> = {}): PlannedUpload {
+  keys += 1;
+  return { key: key(`s${keys}/f`), size, arrived: () => 0, ...different };
+}
+
+/** Limits of a store whose uploads are old enough to go, but for those in `young`. */
+function limitsOf(settings: Partial<LimitSettings>, stored: Stored[] = [], { free = 1e12, young = 0 } = {}) {
+  const disk = { free, taken: new Set<string>() };
+  const evictions: number[] = [];
+  const left = stored.slice(young).map((upload) => ({ ...upload, key: planned(0).key, modifiedAt: now }));
+  const others = stored.slice(0, young).map((upload) => ({ ...upload, key: planned(0).key, modifiedAt: now }));
+  const limits: StoreLimits = new StoreLimits(
+    { ...noLimits, ...settings },
+    {
+      freeBytes: async () => disk.free,
+      isTaken: async (asked) => disk.taken.has(asked),
+      evictableBytes: () => left.reduce((sum, { size }) => sum + size, 0),
+      evict: async (bytes, isWanted) => {
+        let freed = 0;
+        while (freed < bytes && isWanted()) {
+          const upload = left.shift();
+          if (upload === undefined) break;
+          freed += upload.size;
+          disk.free += upload.size;
+          limits.forget(upload);
+        }
+        evictions.push(freed);
+        return freed;
+      },
+      uploaderIds: new UploaderIds(['mysecret', 'old-secret']),
+      now: () => now,
+    },
+  );
+  limits.beginCount();
+  for (const upload of [...left, ...others]) limits.count(upload);
+  limits.endCount();
+  return { limits, evictions, disk };
+}
+
+describe('an upload of a slot', () => {
+  it('is refused at once while another one of it is running, and no longer', async () => {
+    const { limits } = limitsOf({});
+    const upload = planned(10);
+    for (const isStored of [false, true, false]) {
+      const { settle } = await limits.reserve(upload);
+      await assert.rejects(limits.reserve(upload), { code: 'UPLOAD_RUNNING' });
+      await limits.reserve(planned(10));
+      settle(isStored, 0);
+    }
+  });
+
+  it('may run once of several that wait for the first count, and again if it was refused', async () => {
+    const { limits } = limitsOf({ maxStoreSize: MB });
+    const upload = planned(2 * MB);
+    for (let count = 0; count < 2; count += 1) await assert.rejects(limits.reserve(upload), { code: 'STORE_FULL' });
+    const small = planned(10 * kB, { key: upload.key });
+    const results = await Promise.allSettled([limits.reserve(small), limits.reserve(small)]);
+    assert.deepEqual(
+      results.map(({ status }) => status),
+      ['fulfilled', 'rejected'],
+    );
+  });
+});
 
 describe('maxStoreSize', () => {
   it('is reached by running uploads, and no further', async () => {
-    const { limits } = limitsOf({ maxStoreSize: 100 }, [{ size: 30 }]);
-    const results = await Promise.allSettled(Array.from({ length: 10 }, () => limits.reserve({ size: 20 })));
+    const { limits } = limitsOf({ maxStoreSize: 100 * kB }, [{ size: 30 * kB }]);
+    const results = await Promise.allSettled(Array.from({ length: 10 }, () => limits.reserve(planned(20 * kB))));
     const taken = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
     assert.equal(taken.length, 3);
     for (const result of results) if (result.status === 'rejected') assert.equal(result.reason.code, 'STORE_FULL');
-    taken[0]?.(false);
-    taken[1]?.(true);
-    const settle = await limits.reserve({ size: 20 });
-    settle(true);
-    await assert.rejects(limits.reserve({ size: 11 }), { code: 'STORE_FULL', message: /maxStoreSize/ });
+    taken[0]?.settle(false, 0);
+    taken[1]?.settle(true, 0);
+    const { settle, makeRoom } = await limits.reserve(planned(20 * kB));
+    assert.equal(makeRoom, undefined);
+    settle(true, 0);
+    await assert.rejects(limits.reserve(planned(11 * kB)), { code: 'STORE_FULL', message: /maxStoreSize/ });
   });
 
-  it('evicts what is missing where that is wanted, but nothing for what could never fit', async () => {
-    const { limits, evictions } = limitsOf({ maxStoreSize: 100, evictsWhenFull: true }, [{ size: 90 }]);
-    await limits.reserve({ size: 30 });
-    assert.deepEqual(evictions, [20]);
-    await assert.rejects(limits.reserve({ size: 101 }), { code: 'STORE_FULL' });
-    assert.deepEqual(evictions, [20]);
+  it('counts an empty file as 4 KiB', async () => {
+    const { limits } = limitsOf({ maxStoreSize: 10_000 });
+    for (let count = 0; count < 2; count += 1) (await limits.reserve(planned(0))).settle(true, 0);
+    await assert.rejects(limits.reserve(planned(0)), {
+      message: '0 bytes, counted as 4096, are 2288 more than maxStoreSize and minFreeSpace leave room for',
+    });
   });
 
   it('waits for the first count', async () => {
-    const settings = { maxStoreSize: 100, evictsWhenFull: false, minFreeSpace: 0 };
-    const context = { freeBytes: async () => 1e12, evict: async () => {}, uploaderIds, now: () => now };
-    const limits = new StoreLimits({ ...settings, userQuota: undefined, dailyQuota: undefined }, context);
-    const reservation = limits.reserve({ size: 20 });
+    const context = {
+      freeBytes: async () => 1e12,
+      isTaken: async () => false,
+      evictableBytes: () => 0,
+      evict: async () => 0,
+      uploaderIds,
+      now: () => now,
+    };
+    const limits = new StoreLimits({ ...noLimits, maxStoreSize: 100 * kB }, context);
+    const reservation = limits.reserve(planned(20 * kB));
     limits.beginCount();
-    limits.count({ size: 90, modifiedAt: now });
+    limits.count({ key: key('s/f'), size: 90 * kB, modifiedAt: now });
     limits.endCount();
     await assert.rejects(reservation, { code: 'STORE_FULL' });
   });
 
-  it('counts what comes during a count', async () => {
-    const { limits } = limitsOf({ maxStoreSize: 100 });
-    limits.beginCount();
-    const settle = await limits.reserve({ size: 60 });
-    settle(true);
-    limits.endCount();
-    await assert.rejects(limits.reserve({ size: 60 }), { code: 'STORE_FULL' });
+  it('counts what comes during a count once, whether it is found or not', async () => {
+    for (const isFound of [true, false]) {
+      const { limits } = limitsOf({ maxStoreSize: 100 * kB });
+      limits.beginCount();
+      const upload = planned(60 * kB);
+      (await limits.reserve(upload)).settle(true, 0);
+      if (isFound) limits.count({ ...upload, modifiedAt: now });
+      limits.endCount();
+      await assert.rejects(limits.reserve(planned(41 * kB)), { code: 'STORE_FULL' });
+      await limits.reserve(planned(40 * kB));
+    }
+  });
+
+  it('has room again for what was deleted', async () => {
+    const { limits } = limitsOf({ maxStoreSize: 100 * kB, userQuota: 90 * kB }, []);
+    const upload = planned(90 * kB, { uploader: 'a' });
+    (await limits.reserve(upload)).settle(true, 0);
+    await assert.rejects(limits.reserve(planned(90 * kB, { uploader: 'a' })), { code: 'QUOTA_REACHED' });
+    limits.forget(upload);
+    await limits.reserve(planned(90 * kB, { uploader: 'a' }));
+  });
+});
+
+describe('eviction', () => {
+  const full = Array.from({ length: 10 }, () => ({ size: 10 * kB }));
+  const settings = { maxStoreSize: 100 * kB, evictsWhenFull: true };
+
+  it('waits for the bytes for which it makes room', async () => {
+    const { limits, evictions } = limitsOf(settings, full);
+    const { makeRoom } = await limits.reserve(planned(25 * kB));
+    assert.deepEqual(evictions, []);
+    assert.ok(makeRoom);
+    for (const [arrived, freed] of [
+      [1 * kB, [10 * kB]],
+      [10 * kB, [10 * kB]],
+      [11 * kB, [10 * kB, 10 * kB]],
+      [25 * kB, [10 * kB, 10 * kB, 10 * kB]],
+    ] as const) {
+      assert.ok((await makeRoom(arrived)) >= arrived);
+      assert.deepEqual(evictions, freed, `${arrived} bytes have arrived`);
+    }
+  });
+
+  it('takes nothing for uploads of which nothing comes', async () => {
+    const { limits, evictions } = limitsOf(settings, full);
+    for (let count = 0; count < 4; count += 1) await limits.reserve(planned(25 * kB));
+    await assert.rejects(limits.reserve(planned(1)), { code: 'STORE_FULL', message: /evictMinAge/ });
+    assert.deepEqual(evictions, []);
+  });
+
+  it('promises no more than may go', async () => {
+    const { limits } = limitsOf(settings, full, { young: 4 });
+    await assert.rejects(limits.reserve(planned(61 * kB)), { code: 'STORE_FULL' });
+    const reservations = await Promise.all([30, 30].map((size) => limits.reserve(planned(size * kB))));
+    for (const { makeRoom } of reservations) assert.equal(await makeRoom?.(30 * kB), 30 * kB);
+    await assert.rejects(limits.reserve(planned(1)), { code: 'STORE_FULL' });
+    for (const { settle } of reservations) settle(true, 0);
+    await assert.rejects(limits.reserve(planned(1)), { code: 'STORE_FULL' });
+  });
+
+  it('takes nothing for a slot that is taken', async () => {
+    const { limits, evictions, disk } = limitsOf(settings, full);
+    const upload = planned(10 * kB);
+    disk.taken.add(upload.key);
+    const { makeRoom, settle } = await limits.reserve(upload);
+    await assert.rejects(makeRoom?.(10 * kB) ?? Promise.resolve(), { code: 'KEY_TAKEN' });
+    settle(false, 0);
+    assert.deepEqual(evictions, []);
+  });
+
+  it('stops for an upload that breaks off', async () => {
+    const { limits, evictions } = limitsOf(settings, full);
+    const { makeRoom, settle } = await limits.reserve(planned(50 * kB));
+    const room = assert.rejects(makeRoom?.(50 * kB) ?? Promise.resolve(), { code: 'STORE_FULL' });
+    settle(false, 0);
+    await room;
+    assert.deepEqual(evictions, [0]);
+  });
+
+  it('leaves the others their room', async () => {
+    const { limits } = limitsOf(settings, full.slice(1));
+    const first = await limits.reserve(planned(10 * kB));
+    assert.equal(first.makeRoom, undefined);
+    const second = await limits.reserve(planned(10 * kB));
+    await second.makeRoom?.(10 * kB);
+    for (const { settle } of [first, second]) settle(true, 0);
+    await limits.reserve(planned(70 * kB));
+    await assert.rejects(limits.reserve(planned(11 * kB)), { code: 'STORE_FULL' });
+  });
+
+  it('takes what a count finds to be too much', async () => {
+    const { limits, evictions } = limitsOf({ ...settings, maxStoreSize: 75 * kB }, full);
+    await limits.evictExcess(() => true);
+    assert.deepEqual(evictions, [30 * kB]);
+    await limits.evictExcess(() => true);
+    assert.equal(evictions.length, 1);
   });
 });
 
 describe('minFreeSpace', () => {
   it('is kept free of running uploads too', async () => {
-    const { limits } = limitsOf({ minFreeSpace: 100 }, [], 200);
-    const settle = await limits.reserve({ size: 60 });
-    await assert.rejects(limits.reserve({ size: 60 }), { code: 'STORE_FULL', message: /minFreeSpace/ });
-    settle(false);
-    await limits.reserve({ size: 100 });
+    const { limits } = limitsOf({ minFreeSpace: 100 * kB }, [], { free: 200 * kB });
+    const { settle } = await limits.reserve(planned(60 * kB));
+    const again = planned(60 * kB);
+    await assert.rejects(limits.reserve(again), { code: 'STORE_FULL', message: /minFreeSpace/ });
+    settle(false, 0);
+    await limits.reserve(planned(100 * kB));
+    await assert.rejects(limits.reserve(again), { code: 'STORE_FULL' });
+  });
+
+  it('counts of an upload what has still to be written', async () => {
+    const { limits, disk } = limitsOf({ minFreeSpace: GB, evictsWhenFull: true }, [{ size: 5 * GB }], {
+      free: 18 * GB,
+    });
+    let arrived = 0;
+    await limits.reserve(planned(10 * GB, { arrived: () => arrived }));
+    arrived = 9.9 * GB;
+    disk.free = 8 * GB;
+    assert.equal((await limits.reserve(planned(6 * GB))).makeRoom, undefined);
+    assert.notEqual((await limits.reserve(planned(GB))).makeRoom, undefined);
+  });
+
+  it('is not exceeded by reservations at once', async () => {
+    const { limits } = limitsOf({ minFreeSpace: 100 * kB }, [], { free: 200 * kB });
+    const results = await Promise.allSettled(Array.from({ length: 9 }, () => limits.reserve(planned(30 * kB))));
+    assert.equal(results.filter(({ status }) => status === 'fulfilled').length, 3);
+  });
+
+  it('waits for the first count where others may be evicted', async () => {
+    let isCounted = false;
+    const limits: StoreLimits = new StoreLimits(
+      { ...noLimits, minFreeSpace: 100 * kB, evictsWhenFull: true },
+      {
+        freeBytes: async () => 100 * kB,
+        isTaken: async () => false,
+        evictableBytes: () => (isCounted ? 50 * kB : 0),
+        evict: async () => 0,
+        uploaderIds,
+        now: () => now,
+      },
+    );
+    const reservation = limits.reserve(planned(50 * kB));
+    limits.beginCount();
+    isCounted = true;
+    limits.endCount();
+    assert.notEqual((await reservation).makeRoom, undefined);
   });
 });
 
 describe('quotas', () => {
   it('are each uploader their own', async () => {
-    const { limits } = limitsOf({ userQuota: 100 }, [{ size: 90, uploader: 'a' }]);
-    await assert.rejects(limits.reserve({ size: 20, uploader: 'a' }), { code: 'QUOTA_REACHED', retryAt: undefined });
-    await limits.reserve({ size: 100, uploader: 'b' });
-    await assert.rejects(limits.reserve({ size: 1, uploader: 'b' }), {
+    const { limits } = limitsOf({ userQuota: 100 * kB }, [{ size: 90 * kB, uploader: 'a' }]);
+    const refusal = { code: 'QUOTA_REACHED', retryAt: undefined };
+    await assert.rejects(limits.reserve(planned(20 * kB, { uploader: 'a' })), refusal);
+    await limits.reserve(planned(100 * kB, { uploader: 'b' }));
+    await assert.rejects(limits.reserve(planned(1, { uploader: 'b' })), {
       code: 'QUOTA_REACHED',
       message: /for b.*userQuota/,
     });
-    await limits.reserve({ size: 1000 });
+    await limits.reserve(planned(1000 * kB));
   });
 
   it('count all ids of an uploader who is named by a JID, whatever secret made them', async () => {
-    const stored = Object.values(ids).map((uploader) => ({ size: 30, uploader }));
-    const { limits } = limitsOf({ userQuota: 100 }, [...stored, { size: 5, uploader: 'Romeo@example.org/phone' }]);
-    await limits.reserve({ size: 5, uploader: 'romeo@example.org' });
-    const message = /^100 bytes are stored for romeo@example.org, 1 more/;
-    await assert.rejects(limits.reserve({ size: 1, uploader: 'romeo@example.org' }), {
-      code: 'QUOTA_REACHED',
-      message,
-    });
-    await limits.reserve({ size: 100, uploader: 'juliet@example.org' });
+    const stored = Object.values(ids).map((uploader) => ({ size: 30 * kB, uploader }));
+    const phone = { size: 5 * kB, uploader: 'Romeo@example.org/phone' };
+    const { limits } = limitsOf({ userQuota: 100 * kB }, [...stored, phone]);
+    const uploader = 'romeo@example.org';
+    await limits.reserve(planned(5 * kB, { uploader }));
+    const message = /^100000 bytes are stored for romeo@example.org, 5000 more/;
+    await assert.rejects(limits.reserve(planned(5 * kB, { uploader })), { code: 'QUOTA_REACHED', message });
+    await limits.reserve(planned(100 * kB, { uploader: 'juliet@example.org' }));
     assert.deepEqual(
-      (await limits.sentByHour('romeo@example.org')).map(({ size }) => size),
-      [35, 30, 30],
+      (await limits.sentByHour(uploader)).map(({ size }) => size),
+      [35 * kB, 30 * kB, 30 * kB],
     );
   });
 
   it('count the other ids of an uploader who is named by one, once the JID has asked', async () => {
-    const stored = [{ size: 60, uploader: ids.ofEjabberd }];
-    const { limits } = limitsOf({ userQuota: 100 }, stored);
-    const settle = await limits.reserve({ size: 40, uploader: ids.ofMysecret });
-    settle(false);
+    const { limits } = limitsOf({ userQuota: 100 * kB }, [{ size: 60 * kB, uploader: ids.ofEjabberd }]);
+    const reserve = (size: number, uploader: string) => limits.reserve(planned(size * kB, { uploader }));
+    (await reserve(50, ids.ofMysecret)).settle(false, 0);
     // The slot is given to the JID, its upload names the id.
-    (await limits.reserve({ size: 40, uploader: 'romeo@example.org' }))(false);
-    await assert.rejects(limits.reserve({ size: 41, uploader: ids.ofMysecret }), { code: 'QUOTA_REACHED' });
-    await limits.reserve({ size: 40, uploader: ids.ofMysecret });
-    await assert.rejects(limits.reserve({ size: 1, uploader: ids.ofEjabberd }), { code: 'QUOTA_REACHED' });
+    await limits.admitSlot({ size: 40 * kB, uploader: 'romeo@example.org' }, false);
+    await assert.rejects(reserve(41, ids.ofMysecret), { code: 'QUOTA_REACHED' });
+    await reserve(35, ids.ofMysecret);
+    await assert.rejects(reserve(6, ids.ofEjabberd), { code: 'QUOTA_REACHED' });
   });
 
   it('of a day tell when there is room again, except for what is too large for any day', async () => {
-    const { limits } = limitsOf({ dailyQuota: 100 }, [{ size: 90, uploader: 'a' }]);
+    const { limits } = limitsOf({ dailyQuota: 100 * kB }, [{ size: 90 * kB, uploader: 'a' }]);
     const dayLater = Date.UTC(2026, 10, 23, 12);
-    await assert.rejects(limits.reserve({ size: 20, uploader: 'a' }), { code: 'QUOTA_REACHED', retryAt: dayLater });
-    await assert.rejects(limits.reserve({ size: 101, uploader: 'a' }), { code: 'QUOTA_REACHED', retryAt: undefined });
+    for (const [size, retryAt] of [
+      [20 * kB, dayLater],
+      [101 * kB, undefined],
+    ] as const) {
+      const refusal = { code: 'QUOTA_REACHED', retryAt };
+      await assert.rejects(limits.reserve(planned(size, { uploader: 'a' })), refusal);
+    }
   });
 
   it('of a day count what was deleted', async () => {
-    const { limits } = limitsOf({ dailyQuota: 100, userQuota: 100 });
+    const { limits } = limitsOf({ dailyQuota: 100 * kB, userQuota: 100 * kB });
     limits.beginCount();
-    limits.countDeleted({ size: 90, uploader: 'a', modifiedAt: now });
+    limits.countDeleted({ size: 90 * kB, uploader: 'a', modifiedAt: now });
     limits.endCount();
-    await assert.rejects(limits.reserve({ size: 20, uploader: 'a' }), { message: /dailyQuota/ });
+    await assert.rejects(limits.reserve(planned(20 * kB, { uploader: 'a' })), { message: /dailyQuota/ });
+  });
+
+  it('of a day count what was sent of uploads that broke off, also after the next count', async () => {
+    const { limits } = limitsOf({ dailyQuota: 100 * kB });
+    for (const sent of [0, 45 * kB, 45 * kB]) {
+      (await limits.reserve(planned(50 * kB, { uploader: 'a' }))).settle(false, sent);
+    }
+    const refusal = { code: 'QUOTA_REACHED', message: /^a sent 90000 bytes/ };
+    await assert.rejects(limits.reserve(planned(11 * kB, { uploader: 'a' })), refusal);
+    limits.beginCount();
+    limits.endCount();
+    await assert.rejects(limits.reserve(planned(11 * kB, { uploader: 'a' })), refusal);
+    await limits.reserve(planned(10 * kB, { uploader: 'a' }));
+  });
+});
+
+describe('a slot', () => {
+  const full = Array.from({ length: 10 }, () => ({ size: 10 * kB }));
+
+  it('evicts nobody, and has room where enough may go', async () => {
+    const { limits, evictions } = limitsOf({ maxStoreSize: 100 * kB, evictsWhenFull: true }, full);
+    for (let count = 0; count < 5; count += 1) await limits.admitSlot({ size: 100 * kB }, false);
+    await assert.rejects(limits.admitSlot({ size: 101 * kB }, false), { code: 'STORE_FULL' });
+    for (let count = 0; count < 2; count += 1) await limits.admitSlot({ size: 50 * kB }, true);
+    await assert.rejects(limits.admitSlot({ size: 1 }, true), { code: 'STORE_FULL' });
+    assert.deepEqual(evictions, []);
+  });
+
+  it('whose upload nobody sees has no upload evict others for it', async () => {
+    const { limits, evictions } = limitsOf({ maxStoreSize: 110 * kB, evictsWhenFull: true }, full);
+    await limits.admitSlot({ size: 50 * kB }, true);
+    const { makeRoom } = await limits.reserve(planned(10 * kB));
+    assert.equal(await makeRoom?.(10 * kB), 10 * kB);
+    assert.deepEqual(evictions, []);
+  });
+
+  it('whose upload nobody sees counts until the next sweep, unless it is taken back', async () => {
+    const { limits } = limitsOf({ userQuota: 100 * kB });
+    const slot = { size: 60 * kB, uploader: 'a' };
+    (await limits.admitSlot(slot, true))();
+    await limits.admitSlot(slot, true);
+    await assert.rejects(limits.admitSlot(slot, true), { code: 'QUOTA_REACHED' });
+    limits.beginCount();
+    limits.endCount();
+    await limits.admitSlot(slot, true);
   });
 });

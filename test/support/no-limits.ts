@@ -1,0 +1,10 @@
+import type { LimitSettings } from '../../src/upload/limits.js';
+
+/** Settings without any limit. */
+export const noLimits: LimitSettings = {
+  maxStoreSize: undefined,
+  evictsWhenFull: false,
+  minFreeSpace: 0,
+  userQuota: undefined,
+  dailyQuota: undefined,
+};
