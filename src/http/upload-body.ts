@@ -16,7 +16,11 @@ export function maxUploadMs(size: number): number {
 export function limitTime(body: IncomingMessage, maxMs: number): void {
   const seconds = Math.round(maxMs / 1000);
   const timer = setTimeout(
-    () => body.emit('error', new FilerError('UPLOAD_TOO_SLOW', `the upload took longer than ${seconds} s`)),
+    () =>
+      body.emit(
+        'error',
+        new FilerError('UPLOAD_TOO_SLOW', `the upload was not complete after ${seconds} s, the limit for its size`),
+      ),
     maxMs,
   ).unref();
   const clear = () => clearTimeout(timer);

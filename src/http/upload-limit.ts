@@ -50,8 +50,8 @@ export class UploadLimit {
   #requireShare(sender: string): void {
     const running = this.#runningOf.get(sender) ?? 0;
     if (running < this.#maxShare) return;
-    const found = `${running} uploads of ${sender} are running, and no more than a tenth of maxUploads may`;
-    throw new FilerError('UPLOADS_LIMITED', `${found} while half of all are taken, ${this.#maxShare}`);
+    const limit = `while half of maxUploads is in use, each sender may have ${this.#maxShare}, a tenth`;
+    throw new FilerError('UPLOADS_LIMITED', `${sender} has ${running} uploads running; ${limit}`);
   }
 
   #count(senders: readonly string[], change: 1 | -1): void {

@@ -40,6 +40,10 @@ function byAge(left: ListedUpload, right: ListedUpload): number {
   return left.modifiedAt - right.modifiedAt || (left.key < right.key ? -1 : Number(left.key > right.key));
 }
 
+function bytesOf(uploads: readonly ListedUpload[]): number {
+  return uploads.reduce((sum, { size }) => sum + countedBytes(size), 0);
+}
+
 /** Deletes the oldest uploads to make room for others. */
 export class Evictor {
   readonly #context: EvictorContext;
@@ -78,17 +82,25 @@ export class Evictor {
     if (this.#gathering === undefined) return;
     const { uploads, hasMore, evictableBytes, gone } = this.#gathering;
     this.#gathering = undefined;
-    for (const upload of uploads) if (gone.has(upload.key)) this.#context.limits.uncount(upload);
+    const goneUploads = uploads.filter(({ key }) => gone.has(key));
+    for (const upload of goneUploads) this.#context.limits.uncount(upload);
     const left = uploads.filter(({ key }) => !gone.has(key)).sort(byAge);
     this.#oldest = left.slice(0, maxOldest);
     this.#hasMore = hasMore || left.length > maxOldest;
     this.#passed = undefined;
-    this.#bytesBeyond = this.#hasMore ? Math.max(0, evictableBytes - this.#bytesThatMayGo()) : 0;
+    this.#bytesBeyond = this.#hasMore ? Math.max(0, evictableBytes - bytesOf(goneUploads) - this.#bytesThatMayGo()) : 0;
   }
 
   /** Bytes of the uploads that may go. */
   evictableBytes(): number {
     return this.#bytesThatMayGo() + this.#bytesBeyond;
+  }
+
+  /** Takes an upload that is gone, or cannot be deleted, off those that may go; whether it was among them. */
+  drop(key: UploadKey): boolean {
+    const index = this.#oldest.findIndex((upload) => upload.key === key);
+    if (index !== -1) this.#oldest.splice(index, 1);
+    return index !== -1;
   }
 
   /**
@@ -111,14 +123,13 @@ export class Evictor {
       if (upload === undefined || !this.#mayGo(upload)) break;
       // A sweep may find what was tried before it.
       if (last !== undefined && byAge(upload, last) <= 0) {
-        this.#drop(upload);
+        this.drop(upload.key);
         continue;
       }
       last = upload;
       this.#passed = upload;
       batch.tries += 1;
       const result = await this.#delete(upload);
-      this.#drop(upload);
       if (typeof result === 'number') freed += result;
       else failures.push(result);
     }
@@ -131,8 +142,7 @@ export class Evictor {
 
   #bytesThatMayGo(): number {
     const first = this.#oldest.findIndex((upload) => !this.#mayGo(upload));
-    const those = first === -1 ? this.#oldest : this.#oldest.slice(0, first);
-    return those.reduce((sum, { size }) => sum + countedBytes(size), 0);
+    return bytesOf(first === -1 ? this.#oldest : this.#oldest.slice(0, first));
   }
 
   #mayGo({ modifiedAt }: ListedUpload): boolean {
@@ -143,19 +153,19 @@ export class Evictor {
   async #delete(upload: ListedUpload): Promise<number | object> {
     const { store, limits, logger, now } = this.#context;
     const line = deletionLine(upload, 'evicted', now());
+    let isDeleted: boolean;
     try {
-      if ((await store.delete(upload.key)) === undefined) return 0;
+      isDeleted = (await store.delete(upload.key)) !== undefined;
     } catch (error) {
+      this.drop(upload.key);
       return { ...line, error: messageOf(error) };
     }
-    logger.info(line, 'deleted');
+    const isListed = this.drop(upload.key);
+    // Somebody else removed it; one that a request removed was dropped then, and is counted no longer.
+    if (!isDeleted && !isListed) return 0;
+    if (isDeleted) logger.info(line, 'deleted');
     limits.forget(upload);
     this.#gathering?.gone.add(upload.key);
     return countedBytes(upload.size);
-  }
-
-  /** Takes an upload off the list, where no sweep has replaced the list meanwhile. */
-  #drop(upload: ListedUpload): void {
-    if (this.#oldest[0] === upload) this.#oldest.shift();
   }
 }

@@ -29,6 +29,7 @@ export function openRetention(
     freeBytes: () => store.freeBytes(),
     isTaken: (key) => isTaken(store, key),
     evictableBytes: () => sweeper.evictor.evictableBytes(),
+    dropEvictable: (key) => sweeper.evictor.drop(key),
     evict: (bytes, isWanted) => sweeper.evictor.evict(bytes, isWanted),
     uploaderIds,
     now,

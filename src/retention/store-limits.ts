@@ -24,6 +24,8 @@ export interface LimitsContext {
   isTaken(key: UploadKey): Promise<boolean>;
   /** Bytes of the uploads that may be evicted. */
   evictableBytes(): number;
+  /** An upload that is gone may be evicted no longer. */
+  dropEvictable(key: UploadKey): void;
   /** Evicts the oldest uploads until so many bytes are freed, none is left that may go, or it is no longer wanted; resolves to what it freed. */
   evict(bytes: number, isWanted: () => boolean): Promise<number>;
   readonly uploaderIds: UploaderIds;
@@ -88,6 +90,7 @@ export class StoreLimits implements Limits {
   }
 
   forget(upload: ForgottenUpload): void {
+    this.#context.dropEvictable(upload.key);
     this.#count.forget(this.#identified(upload));
   }
 

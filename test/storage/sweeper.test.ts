@@ -273,6 +273,7 @@ describe('eviction in a store of more uploads than a sweep gathers', () => {
     );
     const tried: string[] = [];
     const warnings: Record<string, unknown>[] = [];
+    const uncounted: number[] = [];
     let sweeps = 0;
     const sweep = async (after: ListedUpload | undefined) => {
       sweeps += 1;
@@ -292,13 +293,13 @@ describe('eviction in a store of more uploads than a sweep gathers', () => {
           return upload;
         },
       },
-      limits: { forget: () => undefined, uncount: () => undefined },
+      limits: { forget: () => undefined, uncount: (upload) => uncounted.push(upload.modifiedAt) },
       evictMinAgeMs: 0,
       logger: { info: () => undefined, warn: (line) => warnings.push({ ...line }) },
       now: () => total,
       sweep,
     });
-    return { evictor, sweep, tried, warnings, sweeps: () => sweeps };
+    return { evictor, sweep, uploads, tried, warnings, uncounted, sweeps: () => sweeps };
   }
 
   it('goes on with those that come after', async () => {
@@ -320,6 +321,26 @@ describe('eviction in a store of more uploads than a sweep gathers', () => {
     assert.deepEqual([tried.length, sweeps(), warnings[0]?.['files']], [5000, 1, 5000]);
     assert.equal(await evictor.evict(4096, () => true), 4096);
     assert.deepEqual([tried.length, sweeps()], [5001, 2]);
+  });
+
+  it('does not count what it takes while a sweep is counting', async () => {
+    const { evictor, sweep, uploads, uncounted } = evictorOf(0);
+    await sweep(undefined);
+    evictor.beginGathering(undefined);
+    for (const upload of uploads.values()) evictor.gather(upload);
+    await evictor.evict(2 * 4096, () => true);
+    evictor.endGathering();
+    assert.deepEqual(uncounted, [0, 1]);
+    assert.equal(evictor.evictableBytes(), (total - 2) * 4096);
+  });
+
+  it('counts what somebody else removed, unless a request did', async () => {
+    const { evictor, sweep, uploads, tried } = evictorOf(0);
+    await sweep(undefined);
+    for (const age of [0, 1]) uploads.delete(key(`s${age}/f`));
+    evictor.drop(key('s0/f'));
+    assert.equal(await evictor.evict(2 * 4096, () => true), 2 * 4096);
+    assert.deepEqual(tried, ['s1/f', 's2/f']);
   });
 
   it('ends where nothing can be deleted', async () => {

@@ -41,6 +41,7 @@ function serviceWith(differences: Differences) {
       freeBytes: async () => 1e12,
       isTaken: async () => false,
       evictableBytes: () => 1e12,
+      dropEvictable: () => undefined,
       evict: differences.evict ?? (async () => 0),
       uploaderIds,
       now: () => clock.now,

@@ -37,6 +37,7 @@ function limitsOf(settings: Partial<LimitSettings>, stored: Stored[] = [], { fre
       freeBytes: async () => disk.free,
       isTaken: async (asked) => disk.taken.has(asked),
       evictableBytes: () => left.reduce((sum, { size }) => sum + size, 0),
+      dropEvictable: () => undefined,
       evict: async (bytes, isWanted) => {
         let freed = 0;
         while (freed < bytes && isWanted()) {
@@ -112,6 +113,7 @@ describe('maxStoreSize', () => {
       freeBytes: async () => 1e12,
       isTaken: async () => false,
       evictableBytes: () => 0,
+      dropEvictable: () => undefined,
       evict: async () => 0,
       uploaderIds,
       now: () => now,
@@ -260,6 +262,7 @@ describe('minFreeSpace', () => {
         freeBytes: async () => 100 * kB,
         isTaken: async () => false,
         evictableBytes: () => (isCounted ? 50 * kB : 0),
+        dropEvictable: () => undefined,
         evict: async () => 0,
         uploaderIds,
         now: () => now,
