@@ -5,12 +5,12 @@ import { describe, it, type TestContext } from 'node:test';
 import { run } from '../support/command.js';
 import { eventually } from '../support/eventually.js';
 import { missingPeer } from '../support/peers.js';
-import { startProgram } from '../support/program.js';
+import { type Settings, startProgram } from '../support/program.js';
 import { tempDir } from '../support/temp-dir.js';
 import { filesIn } from '../support/tree.js';
 import { beginPut, get, put } from '../support/uploading.js';
 
-async function startOnTmpfs(t: TestContext, options: string) {
+async function startOnTmpfs(t: TestContext, options: string, settings: Settings = {}) {
   let mountPoint = '';
   let stop = async () => {};
   t.after(() => stop()); // hooks run in this order: the program, the mount, its folder
@@ -18,7 +18,7 @@ async function startOnTmpfs(t: TestContext, options: string) {
   mountPoint = await tempDir(t);
   const { code, stderr } = await run('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', mountPoint]);
   assert.equal(code, 0, stderr);
-  const program = await startProgram(t, { storeDir: path.join(mountPoint, 'upload') });
+  const program = await startProgram(t, { ...settings, storeDir: path.join(mountPoint, 'upload') });
   stop = async () => {
     await program.stop();
   };
@@ -128,4 +128,24 @@ describe('a filesystem that becomes full', { skip: process.getuid?.() !== 0 && '
     const { program, failed } = await useUpInodes(t);
     assert.ok(!(await readdir(program.storeDir)).includes(failed), `${failed} stays behind`);
   });
+});
+
+describe('a filesystem of which minFreeSpace must stay free', {
+  skip: process.getuid?.() !== 0 && 'needs root',
+}, () => {
+  for (const workers of [1, 2]) {
+    it(`has room for what a running upload does not need any more, with ${workers} worker(s)`, async (t) => {
+      const settings = { workers, minFreeSpace: '10MB', whenFull: 'evict', evictMinAge: '1ms', sweepInterval: '1s' };
+      const program = await startOnTmpfs(t, 'size=40m', settings);
+      assert.equal((await put(program, 'old/f', Buffer.alloc(1_000_000))).status, 201);
+      await program.waitForLog(({ msg, files }) => msg === 'swept' && files === 1);
+      const large = await beginPut(t, program, 's/large', 25_000_000, Buffer.alloc(24_000_000));
+      // A worker tells every second what has arrived.
+      await eventually(async () => (await put(program, 's/small', Buffer.alloc(4_000_000))).status !== 507);
+      large.socket.write(Buffer.alloc(1_000_000));
+      await large.waitFor(/201 Created/);
+      const stored = (await filesIn(program.storeDir)).filter((name) => !name.startsWith('.prosody-filer/'));
+      assert.deepEqual(stored, ['old/f', 's/large', 's/small'], 'nothing had to go');
+    });
+  }
 });
