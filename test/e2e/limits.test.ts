@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { stat, utimes } from 'node:fs/promises';
+import { readdir, stat, utimes } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, it } from 'node:test';
 import { eventually } from '../support/eventually.js';
@@ -100,7 +100,7 @@ for (const workers of [1, 2]) {
     it('evicts others for the bytes that come', async (t) => {
       const settings = { workers, maxStoreSize: '205KB', whenFull: 'evict', evictMinAge: '1ms', sweepInterval: '1s' };
       const program = await startProgram(t, settings);
-      const names = async () => (await filesIn(program.storeDir)).filter((name) => name.startsWith('old'));
+      const names = async () => (await readdir(program.storeDir)).filter((name) => name.startsWith('old'));
       for (let index = 0; index < 20; index += 1) await put(program, `old${index}/f`, Buffer.alloc(size));
       await program.waitForLog(({ msg, files }) => msg === 'swept' && files === 20);
       const connection = await beginPut(t, program, 'new/f', 10 * size, Buffer.alloc(size));
