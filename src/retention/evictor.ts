@@ -11,6 +11,8 @@ import { deletionLine } from './deletion-line.js';
 import type { StoreLimits } from './store-limits.js';
 
 const maxOldest = 5000;
+/** When so few are left, a sweep gathers more before somebody has to wait for it. */
+const fewOldest = 1000;
 
 /** What an evictor works with. */
 export interface EvictorContext {
@@ -137,6 +139,8 @@ export class Evictor {
       const line = { ...failures[0], files: failures.length };
       this.#context.logger.warn(line, 'files could not be deleted to make room; this is the first one');
     }
+    // One that fails is logged when it is waited for, or by the next regular one.
+    if (this.#hasMore && this.#oldest.length < fewOldest) this.#context.sweep(this.#passed).catch(() => undefined);
     return freed;
   }
 
