@@ -30,6 +30,8 @@ export class StoreCount {
   /** In memory only: a restart forgets what broke off. */
   readonly #brokenOff: Usage;
   #counting: Counting | undefined;
+  /** What a sweep found while an upload of the same key was running, which may be that one, and where it is missing. */
+  readonly #found = new Map<UploadKey, { readonly upload: KeyedUpload; readonly usage: Usage }>();
   #isCounted = false;
   readonly #firstCount: Promise<void>;
   #onFirstCount: () => void = () => {};
@@ -49,9 +51,12 @@ export class StoreCount {
     this.#counting = { stored: new Usage(this.#now), given: new Usage(this.#now), came: new Set() };
   }
 
-  /** Counts an upload that the sweep has found. */
-  count(upload: KeyedUpload): void {
-    if (this.#counting?.came.has(upload.key) === false) this.#counting.stored.add(upload);
+  /** Counts an upload that the sweep has found; where one of its key is running, when that one ends. */
+  count(upload: KeyedUpload, isRunning: boolean): void {
+    if (this.#counting === undefined || this.#counting.came.has(upload.key)) return;
+    const { stored } = this.#counting;
+    if (isRunning) this.#found.set(upload.key, { upload, usage: stored });
+    else stored.add(upload);
   }
 
   /** Takes back what the sweep has found and is gone since. */
@@ -83,6 +88,7 @@ export class StoreCount {
 
   /** Counts an upload that was just stored. */
   add(upload: KeyedUpload): void {
+    this.#found.delete(upload.key);
     this.#stored.add(upload);
     this.#counting?.stored.add(upload);
     this.#counting?.came.add(upload.key);
@@ -100,13 +106,17 @@ export class StoreCount {
     };
   }
 
-  /** Counts what was sent of an upload that broke off, for its uploader's day. */
-  addBrokenOff(upload: CountedUpload): void {
-    this.#brokenOff.addSent(upload);
+  /** Counts what was sent of an upload that was not stored, for its uploader's day. */
+  addBrokenOff(upload: KeyedUpload): void {
+    if (upload.size > 0) this.#brokenOff.addSent(upload);
+    const found = this.#found.get(upload.key);
+    this.#found.delete(upload.key);
+    found?.usage.add(found.upload);
   }
 
   /** Stops counting an upload that was deleted. */
   forget(upload: Omit<KeyedUpload, 'modifiedAt'>): void {
+    this.#found.delete(upload.key);
     this.#stored.removeStored(upload);
     if (this.#counting?.came.has(upload.key) === true) this.#counting.stored.removeStored(upload);
   }

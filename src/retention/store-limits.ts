@@ -71,7 +71,7 @@ export class StoreLimits implements Limits {
 
   /** Counts an upload that the sweep has found; its uploader is named by a JID or an id. */
   count(upload: KeyedUpload): void {
-    this.#count.count(this.#identified(upload));
+    this.#count.count(this.#identified(upload), this.#keys.has(upload.key));
   }
 
   /** Takes back what the sweep has found and is gone since. */
@@ -205,7 +205,7 @@ export class StoreLimits implements Limits {
     this.#keys.delete(key);
     const modifiedAt = this.#context.now();
     if (isStored) this.#count.add({ key, size, uploader, modifiedAt });
-    else if (sentBytes > 0) this.#count.addBrokenOff({ size: sentBytes, uploader, modifiedAt });
+    else this.#count.addBrokenOff({ key, size: sentBytes, uploader, modifiedAt });
   }
 
   async #inTurn<T>(evict: () => Promise<T>): Promise<T> {

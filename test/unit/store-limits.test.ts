@@ -139,6 +139,36 @@ describe('maxStoreSize', () => {
     }
   });
 
+  it('counts an upload once that is found before it has ended', async () => {
+    for (const isOverBefore of [true, false]) {
+      const { limits } = limitsOf({ maxStoreSize: 100 * kB });
+      const upload = planned(60 * kB);
+      const { settle } = await limits.reserve(upload);
+      limits.beginCount();
+      limits.count({ ...upload, modifiedAt: now });
+      if (isOverBefore) limits.endCount();
+      settle(true, 0);
+      if (!isOverBefore) limits.endCount();
+      await assert.rejects(limits.reserve(planned(41 * kB)), { code: 'STORE_FULL' });
+      await limits.reserve(planned(40 * kB));
+    }
+  });
+
+  it('counts an upload that is found while another one tries its slot', async () => {
+    for (const isOverBefore of [true, false]) {
+      const { limits } = limitsOf({ maxStoreSize: 100 * kB });
+      const upload = planned(30 * kB);
+      const { settle } = await limits.reserve(upload);
+      limits.beginCount();
+      limits.count({ ...upload, size: 60 * kB, modifiedAt: now });
+      if (isOverBefore) limits.endCount();
+      settle(false, 0);
+      if (!isOverBefore) limits.endCount();
+      await assert.rejects(limits.reserve(planned(41 * kB)), { code: 'STORE_FULL' });
+      await limits.reserve(planned(40 * kB));
+    }
+  });
+
   it('has room again for what was deleted', async () => {
     const { limits } = limitsOf({ maxStoreSize: 100 * kB, userQuota: 90 * kB }, []);
     const upload = planned(90 * kB, { uploader: 'a' });
