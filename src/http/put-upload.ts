@@ -9,7 +9,7 @@ import { parseUploadKey, type UploadKey } from '../upload/upload-key.js';
 import { bareJid } from '../upload/uploader.js';
 import { clientNetwork } from './client-network.js';
 import type { HandlerContext } from './settings.js';
-import { bodyWithRoom, limitTime, maxUploadMs } from './upload-body.js';
+import { beginWithRoom, limitTime, maxUploadMs } from './upload-body.js';
 
 /** How an upload ends whose client may have sent any number of bytes for nothing. */
 const brokenOff: ReadonlySet<ErrorCode> = new Set(['BODY_INCOMPLETE', 'UPLOAD_TOO_SLOW']);
@@ -50,11 +50,7 @@ async function putWithin(
   let isStored = false;
   let sentBytes = 0;
   try {
-    await uploadLimit.run(sendersOf(request), async () => {
-      // No byte of an empty file will ask for its room.
-      if (size === 0) await makeRoom?.(0);
-      await put(makeRoom);
-    });
+    await uploadLimit.run(sendersOf(request), () => put(makeRoom));
     isStored = true;
   } catch (error) {
     if (error instanceof FilerError && brokenOff.has(error.code)) sentBytes = arrived();
@@ -99,12 +95,12 @@ export async function putUpload(
     limitTime(raw, (settings.maxUploadMs ?? maxUploadMs)(announced.size));
     return raw;
   };
-  await putWithin(request, context, dated, (makeRoom) =>
-    store.put(key, {
-      ...upload,
-      openBody: makeRoom === undefined ? openBody : () => bodyWithRoom(openBody(), makeRoom),
-    }),
-  );
+  await putWithin(request, context, dated, async (makeRoom) => {
+    if (makeRoom === undefined) return store.put(key, { ...upload, openBody });
+    // A full disk has no room for a temporary file either, before the first bytes have made some.
+    const body = await beginWithRoom(openBody(), makeRoom);
+    return store.put(key, { ...upload, isRoomMade: true, openBody: () => body });
+  });
   exchange.bytes = announced.size;
   return reply.code(201).send();
 }

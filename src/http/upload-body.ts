@@ -28,7 +28,7 @@ export function limitTime(body: IncomingMessage, maxMs: number): void {
 }
 
 /** The body, whose bytes go on once `makeRoom` has made room for all that have arrived. */
-export function bodyWithRoom(body: Readable, makeRoom: (arrived: number) => Promise<number>): Readable {
+function bodyWithRoom(body: Readable, makeRoom: (arrived: number) => Promise<number>): Readable {
   let arrived = 0;
   let room = 0;
   const roomy = new Transform({
@@ -40,9 +40,28 @@ export function bodyWithRoom(body: Readable, makeRoom: (arrived: number) => Prom
         done(null, chunk);
       }, done);
     },
+    // An empty file takes room, too.
+    flush(done) {
+      if (arrived > 0) return done();
+      makeRoom(0).then(() => done(), done);
+    },
   });
   body.on('error', (error) => roomy.destroy(error)).once('close', () => body.readableEnded || roomy.destroy());
   // What more the client sends is no longer the store's.
   roomy.once('close', () => body.resume());
   return body.pipe(roomy);
+}
+
+/**
+ * The body with the room that its first bytes need, once they are there; the others follow when theirs is made.
+ * Throws what `makeRoom` throws, and `BODY_INCOMPLETE` where no byte comes.
+ */
+export async function beginWithRoom(body: Readable, makeRoom: (arrived: number) => Promise<number>): Promise<Readable> {
+  const roomy = bodyWithRoom(body, makeRoom);
+  await new Promise<void>((resolve, reject) => {
+    roomy.once('readable', resolve).once('end', resolve).once('error', reject);
+    roomy.once('close', () => reject(new FilerError('BODY_INCOMPLETE', 'the body ended before its first byte')));
+  });
+  // The store listens for errors as soon as it reads.
+  return roomy.on('error', () => undefined);
 }

@@ -118,7 +118,7 @@ export class DiskStore implements Store {
       // A small body that is on its way already is rather taken: linking it finds out at no cost. A sidecar does cost.
       const isCheap = upload.size <= smallBytes && upload.isHeldBack !== true && !needsSidecar(key, upload);
       if (!isCheap) await this.#requireFree(key);
-      await this.#requireSpace(upload.size);
+      if (upload.isRoomMade !== true) await this.#requireSpace(upload.size);
       const temporary = await this.#temporary.create();
       try {
         await writeUpload(this.#destination, temporary, key, upload);

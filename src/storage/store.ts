@@ -21,6 +21,8 @@ export interface IncomingUpload extends UploadFacts {
   readonly dueAt?: number | undefined;
   /** Whether the client sends the bytes only when they are asked for (RFC 9110 §10.1.1). */
   readonly isHeldBack?: boolean;
+  /** Whether room is made for the bytes while they arrive, so that the free space of now does not count. */
+  readonly isRoomMade?: boolean;
   /** Called once, when the store is ready to take the bytes. Where it fails with a FilerError, `put` throws that one. */
   openBody(): Readable;
 }

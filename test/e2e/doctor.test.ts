@@ -120,11 +120,11 @@ const brokenSetUps: Record<string, BrokenSetUp> = {
     problems: { download: /text\/plain came back as text\/plain; charset=utf-8 \|.*charset off/ },
   },
   'a Content-Type that nginx changes on uploads': {
-    changes: withMore('proxy_set_header Content-Type text/x-other;'),
+    changes: withMore('proxy_set_header Content-Type text/csv;'),
     problems: {
-      download: /text\/plain came back as text\/x-other.*proxy_set_header Content-Type/,
-      names: /came back as text\/x-other/,
-      'large file': /came back as text\/x-other/,
+      download: /text\/plain came back as text\/csv.*proxy_set_header Content-Type/,
+      names: /came back as text\/csv/,
+      'large file': /came back as text\/csv/,
     },
   },
   'a Content-Type that nginx changes, where it must be the signed one': {

@@ -77,8 +77,12 @@ describe('eviction for a PUT', () => {
 
   it('takes nothing for one whose bytes do not come, nor for one whose slot is taken', async (t) => {
     const { put, begin, uploads, temporary } = await startFull(t);
-    for (let index = 0; index < 4; index += 1) await begin(`idle${index}/f`, 200 * kB);
-    await eventually(async () => (await temporary()).length === 4);
+    for (let index = 0; index < 4; index += 1) {
+      const idle = [await begin(`idle${index}/f`, 200 * kB), await begin(`idle${index}/f`, 200 * kB)];
+      // One of the two is refused because the other one is running.
+      await Promise.race(idle.map((connection) => connection.waitFor(/409 Conflict/)));
+    }
+    assert.deepEqual(await temporary(), []);
     assert.equal((await put('old9/f', 100 * kB)).status, 409);
     assert.equal((await put('old9/f', 60 * kB)).status, 409);
     assert.equal((await put('new/f', 300 * kB)).status, 507);
