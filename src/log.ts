@@ -7,7 +7,7 @@ import { redact } from './redact.js';
 /** Anything but a request: its message, and whose and which upload it is about. */
 function describeEvent({ msg, path, bytes, uploader, reason }: Readonly<Record<string, unknown>>): string {
   const by = uploader === undefined ? '' : ` (${uploader})`;
-  const upload = bytes === undefined ? path : `${path}, ${bytes} bytes`;
+  const upload = path === undefined || bytes === undefined ? path : `${path}, ${bytes} bytes`;
   return [`${msg}${by}`, upload, reason].filter((part) => part !== undefined).join(': ');
 }
 

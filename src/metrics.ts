@@ -3,9 +3,6 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 /** Seconds: from a small file on a fast disk to a large one over a slow line. */
 const durationBuckets = [0.005, 0.025, 0.1, 0.5, 2, 10, 60, 300];
 
-/** The name of the metric of `watchLostLogLines`. */
-export const lostLogLinesTotal = 'prosody_filer_log_lines_lost_total';
-
 /** What this process measures, in a registry of its own; the README explains each name. */
 export class Metrics {
   readonly registry = new Registry();
@@ -63,19 +60,6 @@ export class Metrics {
     });
   }
 
-  /** Has the log lines that could not be written counted whenever the metrics are read. */
-  watchLostLogLines(count: () => number): void {
-    new Counter({
-      name: lostLogLinesTotal,
-      help: 'Lines of the log that could not be written',
-      registers: this.#registers,
-      collect() {
-        this.reset();
-        this.inc(count());
-      },
-    });
-  }
-
   /** Has the store's free space looked at whenever the metrics are read. */
   watchFreeSpace(freeBytes: () => Promise<number>): void {
     new Gauge({
@@ -96,9 +80,21 @@ export class Metrics {
   }
 }
 
-/** What the sweeps have found, in Prometheus's text format; with workers, only their supervisor knows. */
-export function measureSweeps(sweeper: { readonly unreadable: number }): () => Promise<string> {
-  const registry = new Registry();
+/** Has the log lines that could not be written counted whenever the metrics are read. */
+export function watchLostLogLines(registry: Registry, count: () => number): void {
+  new Counter({
+    name: 'prosody_filer_log_lines_lost_total',
+    help: 'Lines of the log that could not be written',
+    registers: [registry],
+    collect() {
+      this.reset();
+      this.inc(count());
+    },
+  });
+}
+
+/** Has what the sweeps have found read with the metrics; with workers, only their supervisor knows. */
+export function watchSweeps(registry: Registry, sweeper: { readonly unreadable: number }): void {
   new Gauge({
     name: 'prosody_filer_store_unreadable_entries',
     help: 'Entries of the store that the last sweep could not read and passed over',
@@ -107,5 +103,4 @@ export function measureSweeps(sweeper: { readonly unreadable: number }): () => P
       this.set(sweeper.unreadable);
     },
   });
-  return () => registry.metrics();
 }

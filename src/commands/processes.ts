@@ -4,10 +4,11 @@
  * gives slots, the metrics.
  */
 import type { Logger } from 'pino';
+import { Registry } from 'prom-client';
 import { type Config, describeStorage } from '../config/config.js';
 import { type App, buildApp } from '../http/app.js';
 import type { Log } from '../log.js';
-import { Metrics, measureSweeps } from '../metrics.js';
+import { Metrics, watchLostLogLines, watchSweeps } from '../metrics.js';
 import { type OpenRetention, openRetention } from '../retention/open-retention.js';
 import type { StoreLimits } from '../retention/store-limits.js';
 import { sweepRegularly } from '../retention/sweep-regularly.js';
@@ -21,7 +22,8 @@ import { serveMetrics } from './serve-metrics.js';
 import type { Notify, ServiceManager } from './service-manager.js';
 import { supervisorsLimits } from './shared-limits.js';
 import { giveSignsOfLife } from './watchdog.js';
-import { giveSignToSupervisor, readMetricsOfWorkers, Supervisor, tellSupervisor } from './workers.js';
+import { readMetricsOfWorkers, tellSupervisor } from './worker-metrics.js';
+import { giveSignToSupervisor, Supervisor } from './workers.js';
 
 /** What runs until it is closed. */
 export interface Running {
@@ -45,7 +47,7 @@ function openConfiguredMetrics(
 ): Metrics | undefined {
   if (metricsListen === undefined) return undefined;
   const metrics = new Metrics();
-  metrics.watchLostLogLines(lostLines);
+  watchLostLogLines(metrics.registry, lostLines);
   // A bucket has no end.
   if (storeDir !== undefined) metrics.watchFreeSpace(() => store.freeBytes());
   return metrics;
@@ -73,11 +75,10 @@ function listenForUploads(app: App, { listen: address }: Config, { passedSockets
 async function listenForMetrics(
   { metricsListen }: Config,
   store: Store,
-  parts: readonly (() => Promise<string>)[],
+  readMetrics: () => Promise<string>,
   logger: Logger,
 ): Promise<Running> {
   if (metricsListen === undefined) return { close: async () => undefined };
-  const readMetrics = async () => (await Promise.all(parts.map((read) => read()))).join('\n');
   return serveMetrics(metricsListen, { store, readMetrics }, logger);
 }
 
@@ -103,9 +104,9 @@ export async function serveInWorker(
   const metrics = openConfiguredMetrics(config, store, lostLines);
   const limits = supervisorsLimits({ tellsArrival: config.limits.minFreeSpace > 0 });
   const app = buildConfiguredApp(config, store, logger, limits, metrics);
+  if (metrics !== undefined) tellSupervisor(metrics);
   await listenForUploads(app, config, serviceManager);
   giveSignsOfLife(serviceManager, store, giveSignToSupervisor);
-  if (metrics !== undefined) tellSupervisor(metrics);
   return app;
 }
 
@@ -122,8 +123,8 @@ export async function serveAlone(
   const metrics = openConfiguredMetrics(config, store, lostLines);
   const app = buildConfiguredApp(config, store, logger, limits, metrics);
   const address = await listenForUploads(app, config, serviceManager);
-  const served = async () => metrics?.registry.metrics() ?? '';
-  const metricsApp = await listenForMetrics(config, store, [served, measureSweeps(sweeper)], logger);
+  if (metrics !== undefined) watchSweeps(metrics.registry, sweeper);
+  const metricsApp = await listenForMetrics(config, store, async () => metrics?.registry.metrics() ?? '', logger);
   const sweeps = sweepRegularly(sweeper, config.sweepIntervalMs, logger);
   const slots = await giveConfiguredSlots(config, limits, uploaderIds, logger);
   const basePath = `/${config.baseSegments.join('/')}`;
@@ -147,12 +148,10 @@ export async function serveInWorkers(
 ): Promise<Running> {
   const uploaderIds = new UploaderIds(config.secrets);
   const { limits, sweeper } = openConfiguredRetention(config, store, uploaderIds, logger);
-  const metricsApp = await listenForMetrics(
-    config,
-    store,
-    [readMetricsOfWorkers(lostLines), measureSweeps(sweeper)],
-    logger,
-  );
+  const own = new Registry();
+  watchLostLogLines(own, lostLines);
+  watchSweeps(own, sweeper);
+  const metricsApp = await listenForMetrics(config, store, readMetricsOfWorkers(own), logger);
   const sweeps = sweepRegularly(sweeper, config.sweepIntervalMs, logger);
   const slots = await giveConfiguredSlots(config, limits, uploaderIds, logger);
   const supervisor = new Supervisor(config, logger, notify, limits);

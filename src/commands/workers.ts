@@ -12,10 +12,8 @@
 import cluster, { type Worker } from 'node:cluster';
 import closeWithGrace from 'close-with-grace';
 import type { Logger } from 'pino';
-import { AggregatorRegistry } from 'prom-client';
 import type { Config } from '../config/config.js';
 import { messageOf } from '../errors.js';
-import { lostLogLinesTotal, type Metrics } from '../metrics.js';
 import type { Limits } from '../upload/limits.js';
 import { describeTcpAddress, passedSocket } from './listen.js';
 import type { Notify } from './service-manager.js';
@@ -59,21 +57,6 @@ function describeAddress({ address, port, addressType }: ListeningAddress): stri
 
 function runningWorkers(): Worker[] {
   return Object.values(cluster.workers ?? {}).flatMap((worker) => worker ?? []);
-}
-
-/** Has the supervisor read this worker's metrics. */
-export function tellSupervisor({ registry }: Metrics): void {
-  AggregatorRegistry.setRegistries(registry);
-  // Making one is what has a worker answer.
-  new AggregatorRegistry();
-}
-
-/** Reads the metrics of all workers as one: sums, but for what is the same for all; this process has lost log lines, too. */
-export function readMetricsOfWorkers(lostLines: () => number): () => Promise<string> {
-  const registry = new AggregatorRegistry();
-  const ofWorkers = new RegExp(`(?<=^${lostLogLinesTotal} )\\d+$`, 'm');
-  return async () =>
-    (await registry.clusterMetrics()).replace(ofWorkers, (count) => String(Number(count) + lostLines()));
 }
 
 /** Starts workers that run this same command with this configuration, and keeps them running until it closes them. */

@@ -4,6 +4,7 @@ import { createServer } from 'node:net';
 import path from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { mainFile, run } from '../support/command.js';
+import { eventually } from '../support/eventually.js';
 import { asNobody, nobody } from '../support/nobody.js';
 import { missingPeer } from '../support/peers.js';
 import { startProgram } from '../support/program.js';
@@ -159,7 +160,7 @@ describe('check-config', () => {
     const program = await startProgram(t);
     const connection = await beginPut(t, program, 'slot/f', 10, '01234');
     const folder = await folderWith(t, { storeDir: program.storeDir });
-    while ((await filesIn(program.storeDir)).length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    await eventually(async () => (await filesIn(program.storeDir)).length > 0);
     const before = await filesIn(program.storeDir);
     assert.equal((await checkConfig(folder)).code, 0);
     assert.deepEqual(await filesIn(program.storeDir), before);

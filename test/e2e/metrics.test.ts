@@ -66,6 +66,23 @@ describe('metricsListen', () => {
     assert.ok(Math.abs(freeBytes / Number(freeInMetrics) - 1) < 0.1, 'the free space is added up');
     assert.deepEqual(await program.stop(), { code: 0, signal: null });
   });
+
+  it('tells of the others while a worker starts, ends or is replaced', async (t) => {
+    const program = await startObserved(t, { workers: 2 });
+    const { stdout } = await run('pgrep', ['--parent', String(program.pid)]);
+    process.kill(Number(stdout.split('\n')[0]), 'SIGKILL');
+    const isReplaced = program.waitForLog(({ msg }) => msg === 'a new worker is listening');
+    let over = false;
+    isReplaced.then(() => {
+      over = true;
+    });
+    do {
+      const { status, body } = await send(`${program.metricsOrigin}/metrics`);
+      assert.equal(status, 200);
+      assert.match(body.toString(), /^prosody_filer_uploads_in_progress 0$/m);
+    } while (!over);
+    await isReplaced;
+  });
 });
 
 describe('/healthz', () => {

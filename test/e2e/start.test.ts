@@ -5,6 +5,7 @@ import { createServer } from 'node:net';
 import path from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { mainFile, run } from '../support/command.js';
+import { eventually } from '../support/eventually.js';
 import { send } from '../support/http-client.js';
 import { asNobody } from '../support/nobody.js';
 import { startProgram } from '../support/program.js';
@@ -276,7 +277,7 @@ describe('SIGTERM', () => {
     const connection = await connectTo(t, program.origin);
     const target = `/upload/s/f?v=${v1Token('s/f', 10, program.secret)}`;
     connection.socket.write(`PUT ${target} HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n01234`);
-    while ((await filesIn(program.storeDir)).length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    await eventually(async () => (await filesIn(program.storeDir)).length > 0);
     const stopped = program.stop();
     await program.waitForLog(({ msg }) => msg === 'SIGTERM: finishing what is running');
     // A connection that was waiting to be accepted is reset, a later one refused.
@@ -312,7 +313,7 @@ describe('a restart', () => {
     const target = `/upload/s/g?v=${v1Token('s/g', 200_000, 's3cret')}`;
     connection.socket.write(`PUT ${target} HTTP/1.1\r\nHost: x\r\nContent-Length: 200000\r\n\r\n`);
     connection.socket.write(Buffer.alloc(100_000));
-    while ((await filesIn(storeDir)).length < 3) await new Promise((resolve) => setTimeout(resolve, 5));
+    await eventually(async () => (await filesIn(storeDir)).length >= 3);
     await first.stop('SIGKILL');
     assert.equal((await filesIn(storeDir)).length, 3);
 
@@ -348,9 +349,12 @@ describe('what an operator reads', () => {
   it('is less with a higher logLevel', async (t) => {
     const folder = await folderWith(t, `${minimal}logLevel = "Error"\n`);
     const program = startIn(t, folder);
-    const upload = path.join(folder, 'upload/.prosody-filer/temporary');
-    while ((await stat(upload).catch(() => undefined)) === undefined)
-      await new Promise((resolve) => setTimeout(resolve, 5));
+    await eventually(() =>
+      stat(path.join(folder, 'upload/.prosody-filer')).then(
+        () => true,
+        () => false,
+      ),
+    );
     await program.stop();
     assert.deepEqual(program.lines, []);
   });

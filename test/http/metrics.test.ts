@@ -5,7 +5,7 @@ import path from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { promisify } from 'node:util';
 import { buildMetricsApp } from '../../src/http/metrics-app.js';
-import { Metrics, measureSweeps } from '../../src/metrics.js';
+import { Metrics, watchLostLogLines, watchSweeps } from '../../src/metrics.js';
 import { openStore } from '../../src/storage/open-store.js';
 import type { Store } from '../../src/storage/store.js';
 import { projectFolder } from '../support/command.js';
@@ -20,9 +20,7 @@ import { beginPut, get, put } from '../support/uploading.js';
 
 /** The listener for operators on a free port. */
 async function startMetricsApp(t: TestContext, store: Store, metrics = new Metrics()): Promise<string> {
-  const parts = [() => metrics.registry.metrics(), measureSweeps({ unreadable: 0 })];
-  const readMetrics = async () => (await Promise.all(parts.map((read) => read()))).join('\n');
-  const app = buildMetricsApp({ store, readMetrics });
+  const app = buildMetricsApp({ store, readMetrics: () => metrics.registry.metrics() });
   t.after(() => app.close());
   return app.listen({ host: '127.0.0.1', port: 0 });
 }
@@ -30,7 +28,8 @@ async function startMetricsApp(t: TestContext, store: Store, metrics = new Metri
 async function startMeasured(t: TestContext) {
   const metrics = new Metrics();
   const server = await startServer(t, { metrics });
-  metrics.watchLostLogLines(() => 0);
+  watchLostLogLines(metrics.registry, () => 0);
+  watchSweeps(metrics.registry, { unreadable: 0 });
   metrics.watchFreeSpace(() => server.store.freeBytes());
   const metricsOrigin = await startMetricsApp(t, server.store, metrics);
   const read = async () => (await send(`${metricsOrigin}/metrics`)).body.toString();

@@ -49,6 +49,11 @@ describe('the log', () => {
     assert.deepEqual(rest, ['    error: "\\\\u001b]0;x\\\\u0007"', '']);
   });
 
+  it('shows people no path for an event that is about no upload', async (t) => {
+    const text = await logged(t, 'pretty', (logger) => logger.info({ bytes: 0 }, 'swept'));
+    assert.match(text, / INFO: swept\n$/);
+  });
+
   it('indents the further lines of a message, so that none looks like a line of its own', async (t) => {
     const text = await logged(t, 'pretty', (logger) => logger.info('paste:\nComponent "x"\n    a = 1'));
     assert.match(text, / INFO: paste:\n {4}Component "x"\n {8}a = 1\n$/);

@@ -1,0 +1,67 @@
+/*
+ * The metrics of several workers as one. The supervisor asks each worker that listens, over its channel:
+ *
+ *   supervisor → worker   { readMetrics: id }              worker → supervisor   { metrics: { id, values } }
+ *
+ * prom-client's own way asks every process of the cluster, and waits in vain for one that is starting or has just died.
+ */
+import cluster, { type Worker } from 'node:cluster';
+import { AggregatorRegistry, type MetricObjectWithValues, type MetricValue, type Registry } from 'prom-client';
+import { FilerError } from '../errors.js';
+import type { Metrics } from '../metrics.js';
+
+/** How long a worker may take to answer: one that hangs is a failure, since sums without it would be wrong. */
+const patienceMs = 5000;
+
+type Values = MetricObjectWithValues<MetricValue<string>>[];
+
+/** Other modules use the channel too, so each part may be missing. */
+interface ToSupervisor {
+  readonly metrics?: { readonly id: number; readonly values: Values };
+}
+
+interface ToWorker {
+  readonly readMetrics?: number;
+}
+
+/** In a worker, before it listens: has the supervisor read its metrics. */
+export function tellSupervisor({ registry }: Metrics): void {
+  process.on('message', async ({ readMetrics: id }: ToWorker) => {
+    if (id === undefined) return;
+    const values = await registry.getMetricsAsJSON();
+    if (process.connected) process.send?.({ metrics: { id, values } });
+  });
+}
+
+/** What a worker has measured; nothing if it ends meanwhile. Throws `STORE_BUSY` where it does not answer. */
+function askWorker(worker: Worker, id: number): Promise<Values> {
+  return new Promise((resolve, reject) => {
+    const settle = (act: () => void) => {
+      clearTimeout(timer);
+      worker.off('message', onMessage).off('exit', onExit);
+      act();
+    };
+    const onMessage = ({ metrics }: ToSupervisor) => {
+      if (metrics?.id === id) settle(() => resolve(metrics.values));
+    };
+    const onExit = () => settle(() => resolve([]));
+    const late = `worker ${worker.process.pid} has not told its metrics for ${patienceMs / 1000} s`;
+    const timer = setTimeout(() => settle(() => reject(new FilerError('STORE_BUSY', late))), patienceMs);
+    worker.on('message', onMessage).on('exit', onExit);
+    worker.send({ readMetrics: id } satisfies ToWorker);
+  });
+}
+
+/** Reads the metrics of all workers and of this process as one: sums, but for what is the same for all. */
+export function readMetricsOfWorkers(own: Registry): () => Promise<string> {
+  const listening = new Set<Worker>();
+  cluster.on('listening', (worker: Worker) => listening.add(worker));
+  cluster.on('exit', (worker: Worker) => listening.delete(worker));
+  let count = 0;
+  return async () => {
+    const connected = [...listening].filter((worker) => worker.isConnected());
+    const ofWorkers = connected.map((worker) => askWorker(worker, count++));
+    const all = await Promise.all([own.getMetricsAsJSON(), ...ofWorkers]);
+    return AggregatorRegistry.aggregate(all).metrics();
+  };
+}
