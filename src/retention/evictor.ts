@@ -118,7 +118,7 @@ export class Evictor {
       if (this.#oldest.length === 0) {
         // After thousands that could not be deleted the next ones are left to the next eviction.
         if (!this.#hasMore || (batch.tries > 0 && freed === batch.freedBefore)) break;
-        await this.#context.sweep(this.#passed);
+        await this.#context.sweep(this.#passed ?? last);
         batch = { tries: 0, freedBefore: freed };
       }
       const [upload] = this.#oldest;

@@ -263,10 +263,14 @@ describe('eviction', () => {
 describe('eviction in a store of more uploads than a sweep gathers', () => {
   const total = 5000 + 10;
 
-  /** An evictor of so many uploads of 4 KiB, of which the oldest cannot be deleted; each sweep gathers anew. */
-  function evictorOf(undeletable: number) {
+  /**
+   * An evictor of so many uploads of 4 KiB. Those of these ages, or the oldest ones, cannot be deleted. Each sweep gathers
+   * anew, and one of them began before it was asked for.
+   */
+  function evictorOf(undeletable: number | ((age: number) => boolean), { count = total, joinedSweep = 0 } = {}) {
+    const isUndeletable = typeof undeletable === 'number' ? (age: number) => age < undeletable : undeletable;
     const uploads = new Map(
-      Array.from({ length: total }, (_, age) => {
+      Array.from({ length: count }, (_, age) => {
         const upload = { key: key(`s${age}/f`), size: 4096, modifiedAt: age, contentType: 'x/y' };
         return [upload.key, upload];
       }),
@@ -277,7 +281,7 @@ describe('eviction in a store of more uploads than a sweep gathers', () => {
     let sweeps = 0;
     const sweep = async (after: ListedUpload | undefined) => {
       sweeps += 1;
-      evictor.beginGathering(after);
+      evictor.beginGathering(sweeps === joinedSweep ? undefined : after);
       // In an order that is not that of their age, and more than are kept.
       for (const upload of [...uploads.values()].reverse()) evictor.gather(upload);
       evictor.endGathering();
@@ -288,7 +292,7 @@ describe('eviction in a store of more uploads than a sweep gathers', () => {
           tried.push(asked);
           const upload = uploads.get(asked);
           if (upload === undefined) return undefined;
-          if (upload.modifiedAt < undeletable) throw new FilerError('STORE_FAILED', 'EACCES');
+          if (isUndeletable(upload.modifiedAt)) throw new FilerError('STORE_FAILED', 'EACCES');
           uploads.delete(asked);
           return upload;
         },
@@ -296,7 +300,7 @@ describe('eviction in a store of more uploads than a sweep gathers', () => {
       limits: { forget: () => undefined, uncount: (upload) => uncounted.push(upload.modifiedAt) },
       evictMinAgeMs: 0,
       logger: { info: () => undefined, warn: (line) => warnings.push({ ...line }) },
-      now: () => total,
+      now: () => count,
       sweep,
     });
     return { evictor, sweep, uploads, tried, warnings, uncounted, sweeps: () => sweeps };
@@ -330,6 +334,13 @@ describe('eviction in a store of more uploads than a sweep gathers', () => {
     assert.deepEqual([tried.length, warnings[0]?.['files']], [5000, 5000]);
     assert.equal(await evictor.evict(4096, () => true), 4096);
     assert.equal(tried.length, 5001);
+  });
+
+  it('passes over thousands that cannot be deleted also where a sweep that is running gathers them again', async () => {
+    const { evictor, sweep } = evictorOf((age) => age < 10_000 && age % 5000 !== 0, { count: 10_010, joinedSweep: 3 });
+    await sweep(undefined);
+    const until = performance.now() + 5000;
+    assert.equal(await evictor.evict(3 * 4096, () => performance.now() < until), 3 * 4096);
   });
 
   it('does not count what it takes while a sweep is counting', async () => {
