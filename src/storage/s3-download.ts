@@ -16,6 +16,14 @@ const patienceMs = 20_000;
 /** How long to wait before the next GET where the last one brought no byte. */
 const retryMs = 1000;
 
+/**
+ * Whether the client has not taken all that was written. Not `writableNeedDrain`: Node does not reset it in an answer behind
+ * which a pipelined request is held (http/pipelining.ts).
+ */
+function isTaking(sink: Writable): boolean {
+  return sink.writableLength > 0;
+}
+
 /** Resolves when the sink has taken all that was written to it; rejects when it closes before. */
 function untilTaken(sink: Writable): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -64,9 +72,9 @@ export class S3Download {
     try {
       do {
         await this.#writeSome(sink, range.last);
-        const isFull = sink.writableNeedDrain;
+        const wasTaking = isTaking(sink);
         await untilTaken(sink);
-        if (isFull) this.#waitingSince = performance.now();
+        if (wasTaking) this.#waitingSince = performance.now();
       } while (this.#position <= range.last);
       sink.end();
     } catch (error) {
@@ -85,7 +93,7 @@ export class S3Download {
     } catch (error) {
       if (sink.destroyed || describeS3Error('GET', error).code !== 'STORE_BUSY') throw error;
       // Where the client takes nothing, the service has done its part.
-      if (sink.writableNeedDrain) return;
+      if (isTaking(sink)) return;
       if (performance.now() - this.#waitingSince >= patienceMs) throw error;
       if (this.#position === first) await wait(retryMs);
     }
@@ -93,7 +101,7 @@ export class S3Download {
 
   async #copy(body: Readable, sink: Writable): Promise<void> {
     const timer = setTimeout(() => {
-      if (sink.writableNeedDrain) timer.refresh();
+      if (isTaking(sink)) timer.refresh();
       else body.destroy(new FilerError('STORE_BUSY', `S3 GET: no byte for ${answerMs / 1000} s`));
     }, answerMs).unref();
     const beginWait = () => {

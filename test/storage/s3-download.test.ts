@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { Writable } from 'node:stream';
+import { Readable, Writable } from 'node:stream';
 import { describe, it, type TestContext } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
 import { DeleteObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
+import { FilerError } from '../../src/errors.js';
+import { S3Download } from '../../src/storage/s3-download.js';
 import { cephPrograms, sharedCeph } from '../support/ceph.js';
 import { missingPeer } from '../support/peers.js';
 import { startS3Proxy } from '../support/s3-proxy.js';
@@ -114,4 +116,21 @@ describe('S3: a download', { skip: missingPeer(...cephPrograms) }, () => {
     proxy.meddle = ({ method }) => (method === 'GET' ? { rewrite: () => other } : undefined);
     await assert.rejects(readBack(store, 's/f', { first: 0, last: 9 }), { code: 'STORE_FAILED' });
   });
+});
+
+it('an answer behind which a pipelined request is held does not ask a broken service again and again', async () => {
+  const sink = new Writable({ highWaterMark: 1, write: (_chunk, _encoding, done) => setImmediate(done) });
+  // Node resets it by a listener that it takes away when the next request comes.
+  Object.defineProperty(sink, 'writableNeedDrain', { value: true });
+  let gets = 0;
+  const download = new S3Download(20, async () => {
+    gets += 1;
+    if (gets > 1) throw new FilerError('STORE_BUSY', 'the service is gone');
+    return Readable.from([Buffer.alloc(10)]);
+  });
+  const written = assert.rejects(download.writeTo(sink), { code: 'BODY_INCOMPLETE' });
+  await wait(1500);
+  sink.destroy();
+  await written;
+  assert.ok(gets <= 4, `${gets} GETs`);
 });
