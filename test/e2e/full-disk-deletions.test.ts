@@ -124,6 +124,24 @@ for (const [shortage, peer] of Object.entries(shortages) as [Shortage, string][]
   });
 }
 
+describe('an upload that is larger than what is free', {
+  skip: missingPeer(shortages.space) ?? (process.getuid?.() !== 0 && 'needs root'),
+}, () => {
+  it('is stored, since the oldest are evicted as its bytes arrive', async (t) => {
+    let program: Program | undefined;
+    t.after(() => program?.stop());
+    const { storeDir } = await mountSmallDisk(t, 'space');
+    const settings = { storeDir, minFreeSpace: '1MB', whenFull: 'evict', evictMinAge: '1ms', sweepInterval: '1s' };
+    program = await startProgram(t, settings);
+    for (let index = 0; index < 10; index += 1) {
+      assert.equal((await put(program, `old${index}/f`, Buffer.alloc(usualSize))).status, 201);
+    }
+    await program.waitForLog(({ msg, files }) => msg === 'swept' && files === 10);
+    assert.equal((await put(program, 'new/f', Buffer.alloc(9 * usualSize))).status, 201);
+    assert.match(String((await program.waitForLog(({ msg }) => msg === 'deleted'))['path']), /^old/);
+  });
+});
+
 describe('a deletion that makes too little room to be noted', {
   skip: missingPeer('btrfs') ?? (process.getuid?.() !== 0 && 'needs root'),
 }, () => {
