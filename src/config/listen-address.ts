@@ -12,7 +12,7 @@ const hostAndPort = /^(?:\[([^[\]]+)\]|([^:[\]]*)):(\d{1,5})$/;
  * The TCP address in `host:port`, `[ipv6]:port` or `:port` (all addresses), as Go's net.Listen takes it;
  * `undefined` for anything else. `localhost` is 127.0.0.1.
  */
-export function parseTcpAddress(text: string): TcpAddress | undefined {
+function parseTcpAddress(text: string): TcpAddress | undefined {
   const [, ipv6, name = '', digits] = hostAndPort.exec(text) ?? [];
   const port = Number(digits);
   if (digits === undefined || port > 65_535) return undefined;

@@ -11,9 +11,9 @@ import { isReserved, keyBelow, type UploadKey } from '../upload/upload-key.js';
 import { disk } from './disk-calls.js';
 import { inBatches } from './in-batches.js';
 import { readFacts } from './open-upload.js';
-import { isGone, passOver, type ReportUnreadable } from './pass-over.js';
+import { isGone, passOver } from './pass-over.js';
 import type { SidecarFolder } from './sidecar.js';
-import type { ListedUpload } from './store.js';
+import type { ListedUpload, ReportUnreadable } from './store.js';
 
 /** So many files or slots are looked at together: the disk answers sooner, and the memory is bounded. */
 const batchSize = 32;

@@ -5,10 +5,9 @@ import type { UploadKey } from '../upload/upload-key.js';
 import type { BufferPool } from './buffer-pool.js';
 import { closeRead, disk } from './disk-calls.js';
 import { describeDiskError } from './disk-errors.js';
-import type { ReportUnreadable } from './pass-over.js';
 import { sendFile } from './send-file.js';
 import type { SidecarFolder } from './sidecar.js';
-import type { StoredFacts, StoredUpload } from './store.js';
+import type { ReportUnreadable, StoredFacts, StoredUpload } from './store.js';
 
 const absent = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG', 'ENXIO']);
 const readFlags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;

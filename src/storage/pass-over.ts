@@ -1,9 +1,6 @@
 import { messageOf, systemErrorCode } from '../errors.js';
 import { describeDiskError } from './disk-errors.js';
-import type { UnreadableEntry } from './store.js';
-
-/** Takes each entry that cannot be read. */
-export type ReportUnreadable = (entry: UnreadableEntry) => void;
+import type { ReportUnreadable } from './store.js';
 
 const gone = new Set(['ENOENT', 'ENOTDIR']);
 

@@ -3,8 +3,9 @@ import { opendir } from 'node:fs/promises';
 import path from 'node:path';
 import { reservedFolder } from '../upload/upload-key.js';
 import { disk } from './disk-calls.js';
-import { passOver, type ReportUnreadable } from './pass-over.js';
+import { passOver } from './pass-over.js';
 import { NoteError } from './read-note.js';
+import type { ReportUnreadable } from './store.js';
 
 /** A file of the store's own bookkeeping. */
 export interface ReservedFile {

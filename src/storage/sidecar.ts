@@ -15,10 +15,10 @@ import { servableType } from '../upload/content-type.js';
 import { reservedFolder, type UploadKey } from '../upload/upload-key.js';
 import { disk } from './disk-calls.js';
 import { ensureFolders, removeFolders, syncFolders } from './folders.js';
-import { isGone, passOver, type ReportUnreadable } from './pass-over.js';
+import { isGone, passOver } from './pass-over.js';
 import { formatNote, isTime, NoteError, readNote } from './read-note.js';
 import { filesBelow } from './reserved-files.js';
-import type { UploadFacts } from './store.js';
+import type { ReportUnreadable, UploadFacts } from './store.js';
 
 /** What a sidecar adds to its file. */
 export type SidecarFacts = Omit<UploadFacts, 'size'>;

@@ -13,10 +13,10 @@ import { reservedFolder, type UploadKey } from '../upload/upload-key.js';
 import { disk } from './disk-calls.js';
 import { isDiskFull } from './disk-errors.js';
 import { ensureFolders } from './folders.js';
-import { isGone, passOver, type ReportUnreadable } from './pass-over.js';
+import { isGone, passOver } from './pass-over.js';
 import { formatNote, isSize, isTime, NoteError, readNote } from './read-note.js';
 import { filesBelow } from './reserved-files.js';
-import type { DeletedUpload } from './store.js';
+import type { DeletedUpload, ReportUnreadable } from './store.js';
 
 const folder = 'tombstones';
 const maxPending = 1000;

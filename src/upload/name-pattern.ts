@@ -10,7 +10,7 @@
  */
 
 /** The longest pattern, in characters: a name is no longer. */
-export const maxPatternLength = 255;
+const maxPatternLength = 255;
 /** How many patterns one with braces may stand for. */
 const maxAlternatives = 64;
 
