@@ -1,50 +1,43 @@
 /*
- * The memory of all downloads from the disk. Each has one buffer at a time, whose bytes wait for the client.
+ * The buffers of all downloads from the disk. Each has one at a time, whose bytes wait for the client.
  * - Up to 32 have 512 KiB, last in first out so that the one taken is still in the processor's cache: smaller or fresh ones
  *   halve the rate of large downloads. The next ones have 64 KiB. Clients that take less than 1 MiB/s gain nothing by it:
- *   they have 16 KiB, and so has everybody once half of the memory is out.
- * - 64 MiB are out in all. Beyond that the download goes that has waited longest for its client.
+ *   they have 16 KiB, and so has everybody once half of the memory is taken.
  */
+import { DownloadMemory, type Lease } from './download-memory.js';
+
 const largeBytes = 512 * 1024;
 const mediumBytes = 64 * 1024;
 const smallBytes = 16 * 1024;
 const maxLarge = 32;
-const defaultMaxBytes = 64 * 1024 * 1024;
 
 /** A buffer that is a download's until it is given back. */
-export interface Lease {
+export interface BufferLease extends Lease {
   readonly buffer: Buffer;
-  /** Ends the download, to make room for others. */
-  readonly cut: () => void;
 }
 
 /** Hands out the buffers that downloads are read into. */
 export class BufferPool {
-  readonly #maxBytes: number;
+  readonly #memory: DownloadMemory;
   readonly #free: Buffer[] = [];
-  /** In the order in which they were taken, so the first one has waited longest. */
-  readonly #leases = new Set<Lease>();
   #largeCount = 0;
-  #bytes = 0;
 
-  constructor(maxBytes = defaultMaxBytes) {
-    this.#maxBytes = maxBytes;
+  constructor(memory = new DownloadMemory()) {
+    this.#memory = memory;
   }
 
   /** Lends a buffer to a download whose client is fast or not. */
-  take(isFast: boolean, cut: () => void): Lease {
-    const lease = { buffer: this.#makeBuffer(isFast), cut };
-    this.#bytes += lease.buffer.length;
-    if (this.#bytes > this.#maxBytes) this.#cutLongestWaiting();
-    this.#leases.add(lease);
+  take(isFast: boolean, cut: Lease['cut']): BufferLease {
+    const buffer = this.#makeBuffer(isFast);
+    const lease = { buffer, bytes: buffer.length, cut };
+    this.#memory.take(lease);
     return lease;
   }
 
   /** Takes a buffer back; one that a broken socket may still be reading is not handed out again. */
-  give(lease: Lease, mayReuse: boolean): void {
+  give(lease: BufferLease, mayReuse: boolean): void {
     const { buffer } = lease;
-    this.#leases.delete(lease);
-    this.#bytes -= buffer.length;
+    this.#memory.give(lease);
     if (buffer.length !== largeBytes) return;
     this.#largeCount -= 1;
     if (mayReuse) this.#free.push(buffer);
@@ -56,14 +49,6 @@ export class BufferPool {
       this.#largeCount += 1;
       return this.#free.pop() ?? Buffer.allocUnsafeSlow(largeBytes);
     }
-    return Buffer.allocUnsafeSlow(this.#bytes < this.#maxBytes / 2 ? mediumBytes : smallBytes);
-  }
-
-  #cutLongestWaiting(): void {
-    const [lease] = this.#leases;
-    if (lease === undefined) return;
-    // It gives its buffer back a little later: until then, others may have to be cut too.
-    this.#leases.delete(lease);
-    lease.cut();
+    return Buffer.allocUnsafeSlow(this.#memory.isHalfTaken ? smallBytes : mediumBytes);
   }
 }

@@ -16,8 +16,6 @@ const wholeBytes = 64 * 1024;
 const fastBytesPerMs = 1024 * 1.024;
 const firstMs = 1000;
 
-const tooMany = 'too many downloads wait for their clients, and this one has waited longest';
-
 /** Fills the view from the file; throws when the file is shorter than it was when it was opened. */
 async function readFully(fd: number, view: Buffer, position: number): Promise<void> {
   let filled = 0;
@@ -64,8 +62,8 @@ export async function sendFile(
   }
   const startedAt = performance.now();
   let cutError: FilerError | undefined;
-  const cut = () => {
-    cutError = new FilerError('DOWNLOADS_LIMITED', tooMany);
+  const cut = (error: FilerError) => {
+    cutError = error;
     sink.destroy();
   };
   for (let position = first; position <= last; ) {

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { Writable } from 'node:stream';
 import { describe, it } from 'node:test';
 import { BufferPool } from '../../src/storage/buffer-pool.js';
+import { DownloadMemory } from '../../src/storage/download-memory.js';
 import { sendFile } from '../../src/storage/send-file.js';
 import { tempDir } from '../support/temp-dir.js';
 
@@ -47,7 +48,7 @@ describe('buffers of downloads', () => {
     await writeFile(file, Buffer.alloc(1_000_000));
     const handle = await open(file);
     t.after(() => handle.close());
-    const pool = new BufferPool(600_000);
+    const pool = new BufferPool(new DownloadMemory(600_000));
     const send = (sink: Writable) => sendFile(handle.fd, sink, { first: 0, last: 999_999 }, pool);
     const stuck = send(new Writable({ write: () => undefined }));
     const cut = assert.rejects(stuck, { code: 'DOWNLOADS_LIMITED' });
