@@ -11,6 +11,7 @@ import type { HeadObjectCommandOutput } from '@aws-sdk/client-s3';
 import { FilerError } from '../errors.js';
 import { reservedFolder, type UploadKey } from '../upload/upload-key.js';
 import type { UploaderIds } from '../upload/uploader.js';
+import { DownloadMemory } from './download-memory.js';
 import { relayBody } from './relay-body.js';
 import type { ObjectHeaders, S3Bucket } from './s3-bucket.js';
 import { S3Download } from './s3-download.js';
@@ -53,6 +54,8 @@ export class S3Store implements Store {
   readonly #listed: S3ListingContext;
   readonly #uploaderIds: UploaderIds;
   readonly #warn: (message: string) => void;
+  readonly #memory = new DownloadMemory();
+  readonly #readAhead = new DownloadMemory();
   /** The note of an expiry is longer than the upload's own name. */
   readonly #maxKeyBytes: number;
 
@@ -91,7 +94,12 @@ export class S3Store implements Store {
     if (head === undefined) return undefined;
     const facts = toFacts(key, head);
     const version = { etag: head.ETag ?? '', size: facts.size };
-    const download = new S3Download(version.size, (range) => this.#bucket.read(key, version, range));
+    const download = new S3Download({
+      size: version.size,
+      open: (range) => this.#bucket.read(key, version, range),
+      memory: this.#memory,
+      readAhead: this.#readAhead,
+    });
     return {
       ...facts,
       etag: version.etag,

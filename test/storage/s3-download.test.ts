@@ -1,20 +1,27 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { Readable, Writable } from 'node:stream';
+import { PassThrough, Readable, Writable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
 import { describe, it, type TestContext } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
 import { DeleteObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import { FilerError } from '../../src/errors.js';
+import { DownloadMemory } from '../../src/storage/download-memory.js';
+import { S3Bucket } from '../../src/storage/s3-bucket.js';
 import { S3Download } from '../../src/storage/s3-download.js';
+import type { ByteRange } from '../../src/storage/store.js';
 import { cephPrograms, sharedCeph } from '../support/ceph.js';
+import { eventually } from '../support/eventually.js';
 import { missingPeer } from '../support/peers.js';
 import { startS3Proxy } from '../support/s3-proxy.js';
-import { pathInBucket } from '../support/s3-service.js';
+import { optionsFor, pathInBucket } from '../support/s3-service.js';
 import { openStoreIn } from '../support/s3-store.js';
 import { incoming, key, readBack } from '../support/store-contract.js';
 
 const mebibyte = 1024 * 1024;
 const bytes = randomBytes(3 * mebibyte);
+
+const makeMemories = () => ({ memory: new DownloadMemory(), readAhead: new DownloadMemory() });
 
 // The proxy breaks answers off: Ceph does so when it restarts, or closes a connection that has been idle for 65 s.
 describe('S3: a download', { skip: missingPeer(...cephPrograms) }, () => {
@@ -28,7 +35,7 @@ describe('S3: a download', { skip: missingPeer(...cephPrograms) }, () => {
     await store.put(key('s/f'), incoming(bytes));
     const place = { Bucket: bucket, Key: `${pathInBucket}s/f` };
     const gets = () => proxy.requests.filter((request) => request.startsWith('GET ')).length;
-    return { peer, proxy, store, place, gets };
+    return { peer, proxy, bucket, store, place, gets };
   }
 
   it('arrives whole where the service breaks off time and again', async (t) => {
@@ -84,6 +91,27 @@ describe('S3: a download', { skip: missingPeer(...cephPrograms) }, () => {
     assert.ok(Buffer.concat(taken).equals(bytes));
   });
 
+  it('closes its connection to the service where the client takes nothing, and goes on with another one later', async (t) => {
+    const { proxy, bucket, gets } = await open(t);
+    const idleMs = 300;
+    const objects = new S3Bucket({ ...optionsFor(proxy, bucket), region: 'auto' }, 60_000);
+    const etag = (await objects.head('s/f'))?.ETag ?? '';
+    let body: Readable | undefined;
+    const read = async (range: ByteRange) => {
+      body = await objects.read('s/f', { etag, size: bytes.length }, range);
+      return body;
+    };
+    const download = new S3Download({ size: bytes.length, open: read, ...makeMemories(), idleMs });
+    const sink = new PassThrough();
+    const written = download.writeTo(sink);
+    await eventually(() => body?.destroyed === true);
+    await wait(idleMs);
+    assert.equal(gets(), 1);
+    assert.ok((await buffer(sink)).equals(bytes));
+    await written;
+    assert.equal(gets(), 2);
+  });
+
   for (const [what, change] of [
     ['replaced', (place: { Bucket: string; Key: string }) => new PutObjectCommand({ ...place, Body: randomBytes(9) })],
     ['removed', (place: { Bucket: string; Key: string }) => new DeleteObjectCommand(place)],
@@ -123,11 +151,12 @@ it('an answer behind which a pipelined request is held does not ask a broken ser
   // Node resets it by a listener that it takes away when the next request comes.
   Object.defineProperty(sink, 'writableNeedDrain', { value: true });
   let gets = 0;
-  const download = new S3Download(20, async () => {
+  const open = async () => {
     gets += 1;
     if (gets > 1) throw new FilerError('STORE_BUSY', 'the service is gone');
     return Readable.from([Buffer.alloc(10)]);
-  });
+  };
+  const download = new S3Download({ size: 20, open, ...makeMemories() });
   const written = assert.rejects(download.writeTo(sink), { code: 'BODY_INCOMPLETE' });
   await wait(1500);
   sink.destroy();
