@@ -27,7 +27,7 @@ const prettyOptions: PrettyOptions = {
   messageFormat: describeForPeople,
 };
 
-/** Texts that may have several lines: what is to be pasted somewhere, and where an error comes from. */
+/** Texts that may have several lines: snippets to paste, and stack traces. */
 const keysOfLines = ['msg', 'stack'];
 
 /** What stands in a line, so that no text in it reaches the terminal as something else, or looks like another line. */

@@ -54,5 +54,5 @@ export async function findCronDeletions(storeDir: string, root = '/'): Promise<s
 export function cronWarning(storeDir: string, file: string): string {
   const risk =
     'Where it removes .prosody-filer, types and expiries of uploads are lost, and deleted ones can be sent again';
-  return `storeDir: ${file} seems to delete in ${storeDir}. ${risk}. Take it out and set expiresAfter`;
+  return `storeDir: ${file} seems to delete in ${storeDir}. ${risk}. Remove that line and set expiresAfter`;
 }

@@ -16,7 +16,7 @@ const causes: Readonly<Record<string, string>> = {
   ENOTFOUND: 'this host name is unknown',
 };
 
-/** Why a socket cannot be made at a path, whose folder is looked at: of a missing one libuv says EACCES too. */
+/** Why a socket cannot be made at a path, found out by its folder: for a missing one libuv says EACCES too. */
 function explainPath(socketPath: string, code: string | undefined): string | undefined {
   if (code === 'EADDRINUSE') return causes[code];
   const folder = dirname(socketPath);
@@ -26,7 +26,7 @@ function explainPath(socketPath: string, code: string | undefined): string | und
   } catch (error) {
     const found = systemErrorCode(error);
     if (found === 'ENOENT') return `its folder does not exist: make ${folder}`;
-    return found === 'ENOTDIR' ? `${folder} is no folder` : `this user may not make files in ${folder} (${found})`;
+    return found === 'ENOTDIR' ? `${folder} is not a folder` : `this user may not make files in ${folder} (${found})`;
   }
 }
 

@@ -97,7 +97,7 @@ export async function serve(options: ServeOptions): Promise<void> {
   const { logger } = log;
   const notify = notifier(serviceManager, logger);
   let running: Promise<Running> | undefined;
-  // Before anything is opened: a signal must find this process listening, and then waits for what is being opened.
+  // Before anything is opened, so that no signal is lost: closing then waits for what is being opened.
   const delay = config.shutdownTimeoutMs + closingMarginMs + (isAlone ? 0 : supervisorMarginMs);
   closeOnSignal(delay, logger, notify, () =>
     Promise.resolve(running).then(

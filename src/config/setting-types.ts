@@ -4,13 +4,13 @@ import { parseDuration, parseSize } from '../units.js';
 
 const dayMs = 24 * 60 * 60 * 1000;
 
-/** What Node's timers can wait (2^31 − 1 ms), with room for what is added to a time limit. */
+/** Less than the longest wait of Node's timers (2^31 − 1 ms), since a few seconds are added to some limits. */
 const maxTimerMs = 24 * dayMs;
 
 /** 1 EiB, which is still written with all of its digits. */
 const maxSize = 2 ** 60;
 
-/** A hundred years: what is added to now stays a date. */
+/** A hundred years, so that now and a duration still add up to a date. */
 const maxDurationMs = 36_525 * dayMs;
 
 const hostName = /^[\p{L}\p{M}\p{N}_-]+(\.[\p{L}\p{M}\p{N}_-]+)*\.?$/u;
@@ -21,7 +21,7 @@ export function isHost(text: string): boolean {
   return isIP(text) !== 0 || (text.length <= maxHostLength && hostName.test(text));
 }
 
-/** The HTTP side hands it to the same library, which also takes what is no plain address or prefix length. */
+/** The HTTP side hands it to the same library, which also takes words such as `loopback` and netmasks: these are refused. */
 function isProxy(text: string): boolean {
   if (text === 'unix') return true;
   if (isIP(text.replace(/\/\d{1,3}$/, '')) === 0) return false;

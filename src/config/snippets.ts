@@ -29,7 +29,8 @@ export function makeSnippets({ baseUrl, secret, deleteSecret }: SnippetValues) {
     http_file_external_delete_url = "${baseUrl}"
     http_file_secret = "${secret}"
     http_file_delete_secret = "${deleteSecret}"`,
-    nginx: `# A slow client may take nothing for minutes, since the system holds several MB for it. Outside of the location, for HTTP/2.
+    nginx: `# How long nginx waits for a client that takes no byte: the system holds several MB for a slow one. With HTTP/2 it has no
+# effect inside of the location.
 send_timeout 30m;
 location ${new URL(baseUrl).pathname} {
     # No path here: nginx would decode it, and the tokens sign the path as it was sent.
@@ -42,7 +43,7 @@ location ${new URL(baseUrl).pathname} {
     client_max_body_size 0;
     # How far an HTTP/2 client may send ahead: with nginx's 64 KiB, one that is 100 ms away takes six times as long.
     client_body_buffer_size 512k;
-    # How long a busy disk may have nginx wait.
+    # How long nginx waits for prosody-filer while the disk is busy.
     proxy_send_timeout 5m;
     proxy_read_timeout 5m;
 }`,

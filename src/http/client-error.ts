@@ -23,7 +23,7 @@ export function answerClientErrors(
   return (error, socket) => {
     const status = statusOf[error.code ?? ''] ?? 400;
     const answer = () => {
-      logger.info({ status }, `${status} to what is no HTTP request: ${error.message}`);
+      logger.info({ status }, `${status} to a malformed HTTP request: ${error.message}`);
       const head = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}`;
       socket.write(`${head}content-length: 0\r\nconnection: close\r\n\r\n`);
       closeGently(socket);

@@ -3,8 +3,8 @@ import type { Connections } from './connections.js';
 import type { HandlerContext } from './settings.js';
 
 /**
- * Has closing the server wait for what is on its way, for shutdownTimeout at most: then it is broken off. Closing is over
- * when the last upload has left the store.
+ * Closing the server waits for running transfers, and breaks them off after shutdownTimeout. It is over when the store is done
+ * with the last upload.
  */
 export function closeInTime(
   app: App,

@@ -12,7 +12,7 @@ export interface Owed {
   readonly response: ServerResponse;
 }
 
-/** What is known of an open connection. */
+/** The state of an open connection. */
 export interface Connection {
   /** Whether it has had no request yet. Its client cannot know that the server is about to close. */
   isNew: boolean;
@@ -41,7 +41,7 @@ export class Connections {
     });
   }
 
-  /** What is known of a connection, `undefined` once it is closed. */
+  /** The state of a connection, `undefined` once it is closed. */
   find(socket: Socket): Connection | undefined {
     return this.#connections.get(socket);
   }

@@ -47,7 +47,7 @@ function bodyWithRoom(body: Readable, makeRoom: (arrived: number) => Promise<num
     },
   });
   body.on('error', (error) => roomy.destroy(error)).once('close', () => body.readableEnded || roomy.destroy());
-  // What more the client sends is no longer the store's.
+  // The store takes no more: the rest of what the client sends is dropped.
   roomy.once('close', () => body.resume());
   return body.pipe(roomy);
 }

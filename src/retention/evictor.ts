@@ -52,7 +52,7 @@ export class Evictor {
   /** Oldest first. */
   #oldest: ListedUpload[] = [];
   #hasMore = false;
-  /** Of those that may go, what does not stand in `#oldest`. */
+  /** Bytes of the uploads that may go and are not in `#oldest`. */
   #bytesBeyond = 0;
   /** The last one that was tried. */
   #passed: ListedUpload | undefined;
@@ -106,8 +106,8 @@ export class Evictor {
   }
 
   /**
-   * Deletes the oldest uploads until so many bytes are freed, it is no longer wanted, or none is left that may go or can
-   * be deleted; resolves to what it freed.
+   * Deletes the oldest uploads until so many bytes are freed, it is no longer wanted, or no more of them may go or can be
+   * deleted; resolves to the bytes that it freed.
    */
   async evict(bytes: number, isWanted: () => boolean): Promise<number> {
     const failures: object[] = [];

@@ -1,7 +1,7 @@
 /*
- * What is stored, as the last sweep found it and with what came and went since. What comes while a sweep is counting is
- * counted once, whether the sweep sees it or not. What is deleted meanwhile may stay counted until the next one. Uploads
- * name their uploader by id here, and questions name all ids of one uploader.
+ * The count of the store: what the last sweep found, and what came and went since. An upload that comes while a sweep counts
+ * is counted once, whether the sweep sees it or not. One that is deleted meanwhile may stay counted until the next sweep.
+ * Uploads name their uploader by id here, and questions name all ids of one uploader.
  */
 import { setTimeout as wait } from 'node:timers/promises';
 import { FilerError } from '../errors.js';
@@ -30,7 +30,7 @@ export class StoreCount {
   /** In memory only: a restart forgets what broke off. */
   readonly #brokenOff: Usage;
   #counting: Counting | undefined;
-  /** What a sweep found while an upload of the same key was running, which may be that one, and where it is missing. */
+  /** What a sweep found while an upload of the same key was running, and the count that lacks it: it may be that very upload. */
   readonly #found = new Map<UploadKey, { readonly upload: KeyedUpload; readonly usage: Usage }>();
   #isCounted = false;
   readonly #firstCount: Promise<void>;
@@ -69,7 +69,7 @@ export class StoreCount {
     this.#counting?.stored.addSent(upload);
   }
 
-  /** From now on what was counted is what is stored. */
+  /** The new count replaces the one before. */
   end(): void {
     if (this.#counting === undefined) return;
     this.#stored = this.#counting.stored;
@@ -83,7 +83,8 @@ export class StoreCount {
   async requireFirst(): Promise<void> {
     if (this.#isCounted) return;
     await Promise.race([this.#firstCount, wait(maxWaitMs, undefined, { ref: false })]);
-    if (!this.#isCounted) throw new FilerError('STORE_BUSY', 'what is stored is still being counted after the start');
+    if (!this.#isCounted)
+      throw new FilerError('STORE_BUSY', 'the uploads in the store are still being counted after the start');
   }
 
   /** Counts an upload that was just stored. */

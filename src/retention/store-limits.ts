@@ -24,9 +24,9 @@ export interface LimitsContext {
   isTaken(key: UploadKey): Promise<boolean>;
   /** Bytes of the uploads that may be evicted. */
   evictableBytes(): number;
-  /** An upload that is gone may be evicted no longer. */
+  /** Takes an upload that is gone off those that may be evicted. */
   dropEvictable(key: UploadKey): void;
-  /** Evicts the oldest uploads until so many bytes are freed, none is left that may go, or it is no longer wanted; resolves to what it freed. */
+  /** Evicts the oldest uploads until so many bytes are freed, no more may go, or it is unwanted; resolves to the freed bytes. */
   evict(bytes: number, isWanted: () => boolean): Promise<number>;
   readonly uploaderIds: UploaderIds;
   /** ms since the epoch. */
@@ -153,7 +153,7 @@ export class StoreLimits implements Limits {
     if (this.#keys.has(key)) throw new FilerError('UPLOAD_RUNNING', 'an upload of this slot is running');
   }
 
-  /** Whether any limit is about what is stored. */
+  /** Whether any limit depends on the count of the store. */
   get #needsCount(): boolean {
     const { maxStoreSize, userQuota, dailyQuota, minFreeSpace, evictsWhenFull } = this.#settings;
     return (maxStoreSize ?? userQuota ?? dailyQuota) !== undefined || (minFreeSpace > 0 && evictsWhenFull);
@@ -182,7 +182,7 @@ export class StoreLimits implements Limits {
     const missing = Math.max(overSize, bytes - space);
     if (missing <= 0) return false;
     if (evictsWhenFull && missing <= this.#context.evictableBytes()) return true;
-    const tooFew = evictsWhenFull ? ', also with all gone that may go by evictMinAge' : '';
+    const tooFew = evictsWhenFull ? ', even if all uploads older than evictMinAge were evicted' : '';
     throw new FilerError(
       'STORE_FULL',
       `${describeBytes(size)} are ${missing} more than maxStoreSize and minFreeSpace leave room for${tooFew}`,
@@ -221,7 +221,7 @@ export class StoreLimits implements Limits {
     if (missing > 0) {
       await this.#requireFree(running);
       const freed = await this.#context.evict(missing, () => this.#running.has(running));
-      if (freed < missing) throw new FilerError('STORE_FULL', 'there was less to evict than the upload was promised');
+      if (freed < missing) throw new FilerError('STORE_FULL', 'fewer bytes could be evicted than the upload needs');
     }
     this.#running.widen(running, more);
     return running.room;
@@ -235,7 +235,7 @@ export class StoreLimits implements Limits {
     running.isKnownFree = true;
   }
 
-  /** How many bytes must go for so many more; those that others lack are not this upload's. */
+  /** How many bytes must be evicted for so many more of this upload; what other uploads lack is left to them. */
   async #missingFor(more: number): Promise<number> {
     const { maxStoreSize = Number.POSITIVE_INFINITY, minFreeSpace } = this.#settings;
     const unwritten = this.#running.unwrittenRoom();

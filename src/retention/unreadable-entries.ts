@@ -1,6 +1,6 @@
 import type { UnreadableEntry } from '../storage/store.js';
 
-/** So many paths are remembered: a sweep that finds more counts the others, and does not log them. */
+/** How many paths are remembered. A sweep that finds more counts the others without logging them. */
 const maxKnown = 1000;
 
 /** Logs each entry that sweeps cannot read once, not at every sweep, and counts them. Its memory is bounded. */
@@ -21,7 +21,7 @@ export class UnreadableEntries {
     return this.#count;
   }
 
-  /** Begins a sweep; what is returned takes each entry that it cannot read. */
+  /** Begins a sweep; returns the function that takes each entry which the sweep cannot read. */
   begin(): (entry: UnreadableEntry) => void {
     this.#found = new Set();
     this.#counting = 0;

@@ -81,8 +81,8 @@ export class SlotService {
 
   async #issue(jid: string, planned: PlannedSlot): Promise<IssuedSlot> {
     const { issuer, limits, now } = this.#context;
-    // By the JID, so that uploads under all of its ids count. A PUT to this program will reserve its room; here those are
-    // told in time for whom there is none.
+    // By the JID, so that uploads under all of its ids count. The PUT reserves its room later; a slot without room is
+    // refused now, so that its client learns of it in time.
     const takeBack = await limits.admitSlot({ size: planned.size, uploader: jid }, issuer.isUploadUnseen);
     try {
       return await issuer.issue(planned, now());

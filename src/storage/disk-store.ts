@@ -198,7 +198,7 @@ export class DiskStore implements Store {
       if (systemErrorCode(error) === 'ENOENT') return false;
       throw error;
     }
-    // A sidecar that cannot be removed is no reason to fail: the upload is gone, and a sweep reports what is odd there.
+    // The upload is gone, so this does not fail for a sidecar that stays: a sweep reports it.
     await this.#sidecars.remove(key, size, modifiedAt).catch(() => undefined);
     await removeEmptyFolders(this.#options.storeDir, path.dirname(this.#pathOf(key)));
     return true;
@@ -212,7 +212,7 @@ export class DiskStore implements Store {
   #requireFitting(key: UploadKey): void {
     const bytes = Buffer.byteLength(this.#pathOf(key));
     if (bytes <= maxPathBytes) return;
-    const found = `${bytes} bytes with storeDir, at most ${maxPathBytes} can be`;
+    const found = `${bytes} bytes with storeDir, at most ${maxPathBytes} are possible`;
     throw new FilerError('KEY_INVALID', `the path is longer than the filesystem takes: ${found}`);
   }
 

@@ -1,8 +1,8 @@
 /*
  * Sidecars and tombstones are notes: small JSON objects in files of the reserved folder. Whoever may write to storeDir may
  * have put anything there, so a note is read without following a link, without waiting for a pipe's writer, and up to
- * 64 KiB; and each field is checked. What is written has less: a key and a JID have at most a few KiB, a type has a
- * header's 16 KiB.
+ * 64 KiB; and each field is checked. The notes that are written here are smaller: a key and a JID have a few KiB at most, and
+ * a type 16 KiB, the limit of a header.
  */
 import { constants, fstatSync } from 'node:fs';
 import { systemErrorCode } from '../errors.js';
@@ -16,7 +16,7 @@ const readFlags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLO
 /** What `Date` can hold, ms since the epoch (ECMA-262 §21.4.1.1). */
 const maxTime = 8.64e15;
 
-/** What stands at the place of a note and is none. */
+/** Something that is not a note stands at the place of one. */
 export class NoteError extends Error {
   /** Whether it is the beginning of a note whose writer was stopped. */
   readonly isCutOff: boolean;

@@ -63,7 +63,7 @@ export class S3Expiries {
     await this.#bucket.remove(nameOfExpiry(expiry));
   }
 
-  /** Those that are due at `now` (ms since the epoch), the earliest first; what is none is reported. */
+  /** Those that are due at `now` (ms since the epoch), the earliest first; reports names that are not notes. */
   async *due(now: number, report: ReportUnreadable): AsyncGenerator<NotedExpiry> {
     for await (const { name } of this.#bucket.list(folder, report)) {
       const expiry = readName(name);

@@ -186,7 +186,7 @@ export class S3Store implements Store {
     const etag = head.ETag?.replaceAll('"', '');
     const phase = this.#phaseOf(head);
     if (phase === 'may be replaced') return isExclusive ? { IfMatch: etag } : {};
-    const until = phase === 'counts' ? 'replayWindow' : 'until a sweep has removed what is left of it';
+    const until = phase === 'counts' ? 'replayWindow' : 'until a sweep has removed its tombstone';
     throw new FilerError('KEY_TAKEN', `an upload of this slot was deleted (${until})`);
   }
 

@@ -79,7 +79,7 @@ export class SidecarFolder {
   ): Promise<number> {
     const text = formatNote({ key, ...facts });
     for (let attempt = 0; attempt < maxTries; attempt += 1) {
-      // Of racing uploads each chooses among twice as many seconds: stepping back one by one, n of them would try n² times.
+      // After each failure it chooses among twice as many seconds: stepping back one by one, n racing uploads would try n² times.
       const mtimeSeconds = nowSeconds - randomInt(2 ** attempt);
       try {
         await this.#create(sidecarName(key, size, mtimeSeconds), text);

@@ -95,7 +95,7 @@ export interface UnreadableEntry {
   readonly reason: string;
 }
 
-/** Takes what is passed over because it cannot be read. One entry may be reported several times. */
+/** Takes each entry that is passed over because it cannot be read. An entry may be reported several times. */
 export type ReportUnreadable = (entry: UnreadableEntry) => void;
 
 /** What `tidy` is told. */

@@ -47,7 +47,7 @@ function pidScope(): string {
   return [hostname(), namespace].join(separator);
 }
 
-/** What is in a folder; nothing where there is none. */
+/** The names in a folder; none where it does not exist. */
 async function namesIn(folder: string): Promise<string[]> {
   try {
     return await readdir(folder);

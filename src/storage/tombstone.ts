@@ -82,7 +82,7 @@ export class TombstoneFolder {
 
   async #leavePending(): Promise<void> {
     for (const [key, upload] of this.#pending) {
-      // Whatever keeps it from being written: the upload is gone, so that this is no failure of the removal.
+      // The upload is gone, so an error here does not make the removal a failure.
       if (!(await this.#leaveIfFits(upload).catch(() => false))) return;
       this.#pending.delete(key);
     }
@@ -108,8 +108,8 @@ export class TombstoneFolder {
   }
 
   /**
-   * Leaves those for which there was no room, removes the tombstones that no longer count, and gives the uploads whose uploader sent them in the last 24 hours.
-   * Reports those that cannot be read; they count all the same.
+   * Leaves those for which there was no room, removes the tombstones that no longer count, and gives the uploads of known
+   * uploaders from the last 24 hours. Reports those that cannot be read; they block their slots all the same.
    */
   async *tidy(report: ReportUnreadable): AsyncGenerator<DeletedUpload> {
     await this.#leavePending();

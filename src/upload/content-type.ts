@@ -37,7 +37,7 @@ export function mayShowInline(value: string): boolean {
 
 /** Types that no browser runs as a script, a style, a module or a worker, beside images, audio, video and plain text. */
 const inertTypes = new Set([
-  // Documents, of which a browser runs what is in them only where it shows them: as downloads they are saved.
+  // Documents: a browser runs their scripts only where it shows them, and as downloads they are saved.
   ...[
     'text/html',
     'application/xhtml+xml',

@@ -1,15 +1,15 @@
 /*
- * Patterns for file names and content types. Of what is not written with a backslash,
+ * Patterns for file names and content types. Without a backslash in front,
  *
  *   *        stands for any characters but "/", or for none        [abc] [a-z] [!abc]   for one of these, or for one other than "/"
  *   ?        for one character but "/"                             {jpg,png}            for one of these
  *
- * All else stands for itself. Other programs take more ("**", "!(…)", "+(…)", "{1..3}", a "!" in front): that is refused, so
- * that no rule means something else than it says. Matching never backtracks further than to the last star: it takes at most
- * as many steps as pattern and text are long, multiplied.
+ * All else stands for itself. What means something in other programs ("**", "!(…)", "+(…)", "{1..3}", a "!" in front) is
+ * refused, so that no rule matches other files than its author meant. Matching never backtracks further than to the last
+ * star: it takes at most as many steps as the length of the pattern times that of the text.
  */
 
-/** The longest pattern, in characters: a name is no longer. */
+/** The longest pattern in characters, which is also that of a name. */
 const maxPatternLength = 255;
 /** How many patterns one with braces may stand for. */
 const maxAlternatives = 64;
@@ -46,7 +46,7 @@ class PatternReader {
     if (this.#characters.length > maxPatternLength) {
       throw new PatternError(`at most ${maxPatternLength} characters`);
     }
-    if (this.#peek() === '!') throw new PatternError('no "!" in front but as "\\!"');
+    if (this.#peek() === '!') throw new PatternError('"!" at the beginning only as "\\!"');
     let alternatives: Part[][] = [[]];
     while (this.#peek() !== undefined) {
       const next = this.#peek() === '{' ? this.#readBraces() : [[this.#readPart()]];
@@ -64,7 +64,7 @@ class PatternReader {
 
   #take(): string {
     const character = this.#characters[this.#at];
-    if (character === undefined) throw new PatternError('an end of what "[", "{" or "\\" begins');
+    if (character === undefined) throw new PatternError('a closing "]" or "}", or a sign after "\\",');
     this.#at += 1;
     return character;
   }

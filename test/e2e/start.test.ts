@@ -185,7 +185,7 @@ describe('where it listens', () => {
     const file = path.join(folder, 'config.toml');
     for (const [socketPath, cause] of [
       [`${folder}/none/s`, `its folder does not exist: make ${folder}/none`],
-      [`${file}/s`, `${file} is no folder`],
+      [`${file}/s`, `${file} is not a folder`],
       ['/proc/s', 'no socket can be made in /proc'],
     ]) {
       const lines = [

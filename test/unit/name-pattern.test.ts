@@ -36,10 +36,10 @@ describe('a pattern', () => {
   }
 
   const refused: Record<string, RegExp> = {
-    '!*.jpg': /no "!" in front/,
+    '!*.jpg': /"!" at the beginning/,
     '**': /one "\*", not two/,
     'a/**/b': /one "\*", not two/,
-    '!(a)': /no "!" in front/,
+    '!(a)': /"!" at the beginning/,
     '+(a|b)': /"\(" only as "\\\("/,
     'a@(b)': /"\(" only as/,
     'photo(1).jpg': /"\(" only as/,
@@ -48,9 +48,9 @@ describe('a pattern', () => {
     '{1..3}': /a "," between/,
     '{a}': /a "," between/,
     '{a,{b,c}}': /no "\{" between/,
-    '[a': /an end of what "\["/,
-    '{a,b': /an end of what/,
-    'a\\': /an end of what/,
+    '[a': /a closing "\]"/,
+    '{a,b': /a closing "\]" or "}"/,
+    'a\\': /a sign after/,
     '[]': /something between/,
     '[!]': /something between/,
     '[b-a]': /"a-b", not "b-a"/,
