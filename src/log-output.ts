@@ -17,9 +17,9 @@ const lineFeed = Buffer.from('\n');
 export type ReportLoss = (lines: number, reason: string) => void;
 
 /**
- * A descriptor of its own on the same pipe or terminal that does not block: processes that share one change this for each
- * other. What cannot be opened again (a socket, a pipe of another user) is taken as it is: Node.js does not let
- * `process.stdout` block there.
+ * A new descriptor on the same pipe or terminal that does not block: O_NONBLOCK on the old one would change it for all
+ * processes that share it. A socket or a pipe of another user cannot be opened again, and is taken as it is: Node.js does
+ * not let `process.stdout` block there.
  */
 export function openWithoutWaiting(fd: number): number {
   const stat = fstatSync(fd);
@@ -102,7 +102,7 @@ export class LogOutput {
     if (isFirst) this.#waiting.unshift(bytes);
     else this.#waiting.push(bytes);
     this.#waitingBytes += bytes.length;
-    // What has begun goes on where it stopped.
+    // The rest of a line goes on where it stopped.
     if (isFirst) this.#isMidLine = false;
     this.#timer ??= setInterval(() => this.#writeWaiting(), retryMs).unref();
   }

@@ -91,7 +91,7 @@ export function shareLimits(worker: Worker, limits: Limits): void {
   });
 }
 
-/** In a worker: the supervisor's limits. Where they are about free space, it is told what has arrived of large uploads. */
+/** In a worker: the supervisor's limits. With `tellsArrival` it is told how many bytes of large uploads have arrived. */
 export function supervisorsLimits({ tellsArrival }: { readonly tellsArrival: boolean }): Limits {
   const waiting = new Map<number, { resolve(answer: ToWorker): void; reject(error: FilerError): void }>();
   const running = new Map<number, PlannedUpload>();

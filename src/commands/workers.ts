@@ -102,7 +102,7 @@ export class Supervisor {
     if (this.#isClosing) return;
     try {
       const worker = cluster.fork();
-      // What it prints beside its log, such as why V8 gave up.
+      // Anything beside its log, such as V8's last words.
       worker.process.stderr?.pipe(process.stderr, { end: false });
       shareLimits(worker, this.#limits);
       worker.on('error', (error) => this.#hearOfError(worker, error));
@@ -111,7 +111,7 @@ export class Supervisor {
     }
   }
 
-  /** A message to a worker that is dying fails; that it is dead is heard of anyway. */
+  /** A message to a dying worker fails. Its end is handled when it exits. */
   #hearOfError(worker: Worker, error: Error): void {
     const { pid } = worker.process;
     if (pid !== undefined) this.#logger.debug({ pid, error: messageOf(error) }, 'a message did not reach a worker');
@@ -148,7 +148,7 @@ export class Supervisor {
     // It has said why. One that somebody killed has not failed: this process may be signalled in a moment too.
     if (!this.#hasListened && code !== null) {
       for (const other of runningWorkers()) other.process.kill('SIGKILL');
-      // What it has printed is passed on first.
+      // First its last output is passed on.
       worker.process.once('close', () => process.exit(code || 1));
       return;
     }

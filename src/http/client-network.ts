@@ -1,6 +1,6 @@
 /*
- * By which address clients are told apart, where it does tell them apart. Behind a proxy that is not in `trustProxy` all
- * clients have the proxy's address: on the same host, in a container network or in the LAN that is a private one.
+ * Clients are told apart by their address, unless it may be a proxy's. Behind a proxy that is not in `trustProxy` all
+ * clients have the address of the proxy: a private one if it is on the same host, in a container network or in the LAN.
  */
 import { BlockList, isIP } from 'node:net';
 
@@ -21,7 +21,7 @@ for (const [network, bits] of [
 privateNetworks.addSubnet('fc00::', 7, 'ipv6');
 privateNetworks.addSubnet('fe80::', 10, 'ipv6');
 
-/** The first 64 bits, which one customer of a provider has for himself (RFC 6177). */
+/** The first 64 bits, since a provider gives at least that network to each customer (RFC 6177). */
 function networkOf(address: string): string {
   const [head = '', tail] = address.split('::');
   const groups = head === '' ? [] : head.split(':');

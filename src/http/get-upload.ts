@@ -134,7 +134,7 @@ export async function getUpload(
   const key = parseUploadKey(request.exchange.path, context.settings.baseSegments);
   await openAndAnswer(request, reply, key, context).catch((error: unknown) => {
     if (!(error instanceof FilerError && error.code === 'UPLOAD_REPLACED')) throw error;
-    // Deleted just now, mostly: the second look tells.
+    // Mostly it was deleted just now: the second look finds out.
     return openAndAnswer(request, reply, key, context);
   });
   return reply;

@@ -2,8 +2,8 @@
  * Pipelined requests (RFC 9112 §9.3.2). Node parses all requests of a packet at once and keeps several objects for each,
  * also for a client that reads no answer. Here a connection has one request at a time: what follows stays bytes, and the
  * connection is not read on until the answer is out.
- * The means: Node stops parsing behind the head of a request that upgrades the connection, and hands over the socket and
- * the bytes behind the head. So a request that comes too early says that it upgrades. When its turn has come, its bytes are put
+ * How: Node stops parsing behind the head of a request that upgrades the connection, and hands over the socket and the
+ * bytes behind the head. So a request that comes too early pretends to upgrade. When its turn has come, its bytes are put
  * back in front of what the socket has, and the server is given the socket as if it were a new connection.
  */
 import { IncomingMessage, type Server } from 'node:http';
@@ -11,7 +11,7 @@ import type { Socket } from 'node:net';
 import type { Connections } from './connections.js';
 import { closeGently } from './gentle-close.js';
 
-/** A client that is further ahead has its connection closed after the answer, as RFC 9112 §9.3.2 expects it to happen. */
+/** Beyond that, the connection is closed after the answer, for which clients are prepared (RFC 9112 §9.3.2). */
 const maxHeldBytes = 4 * 1024;
 
 /** The class of a server's requests: it stops Node's parser at a request that comes before its turn. */

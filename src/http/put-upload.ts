@@ -11,7 +11,7 @@ import { clientNetwork } from './client-network.js';
 import type { HandlerContext } from './settings.js';
 import { beginWithRoom, limitTime, maxUploadMs } from './upload-body.js';
 
-/** How an upload ends whose client may have sent any number of bytes for nothing. */
+/** Errors after which the bytes that the client sent count for its daily quota. */
 const brokenOff: ReadonlySet<ErrorCode> = new Set(['BODY_INCOMPLETE', 'UPLOAD_TOO_SLOW']);
 
 /** Content-Length in bytes (RFC 9112 §6.2); the size is what the token signs, so a body without one is refused. */
@@ -23,7 +23,7 @@ function announcedSize(headers: IncomingHttpHeaders): number {
   return Number(length);
 }
 
-/** How much of the body has arrived from now on, which the connection counts anyway. */
+/** Counts the bytes of the body that have arrived, by the connection's own counter. */
 function countArrival({ raw }: FastifyRequest, size: number): () => number {
   const { socket } = raw;
   // What came along with the head waits in the request.
@@ -31,7 +31,7 @@ function countArrival({ raw }: FastifyRequest, size: number): () => number {
   return () => Math.min(size, socket.bytesRead - bytesBefore);
 }
 
-/** Those among whom the places for uploads are shared. */
+/** The uploader and the client's network, which each have a share of the places for uploads. */
 function sendersOf({ exchange, raw }: FastifyRequest): string[] {
   const { uploader, client } = exchange;
   const network = clientNetwork(client, raw.socket.remoteAddress);

@@ -23,7 +23,7 @@ export interface HttpSettings extends TokenSettings {
   readonly accelRedirect?: string | undefined;
   /** Whether answers carry CORS headers. */
   readonly cors: boolean;
-  /** How long a client may send no byte of its upload; that of a download may take 30 times as long. */
+  /** How long the client of an upload may send no byte. That of a download may take no byte for 30 times as long. */
   readonly stallTimeoutMs: number;
   /** How long running transfers may go on when the server closes. */
   readonly shutdownTimeoutMs: number;

@@ -3,7 +3,7 @@ import { FilerError } from '../errors.js';
 /** Each uploader's and each client's part of the places, once half of them are taken. */
 const share = 1 / 10;
 
-/** How many uploads may run at once, in all and, when places are scarce, of each who can be told apart. */
+/** Limits how many uploads run at once: in all, and of each sender when half of the places are taken. */
 export class UploadLimit {
   readonly #max: number;
   readonly #maxShare: number;
@@ -21,7 +21,7 @@ export class UploadLimit {
     return this.#running;
   }
 
-  /** Resolves when none is running. */
+  /** Resolves when no upload is running. */
   whenIdle(): Promise<void> {
     return new Promise((resolve) => {
       if (this.#running === 0) resolve();
@@ -30,8 +30,8 @@ export class UploadLimit {
   }
 
   /**
-   * Runs an upload of these, e.g. `romeo@example.org` and `2001:db8::/64`. Throws `UPLOADS_LIMITED` if as many as may are
-   * running, in all, or of one of these while half of all places are taken.
+   * Runs an upload of these senders, e.g. `romeo@example.org` and `2001:db8::/64`. Throws `UPLOADS_LIMITED` if all places
+   * are taken, or if half are taken and one of the senders has its share.
    */
   async run<T>(senders: readonly string[], upload: () => Promise<T>): Promise<T> {
     if (this.#running >= this.#max) {

@@ -79,7 +79,7 @@ export class Evictor {
     gathering.hasMore = true;
   }
 
-  /** From now on what was gathered is evicted next. */
+  /** The gathered uploads are evicted next from now on. */
   endGathering(): void {
     if (this.#gathering === undefined) return;
     const { uploads, hasMore, evictableBytes, gone } = this.#gathering;
@@ -116,14 +116,14 @@ export class Evictor {
     let batch = { tries: 0, freedBefore: 0 };
     while (freed < bytes && isWanted()) {
       if (this.#oldest.length === 0) {
-        // After thousands that could not be deleted the next ones are left to the next eviction.
+        // After thousands that cannot be deleted this one gives up, and the next eviction goes on behind them.
         if (!this.#hasMore || (batch.tries > 0 && freed === batch.freedBefore)) break;
         await this.#context.sweep(this.#passed ?? last);
         batch = { tries: 0, freedBefore: freed };
       }
       const [upload] = this.#oldest;
       if (upload === undefined || !this.#mayGo(upload)) break;
-      // A sweep may find what was tried before it.
+      // A sweep that began earlier gathers those that were tried already.
       if (last !== undefined && byAge(upload, last) <= 0) {
         this.drop(upload.key);
         continue;
@@ -139,7 +139,7 @@ export class Evictor {
       const line = { ...failures[0], files: failures.length };
       this.#context.logger.warn(line, 'files could not be deleted to make room; this is the first one');
     }
-    // One that fails is logged when it is waited for, or by the next regular one.
+    // If it fails, the next one that is waited for, or the next regular one, logs why.
     if (this.#hasMore && this.#oldest.length < fewOldest) this.#context.sweep(this.#passed).catch(() => undefined);
     return freed;
   }

@@ -1,20 +1,20 @@
 import type { PlannedUpload } from '../upload/limits.js';
 import { countedBytes, Usage } from '../upload/usage.js';
 
-/** What may have arrived of an upload and still waits in memory (storage/receive-body.ts). */
+/** The most bytes of an upload that have arrived and still wait in memory (storage/receive-body.ts). */
 export const heldBytes = 1024 * 1024;
 
 /** An upload that is running; its uploader is named by an id. */
 export interface RunningUpload extends PlannedUpload {
   /** Whether others are evicted for it as its bytes arrive. */
   readonly isEvicting: boolean;
-  /** The bytes that it may store by now: all of them, but for one that is evicting. */
+  /** The bytes that it may store by now. One that is evicting gets them bit by bit, any other has all from the start. */
   room: number;
   /** Whether the store was asked and has nothing of its key. */
   isKnownFree: boolean;
 }
 
-/** How many of these bytes may still be written, whatever the filesystem says of its free space. */
+/** How many of these bytes are still to be written, at most: the free space does not lack them yet. */
 function unwritten(bytes: number, upload: PlannedUpload): number {
   return Math.min(bytes, Math.max(0, bytes - upload.arrived()) + heldBytes);
 }

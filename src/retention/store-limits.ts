@@ -1,7 +1,7 @@
 /*
  * What may be stored, in all and by uploader. Running uploads count with all their bytes, so that parallel ones cannot
- * overshoot, and on the disk with those that have still to be written. An upload for which others have to go is admitted
- * when enough may go; they go as its bytes arrive, so that nothing is evicted for bytes that never come.
+ * overshoot, and on the disk with those that have still to be written. An upload that needs room is admitted when
+ * enough others may be evicted. They are evicted as its bytes arrive, so that no file goes for bytes that never come.
  */
 import { FilerError } from '../errors.js';
 import type { ForgottenUpload, LimitSettings, Limits, PlannedUpload, Reservation } from '../upload/limits.js';
@@ -13,7 +13,7 @@ import { requireQuota } from './require-quota.js';
 import { type RunningUpload, RunningUploads } from './running-uploads.js';
 import { type KeyedUpload, StoreCount } from './store-count.js';
 
-/** How much goes at once where a sweep finds too much: uploads that wait for their own room come in between. */
+/** How many bytes are evicted at once after a sweep: uploads that wait for room take their turn in between. */
 const sliceBytes = 16 * 1024 * 1024;
 
 /** What the limits need beside counting. */
@@ -26,7 +26,7 @@ export interface LimitsContext {
   evictableBytes(): number;
   /** Takes an upload that is gone off those that may be evicted. */
   dropEvictable(key: UploadKey): void;
-  /** Evicts the oldest uploads until so many bytes are freed, no more may go, or it is unwanted; resolves to the freed bytes. */
+  /** Evicts the oldest uploads until so many bytes are freed, no more may go, or it is unwanted; resolves to what it freed. */
   evict(bytes: number, isWanted: () => boolean): Promise<number>;
   readonly uploaderIds: UploaderIds;
   /** ms since the epoch. */
@@ -133,7 +133,7 @@ export class StoreLimits implements Limits {
   async evictExcess(isWanted: () => boolean): Promise<void> {
     const { maxStoreSize = Number.POSITIVE_INFINITY, evictsWhenFull, minFreeSpace } = this.#settings;
     if (!evictsWhenFull) return;
-    // Some filesystems say late what became free, so that is asked for once.
+    // Asked for once, since some filesystems report late what became free.
     const missing = minFreeSpace === 0 ? 0 : minFreeSpace - (await this.#context.freeBytes());
     for (let excess = Math.max(missing, this.#count.stored - maxStoreSize); excess > 0; ) {
       const bytes = Math.min(excess, sliceBytes);
@@ -159,7 +159,7 @@ export class StoreLimits implements Limits {
     return (maxStoreSize ?? userQuota ?? dailyQuota) !== undefined || (minFreeSpace > 0 && evictsWhenFull);
   }
 
-  /** Has something decided at once on the bytes that may be written beside all that is running. */
+  /** Calls with the bytes that may be written beside all running uploads; nothing else may begin in between. */
   async #withSpace<T>(decide: (space: number) => T): Promise<T> {
     const { minFreeSpace } = this.#settings;
     if (minFreeSpace === 0) return decide(Number.POSITIVE_INFINITY);

@@ -115,7 +115,7 @@ export class DiskStore implements Store {
   put(key: UploadKey, upload: IncomingUpload): Promise<void> {
     return describingErrors(async () => {
       this.#requireFitting(key);
-      // A small body that is on its way already is rather taken: linking it finds out at no cost. A sidecar does cost.
+      // A small body without a sidecar that is on its way is received first: linking it finds out at no cost.
       const isCheap = upload.size <= smallBytes && upload.isHeldBack !== true && !needsSidecar(key, upload);
       if (!isCheap) await this.#requireFree(key);
       if (upload.isRoomMade !== true) await this.#requireSpace(upload.size);
@@ -208,7 +208,7 @@ export class DiskStore implements Store {
     return path.join(this.#options.storeDir, key);
   }
 
-  /** Refuses what no call can name, before anything is made on the way there. */
+  /** Refuses a path that is too long for system calls, before any folder of it is made. */
   #requireFitting(key: UploadKey): void {
     const bytes = Buffer.byteLength(this.#pathOf(key));
     if (bytes <= maxPathBytes) return;

@@ -235,7 +235,7 @@ describe('what is no upload in the tree', () => {
     ['below a file', 'file/a/b', 'KEY_TAKEN'],
     ['below a link, with new folders before', 'folder/new/link/a', 'KEY_TAKEN'],
   ] as const) {
-    it(`is a path ${what}, of which not even a folder stays`, async (t) => {
+    it(`is a path ${what}, and leaves no folder behind`, async (t) => {
       const { store, storeDir } = await open(t);
       await writeFile(path.join(storeDir, 'file'), '');
       await mkdir(path.join(storeDir, 'folder/new'), { recursive: true });

@@ -126,7 +126,7 @@ describe('S3: odd objects', { skip: missingPeer(...cephPrograms) }, () => {
     ['busy', { refuse: { status: 503, code: 'SlowDown' } }],
     ['out of reach', { cutAfter: 0 }],
   ] as const) {
-    it(`are none where the service is ${what}: then the sweep fails`, async (t) => {
+    it(`are not passed over while the service is ${what}: then the sweep fails`, async (t) => {
       const { store, proxy } = await open(t);
       await store.put(key('s/a'), incoming(Buffer.from('x'), { uploader: 'romeo@example.org' }));
       for (const wanted of ['HEAD', 'GET']) {

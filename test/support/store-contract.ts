@@ -314,7 +314,7 @@ export function describeStore(
       assert.equal((await readBack(store, 'slot/g')).toString(), 'slot/g');
     });
 
-    it('tells what was removed, or that there was none', async (t) => {
+    it('says which upload was removed, or that there was no upload', async (t) => {
       const { store } = await open(t);
       const facts = { uploader: 'romeo@example.org' };
       await store.put(key('slot/f'), incoming(Buffer.from('12345'), facts));

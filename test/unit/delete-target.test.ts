@@ -49,7 +49,7 @@ describe('delete', () => {
     assert.equal(await keyOf(`https://u.example.org/${encoded}`, config), key);
   });
 
-  it('refuses what is no URL of an upload', async (t) => {
+  it('refuses a URL that is not the URL of an upload', async (t) => {
     const config = await configOf(t, 'baseDomain = "files.example.org"\npath = "p"');
     for (const target of [
       'https://files.example.org/other/f',

@@ -199,7 +199,7 @@ describe('eviction', () => {
     }
   });
 
-  it('takes nothing for uploads of which nothing comes', async () => {
+  it('evicts nothing for uploads that send no byte', async () => {
     const { limits, evictions } = limitsOf(settings, full);
     for (let count = 0; count < 4; count += 1) await limits.reserve(planned(25 * kB));
     await assert.rejects(limits.reserve(planned(1)), { code: 'STORE_FULL', message: /evictMinAge/ });
@@ -391,7 +391,7 @@ describe('a slot', () => {
     assert.deepEqual(evictions, []);
   });
 
-  it('whose upload nobody sees has no upload evict others for it', async () => {
+  it('for a direct upload does not make other uploads evict files', async () => {
     const { limits, evictions } = limitsOf({ maxStoreSize: 110 * kB, evictsWhenFull: true }, full);
     await limits.admitSlot({ size: 50 * kB }, true);
     const { makeRoom } = await limits.reserve(planned(10 * kB));
@@ -399,7 +399,7 @@ describe('a slot', () => {
     assert.deepEqual(evictions, []);
   });
 
-  it('whose upload nobody sees counts until the next sweep, unless it is taken back', async () => {
+  it('for a direct upload counts until the next sweep, unless it is taken back', async () => {
     const { limits } = limitsOf({ userQuota: 100 * kB });
     const slot = { size: 60 * kB, uploader: 'a' };
     (await limits.admitSlot(slot, true))();
