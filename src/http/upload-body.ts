@@ -59,8 +59,13 @@ function bodyWithRoom(body: Readable, makeRoom: (arrived: number) => Promise<num
 export async function beginWithRoom(body: Readable, makeRoom: (arrived: number) => Promise<number>): Promise<Readable> {
   const roomy = bodyWithRoom(body, makeRoom);
   await new Promise<void>((resolve, reject) => {
-    roomy.once('readable', resolve).once('end', resolve).once('error', reject);
-    roomy.once('close', () => reject(new FilerError('BODY_INCOMPLETE', 'the body ended before its first byte')));
+    const fail = (cause?: unknown) =>
+      reject(
+        cause instanceof FilerError
+          ? cause
+          : new FilerError('BODY_INCOMPLETE', 'the body ended before its first byte', { cause }),
+      );
+    roomy.once('readable', resolve).once('end', resolve).once('error', fail).once('close', fail);
   });
   // The store listens for errors as soon as it reads.
   return roomy.on('error', () => undefined);

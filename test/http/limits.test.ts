@@ -75,6 +75,27 @@ describe('eviction for a PUT', () => {
     return full;
   }
 
+  it('is broken off, and no failure of the server, where the client leaves or stalls before its first byte', async (t) => {
+    const { begin, uploads, logLines } = await startFull(t, { stallTimeoutMs: 300 });
+    const { socket } = await begin('leaves/f', 200 * kB);
+    await begin('stalls/f', 200 * kB);
+    setTimeout(() => socket.destroy(), 50);
+    const requests = () => logLines.filter(({ path: of }) => /(leaves|stalls)\/f$/.test(String(of)));
+    await eventually(() => requests().length === 2);
+    assert.deepEqual(
+      requests().map(({ status, reason }) => [status, reason]),
+      [
+        [400, 'the body ended before its first byte'],
+        [400, 'the client sent no byte for 0.3 s (stallTimeout)'],
+      ],
+    );
+    assert.deepEqual(
+      logLines.filter((line) => 'err' in line),
+      [],
+    );
+    assert.equal((await uploads()).length, 10);
+  });
+
   it('takes nothing for one whose bytes do not come, nor for one whose slot is taken', async (t) => {
     const { put, begin, uploads, temporary } = await startFull(t);
     for (let index = 0; index < 4; index += 1) {
