@@ -36,7 +36,7 @@ location ${new URL(baseUrl).pathname} {
     # No path here: nginx would decode it, and the tokens sign the path as it was sent.
     proxy_pass http://127.0.0.1:5050;
     proxy_http_version 1.1;
-    # Bytes pass through as they come, in neither direction by way of a temporary file.
+    # Bytes pass straight through in both directions, without a temporary file.
     proxy_request_buffering off;
     proxy_max_temp_file_size 0;
     # prosody-filer checks the size and answers with CORS headers, which nginx's own 413 has not.
