@@ -203,14 +203,17 @@ export class S3Store implements Store {
     this.#warn(`${found}: its PUT URL can be used again, if its token has not expired`);
   }
 
-  /** Whether there was room for it. */
+  /** Whether there was room for it, or no need. */
   async #leaveTombstone(upload: DeletedUpload, condition: ObjectHeaders): Promise<boolean> {
     const { body, headers } = makeTombstone(upload);
     try {
       await this.#bucket.write(upload.key, body, { ...headers, ...condition });
       return true;
     } catch (error) {
-      if (error instanceof FilerError && error.code === 'STORE_FULL') return false;
+      const code = error instanceof FilerError ? error.code : undefined;
+      // Another PUT has taken the slot since the upload was removed: there is nothing to block.
+      if (code === 'KEY_TAKEN') return true;
+      if (code === 'STORE_FULL') return false;
       throw error;
     }
   }

@@ -132,6 +132,19 @@ describe('S3: removing from a full bucket', { skip: missingPeer(...cephPrograms)
     );
     await store.put(key('s/f'), incoming(Buffer.from('y')));
   });
+
+  // The proxy answers the second PUT as Ceph would where an upload has come in between.
+  it('works where another upload takes the slot meanwhile', async (t) => {
+    const { proxy, store, warnings } = await open(t);
+    await store.put(key('s/f'), incoming(Buffer.from('x')));
+    proxy.meddle = ({ method, headers }) => {
+      if (method !== 'PUT') return undefined;
+      const code = headers['if-none-match'] === undefined ? 'QuotaExceeded' : 'PreconditionFailed';
+      return { refuse: { status: code === 'QuotaExceeded' ? 403 : 412, code } };
+    };
+    assert.ok(await store.delete(key('s/f')));
+    assert.deepEqual(warnings, []);
+  });
 });
 
 // The proxy has a PUT come at the worst moment, and loses an answer.
