@@ -20,6 +20,8 @@ export interface Connection {
   owed: Owed | undefined;
   /** What happens once the owed answer is out. */
   next: (() => void) | undefined;
+  /** How many bytes had been read when the last request's head was there. */
+  headAt: number | undefined;
   /** Timeouts in a row in which the client took no byte, and how many bytes it had taken then: see stalls.ts. */
   stalls: number;
   takenBytes: number;
@@ -35,7 +37,14 @@ export class Connections {
     server.on('connection', (socket: Socket) => {
       // Pipelined requests bring a connection here again.
       if (this.#connections.has(socket)) return;
-      this.#connections.set(socket, { isNew: true, owed: undefined, next: undefined, stalls: 0, takenBytes: 0 });
+      this.#connections.set(socket, {
+        isNew: true,
+        owed: undefined,
+        next: undefined,
+        headAt: undefined,
+        stalls: 0,
+        takenBytes: 0,
+      });
       socket.once('close', () => this.#connections.delete(socket));
       if (this.#isClosing) this.#closeNew(socket);
     });
@@ -44,6 +53,18 @@ export class Connections {
   /** The state of a connection, `undefined` once it is closed. */
   find(socket: Socket): Connection | undefined {
     return this.#connections.get(socket);
+  }
+
+  /**
+   * Whether a request whose head is there may be answered now. It comes too early while an answer is owed, and also where its
+   * bytes came together with those of the request before: however soon that one is answered, one read brings one request.
+   */
+  takeTurn(socket: Socket): boolean {
+    const connection = this.#connections.get(socket);
+    if (connection === undefined) return true;
+    if (connection.owed !== undefined || connection.headAt === socket.bytesRead) return false;
+    connection.headAt = socket.bytesRead;
+    return true;
   }
 
   /** Remembers that the request's client waits for an answer until that is out. */
@@ -88,10 +109,16 @@ export class Connections {
     setTimeout(() => !this.isAnswering(socket) && socket.destroy(), firstRequestMs).unref();
   }
 
-  #finish(socket: Socket, connection: Connection): void {
+  /** Does what waits until no answer is owed. */
+  goOn(socket: Socket, connection: Connection): void {
     const { next } = connection;
-    Object.assign(connection, { owed: undefined, next: undefined, stalls: 0 });
+    Object.assign(connection, { next: undefined, headAt: undefined });
     if (this.#isClosing) socket.destroySoon();
     else if (socket.writable) next?.();
+  }
+
+  #finish(socket: Socket, connection: Connection): void {
+    Object.assign(connection, { owed: undefined, stalls: 0 });
+    if (this.#isClosing || connection.next !== undefined) this.goOn(socket, connection);
   }
 }

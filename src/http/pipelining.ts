@@ -21,7 +21,7 @@ export function turnTakingMessage(connections: Connections): typeof IncomingMess
 
     constructor(socket: Socket) {
       super(socket);
-      this.#isEarly = connections.isAnswering(socket);
+      this.#isEarly = !connections.takeTurn(socket);
       if (this.#isEarly) socket.pause();
     }
 
@@ -47,26 +47,26 @@ function headBytes({ method, url, httpVersion, rawHeaders }: IncomingMessage): B
 export function holdEarlyRequests(server: Server, connections: Connections, onTooMuch: (socket: Socket) => void): void {
   server.on('upgrade', (request: IncomingMessage, socket: Socket, rest: Buffer) => {
     const connection = connections.find(socket);
-    if (connection?.owed === undefined) {
+    if (connection === undefined) {
       socket.destroy();
       return;
     }
-    const { response } = connection.owed;
+    const response = connection.owed?.response;
     // Node has taken its own listeners from the socket. Without one for errors, a broken connection would end the process.
     const onError = () => undefined;
-    const onDrain = () => response.emit('drain');
+    const onDrain = () => response?.emit('drain');
     const onTimeout = () => server.emit('timeout', socket);
     socket.on('error', onError).on('drain', onDrain).on('timeout', onTimeout);
-    if (rest.length > maxHeldBytes) {
-      onTooMuch(socket);
-      connection.next = () => closeGently(socket);
-      return;
-    }
-    const held = Buffer.concat([headBytes(request), rest]);
+    const held = Buffer.concat([headBytes(request), rest.subarray(0, maxHeldBytes)]);
+    const isTooMuch = rest.length > maxHeldBytes;
+    if (isTooMuch) onTooMuch(socket);
     connection.next = () => {
+      if (isTooMuch) return closeGently(socket);
       socket.off('error', onError).off('drain', onDrain).off('timeout', onTimeout);
       socket.unshift(held);
       server.emit('connection', socket);
     };
+    // In another turn of the event loop: others have theirs before.
+    if (response === undefined) setImmediate(() => connections.goOn(socket, connection));
   });
 }

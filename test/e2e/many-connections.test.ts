@@ -36,6 +36,10 @@ describe('1,000 connections without a token cost little memory, and an upload be
     'pipelined GETs, of which no answer is read': () => repeat(get, 64_000),
     'pipelined HEADs': () => repeat(get.replace('GET', 'HEAD'), 64_000),
     'pipelined DELETEs': () => repeat(get.replace('GET', 'DELETE'), 64_000),
+    'pipelined requests with a body, which are refused before it is read': () =>
+      repeat('PUT /upload/none HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx', 64_000),
+    'pipelined requests by an unknown method': () =>
+      repeat('POST /upload/none HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx', 64_000),
     'pipelined GETs behind a PUT': (program: Program) => `${putHead(program, 's/f', 5)}hello${repeat(get, 63_000)}`,
     'garbage behind a GET': () => `${get}${'\0'.repeat(63_000)}`,
     'heads that never end': () => get.replace('\r\n\r\n', `\r\n${repeat('X-Header: of no use\r\n', 14_000)}`),
