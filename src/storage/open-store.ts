@@ -65,7 +65,10 @@ async function prepareFolder(storeDir: string, dirMode = 0o755): Promise<string>
 async function tryFolder(storeDir: string, options: Pick<DiskStoreOptions, 'fileMode' | 'dirMode'>): Promise<string[]> {
   try {
     const reserved = path.join(storeDir, reservedFolder);
-    await mkdir(reserved, { recursive: true, mode: 0o700 });
+    // Not recursive, which turns ENOSPC into ENOENT.
+    await mkdir(reserved, { mode: 0o700 }).catch((error: unknown) => {
+      if (systemErrorCode(error) !== 'EEXIST') throw error;
+    });
     await requireHardLinks(reserved);
     return await findGroupObstacles(storeDir, options);
   } catch (error) {

@@ -20,7 +20,13 @@ const usualSize = 1_000_000;
  * A server that starts on a disk that is full, with an upload of today, `slot/f`, of which its token named the uploader, so
  * that its tombstone is not empty. No tombstone was ever left there, so that its folders are missing, too.
  */
-async function startOnFullDisk(t: TestContext, shortage: Shortage, settings: Settings = {}, size = usualSize) {
+async function startOnFullDisk(
+  t: TestContext,
+  shortage: Shortage,
+  settings: Settings = {},
+  size = usualSize,
+  missing = 'temporary',
+) {
   const programs: Program[] = [];
   t.after(async () => {
     for (const program of programs) await program.stop();
@@ -41,7 +47,7 @@ async function startOnFullDisk(t: TestContext, shortage: Shortage, settings: Set
   if (settings['expiresAfter'] !== undefined) await utimes(file, then, then);
   await first.stop();
   // Or the start would have the room that these folders give.
-  await rm(path.join(disk.storeDir, '.prosody-filer/temporary'), { recursive: true });
+  await rm(path.join(disk.storeDir, '.prosody-filer', missing), { recursive: true });
   await disk.fill();
   return start(settings);
 }
@@ -96,6 +102,14 @@ for (const [shortage, peer] of Object.entries(shortages) as [Shortage, string][]
       const url = `${program.uploadUrl}slot/f?token=${deleteToken('slot/f', 'other')}`;
       assert.equal((await send(url, { method: 'DELETE' })).status, 204);
       await assertDeleted(program);
+    });
+
+    it('lets purge and DELETE delete where the store has no bookkeeping, as that of the Go program', async (t) => {
+      const program = await startOnFullDisk(t, shortage, {}, usualSize, '.');
+      assert.equal((await runCommand(program, 'purge', '--older-than', '1ms', '--dry-run')).code, 0);
+      const url = `${program.uploadUrl}slot/f?token=${deleteToken('slot/f', 'other')}`;
+      assert.equal((await send(url, { method: 'DELETE' })).status, 204);
+      assert.ok(!(await readdir(program.storeDir)).includes('slot'));
     });
 
     it('lets purge delete', async (t) => {
