@@ -36,6 +36,8 @@ location ${new URL(baseUrl).pathname} {
     # No path here: nginx would decode it, and the tokens sign the path as it was sent.
     proxy_pass http://127.0.0.1:5050;
     proxy_http_version 1.1;
+    # For the client's address, in the log and for fair shares: trustProxy = ["127.0.0.1"] in config.toml.
+    proxy_set_header X-Forwarded-For $remote_addr;
     # Bytes pass straight through in both directions, without a temporary file.
     proxy_request_buffering off;
     proxy_max_temp_file_size 0;

@@ -95,7 +95,7 @@ export function buildApp(dependencies: Omit<HandlerContext, 'commonRawHeaders' |
   app.addHook('onRequest', (request, reply, done) => {
     const { raw } = request;
     connections.beginAnswer(request, reply);
-    request.exchange = beginExchange(request);
+    request.exchange = beginExchange(request, connections.find(raw.socket)?.readBefore ?? 0);
     // Fastify refuses a Content-Type that it cannot parse before any parser is asked.
     raw.headers['content-type'] = 'application/octet-stream';
     raw.socket.setTimeout(settings.stallTimeoutMs);

@@ -22,6 +22,8 @@ export interface Connection {
   next: (() => void) | undefined;
   /** How many bytes had been read when the last request's head was there. */
   headAt: number | undefined;
+  /** How many bytes had been read when the last request was over. */
+  readBefore: number;
   /** Timeouts in a row in which the client took no byte, and how many bytes it had taken then: see stalls.ts. */
   stalls: number;
   takenBytes: number;
@@ -42,6 +44,7 @@ export class Connections {
         owed: undefined,
         next: undefined,
         headAt: undefined,
+        readBefore: 0,
         stalls: 0,
         takenBytes: 0,
       });
@@ -118,7 +121,7 @@ export class Connections {
   }
 
   #finish(socket: Socket, connection: Connection): void {
-    Object.assign(connection, { owed: undefined, stalls: 0 });
+    Object.assign(connection, { owed: undefined, readBefore: socket.bytesRead, stalls: 0 });
     if (this.#isClosing || connection.next !== undefined) this.goOn(socket, connection);
   }
 }

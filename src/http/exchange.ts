@@ -17,6 +17,8 @@ export interface Exchange {
   readonly contentType: string;
   /** ms on the monotonic clock. */
   readonly startedAt: number;
+  /** How many bytes the connection had read before this request. */
+  readonly readBefore: number;
   /** Bytes of the upload received or sent, or left to somebody else to send. */
   bytes: number;
   /** Who was told to send them, if not this program. */
@@ -42,7 +44,7 @@ function clientOf({ ip, ips }: FastifyRequest): string | undefined {
 }
 
 /** Reads the raw head of a request; its target may be in origin or absolute form (RFC 9112 §3.2). */
-export function beginExchange(request: FastifyRequest): Exchange {
+export function beginExchange(request: FastifyRequest, readBefore: number): Exchange {
   const { raw, originalUrl } = request;
   const originForm = originalUrl.startsWith('/') ? originalUrl : originalUrl.replace(/^https?:\/\/[^/?]*/i, '');
   const queryAt = originForm.indexOf('?');
@@ -53,6 +55,7 @@ export function beginExchange(request: FastifyRequest): Exchange {
     query: queryAt === -1 ? '' : originForm.slice(queryAt + 1),
     contentType: raw.headers['content-type'] ?? '',
     startedAt: performance.now(),
+    readBefore,
     bytes: 0,
   };
 }

@@ -23,12 +23,18 @@ function announcedSize(headers: IncomingHttpHeaders): number {
   return Number(length);
 }
 
-/** Counts the bytes of the body that have arrived, by the connection's own counter. */
-function countArrival({ raw }: FastifyRequest, size: number): () => number {
-  const { socket } = raw;
-  // What came along with the head waits in the request.
-  const bytesBefore = socket.bytesRead - raw.readableLength;
-  return () => Math.min(size, socket.bytesRead - bytesBefore);
+/**
+ * Counts the bytes of the body that have arrived, also those that Node has not parsed yet. The connection's own counter tells
+ * them, less what came before and the head, as clients write it.
+ */
+function countArrival({ raw, exchange, originalUrl }: FastifyRequest, size: number): () => number {
+  const { socket, method, rawHeaders } = raw;
+  const headBytes = rawHeaders.reduce(
+    (sum, text) => sum + text.length + 2,
+    `${method} ${originalUrl} HTTP/1.1\r\n\r\n`.length,
+  );
+  const bytesBefore = exchange.readBefore + headBytes;
+  return () => Math.max(0, Math.min(size, socket.bytesRead - bytesBefore));
 }
 
 /** The uploader and the client's network, which each have a share of the places for uploads. */
@@ -43,14 +49,14 @@ async function putWithin(
   request: FastifyRequest,
   { limits, uploadLimit }: HandlerContext,
   { key, size, uploader }: Pick<IncomingUpload, 'size' | 'uploader'> & { readonly key: UploadKey },
-  put: (makeRoom: Reservation['makeRoom']) => Promise<void>,
+  put: (makeRoom: Reservation['makeRoom'], isAwaited: boolean) => Promise<void>,
 ): Promise<void> {
   const arrived = countArrival(request, size);
   const { makeRoom, settle } = await limits.reserve({ key, size, uploader, arrived });
   let isStored = false;
   let sentBytes = 0;
   try {
-    await uploadLimit.run(sendersOf(request), () => put(makeRoom));
+    await uploadLimit.run(sendersOf(request), () => put(makeRoom, arrived() < size));
     isStored = true;
   } catch (error) {
     if (error instanceof FilerError && brokenOff.has(error.code)) sentBytes = arrived();
@@ -88,15 +94,14 @@ export async function putUpload(
     ...facts,
     keptUntil: retention.keptUntil(dated),
     dueAt: retention.dueAt(dated),
-    isHeldBack,
   };
   const openBody = () => {
     if (isHeldBack) reply.raw.writeContinue();
     limitTime(raw, (settings.maxUploadMs ?? maxUploadMs)(announced.size));
     return raw;
   };
-  await putWithin(request, context, dated, async (makeRoom) => {
-    if (makeRoom === undefined) return store.put(key, { ...upload, openBody });
+  await putWithin(request, context, dated, async (makeRoom, isAwaited) => {
+    if (makeRoom === undefined) return store.put(key, { ...upload, isAwaited, openBody });
     // A full disk has no room for a temporary file either, before the first bytes have made some.
     const body = await beginWithRoom(openBody(), makeRoom);
     return store.put(key, { ...upload, isRoomMade: true, openBody: () => body });

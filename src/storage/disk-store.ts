@@ -116,7 +116,7 @@ export class DiskStore implements Store {
     return describingErrors(async () => {
       this.#requireFitting(key);
       // A small body without a sidecar that is on its way is received first: linking it finds out at no cost.
-      const isCheap = upload.size <= smallBytes && upload.isHeldBack !== true && !needsSidecar(key, upload);
+      const isCheap = upload.size <= smallBytes && upload.isAwaited !== true && !needsSidecar(key, upload);
       if (!isCheap) await this.#requireFree(key);
       if (upload.isRoomMade !== true) await this.#requireSpace(upload.size);
       const temporary = await this.#temporary.create();

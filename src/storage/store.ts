@@ -19,8 +19,8 @@ export interface IncomingUpload extends UploadFacts {
   readonly keptUntil?: number | undefined;
   /** When it expires by today's settings, where a listing may not tell so (ms since the epoch): then the store lists it in full. */
   readonly dueAt?: number | undefined;
-  /** Whether the client sends the bytes only when they are asked for (RFC 9110 §10.1.1). */
-  readonly isHeldBack?: boolean;
+  /** Whether the client has still to send some of the bytes, so that it is worth while to find out first whether the key is taken. */
+  readonly isAwaited?: boolean;
   /** Whether room is made for the bytes while they arrive, so that the free space of now does not count. */
   readonly isRoomMade?: boolean;
   /** Called once, when the store is ready to take the bytes. Where it fails with a FilerError, `put` throws that one. */

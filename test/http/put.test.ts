@@ -211,6 +211,14 @@ describe('a PUT is refused', () => {
     assert.equal((await send(url)).body.toString(), 'hello');
   });
 
+  it('where the upload exists (409), before the body has come', async (t) => {
+    const { origin } = await startServer(t);
+    await send(`${origin}/upload/s/f.jpg${good}`, { method: 'PUT', body });
+    const connection = await connectTo(t, origin);
+    connection.socket.write(`PUT /upload/s/f.jpg${good} HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhe`);
+    await connection.waitFor(/^HTTP\/1\.1 409 Conflict/);
+  });
+
   it('while as many uploads run as may (503), and taken when one is over', async (t) => {
     const { origin } = await startServer(t, { maxUploads: 1 });
     const connection = await connectTo(t, origin);
