@@ -1,8 +1,8 @@
 /*
  * Tokens have no place in the log. They stand in the query and in headers, which are not logged. But where a client or a
  * proxy percent-encodes the question mark, the token becomes part of the path. 64 hex digits alone stay readable, since
- * files and slots may be named like that. They are taken for a token after its parameter, and after "?", "&" or "=" that
- * was percent-encoded.
+ * files and slots may be named like that. They are taken for a token after its parameter, after "?", "&" or "=" that was
+ * percent-encoded, and anywhere in a path segment behind a "?" that was.
  */
 const digest = '[0-9a-f]{64}';
 const dot = '(?:\\.|%(?:25)*2e)';
@@ -18,7 +18,16 @@ const tokens = new RegExp(
   'gi',
 );
 
+/** The rest of a path segment behind a "?", or the full-width one that some keyboards type. */
+const behindQuestionMark = /%(?:25)*(?:3f|ef%(?:25)*bc%(?:25)*9f)[^/]*/gi;
+/** What is percent-encoded comes first: its last digit is no part of a digest behind it. */
+const encodedOrDigest = new RegExp(`(%(?:25)*[0-9a-f]{2})|${digest}`, 'gi');
+
 /** The text without the tokens in it, percent-encoded any number of times or not at all. */
 export function redact(text: string): string {
-  return text.replace(tokens, '[redacted]');
+  return text
+    .replace(behindQuestionMark, (rest) =>
+      rest.replace(encodedOrDigest, (_match, encoded?: string) => encoded ?? '[redacted]'),
+    )
+    .replace(tokens, '[redacted]');
 }

@@ -68,7 +68,7 @@ async function start(t: TestContext, limits: { idleMs?: number; maxBytes?: numbe
 
 describe('a download from S3 whose client takes nothing', () => {
   it('holds no connection to the service for long, and arrives whole when its client goes on', async (t) => {
-    const { service, beginStuck, gets } = await start(t, { idleMs: 300 });
+    const { service, beginStuck, gets } = await start(t, { idleMs: 1000 });
     const answer = await beginStuck('a');
     assert.equal(await service.connections(), 1);
     await eventually(async () => (await service.connections()) === 0);
@@ -89,9 +89,10 @@ describe('a download from S3 whose client takes nothing', () => {
         await wait(200);
       }
       assert.deepEqual(ends.slice(0, 2), ['a: DOWNLOADS_LIMITED', 'a: closed']);
-      const cut = ends.length / 2;
-      assert.ok(cut < 4, ends.join());
-      for (const answer of answers.slice(cut)) assert.ok((await buffer(answer)).equals(bytes));
+      assert.ok(ends.length < 8, ends.join());
+      // The others may have to make room for it.
+      const latest = answers.at(-1);
+      assert.ok(latest !== undefined && (await buffer(latest)).equals(bytes));
     });
   }
 

@@ -14,6 +14,10 @@ describe('a text without its tokens', () => {
     [`/f%3Fx=1%26v=${digest}`]: '/f%3Fx=1%26v=[redacted]',
     [`/f&v=${digest.toUpperCase()}`]: '/f&v=[redacted]',
     [`/f%3F${digest}`]: '/f%3F[redacted]',
+    [`/f%3Fv=%20${digest}`]: '/f%3Fv=%20[redacted]',
+    [`/f%3Fv%3d%22${digest}`]: '/f%3Fv%3d%22[redacted]',
+    [`/f%3F%76:${digest}`]: '/f%3F%76:[redacted]',
+    [`/f%EF%BC%9Fv=+${digest}`]: '/f%EF%BC%9Fv=+[redacted]',
     [`/f%253D${digest}`]: '/f%253D[redacted]',
     [`/f%3Fslot=${jwt}`]: '/f%3Fslot=[redacted]',
     [`/f%3Fslot%3D${jwt.replaceAll('.', '%2E')}`]: '/f%3Fslot%3D[redacted]',
@@ -31,6 +35,7 @@ describe('a text without its tokens', () => {
     `/slot/sha256=${digest}`,
     `/slot/photo%20${digest}.jpg`,
     `/slot/lev=${digest}`,
+    `/why%3F/${digest}.jpg`,
     `/slot/v=${digest.slice(1)}.jpg`,
     '/2ed681f17049ef21eba6d9ffe6a7c5eaf5193572/x/eyJ.tar.gz',
   ];
