@@ -11,6 +11,7 @@ import { FilerError } from '../errors.js';
 import type { DownloadMemory, Lease } from './download-memory.js';
 import { answerMs, describeS3Error } from './s3-errors.js';
 import type { ByteRange } from './store.js';
+import { writeChunk } from './write-chunk.js';
 
 /** How long the service may send no byte while the client would take some, over all connections. */
 const patienceMs = 20_000;
@@ -41,20 +42,6 @@ export interface S3DownloadSource {
  */
 function isTaking(sink: Writable): boolean {
   return sink.writableLength > 0;
-}
-
-/** Resolves when the sink has taken all that was written to it; rejects when it closes before. */
-function untilTaken(sink: Writable): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const settle = (error?: Error | null) => {
-      sink.off('close', onClose);
-      if (error) reject(error);
-      else resolve();
-    };
-    const onClose = () => settle(new Error('the connection closed'));
-    sink.once('close', onClose);
-    sink.write('', settle);
-  });
 }
 
 /** A download of one object, or of a part of it. */
@@ -97,7 +84,8 @@ export class S3Download {
         await this.#writeSome(sink, range.last);
         const wasTaking = isTaking(sink);
         this.#holdUntaken(sink);
-        await untilTaken(sink);
+        // Until it has taken all.
+        await writeChunk(sink, '');
         this.#giveUntaken();
         if (wasTaking) this.#waitingSince = performance.now();
       } while (this.#position <= range.last);

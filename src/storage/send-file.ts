@@ -9,6 +9,7 @@ import { FilerError } from '../errors.js';
 import type { BufferPool } from './buffer-pool.js';
 import { disk } from './disk-calls.js';
 import type { ByteRange } from './store.js';
+import { writeChunk } from './write-chunk.js';
 
 const wholeBytes = 64 * 1024;
 
@@ -24,21 +25,6 @@ async function readFully(fd: number, view: Buffer, position: number): Promise<vo
     if (bytesRead === 0) throw new FilerError('STORE_FAILED', 'the file became shorter while it was sent');
     filled += bytesRead;
   }
-}
-
-/** Resolves when the sink has taken the chunk; rejects when it closes before. */
-function writeChunk(sink: Writable, chunk: Buffer): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const onClose = () => settle(new Error('the connection closed'));
-    const settle = (error?: Error | null) => {
-      sink.off('close', onClose);
-      if (error) reject(new FilerError('BODY_INCOMPLETE', 'the client went away', { cause: error }));
-      else resolve();
-    };
-    if (sink.destroyed) return settle(new Error('the connection is closed'));
-    sink.on('close', onClose);
-    sink.write(chunk, settle);
-  });
 }
 
 /**
