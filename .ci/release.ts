@@ -20,7 +20,7 @@ const nodeIntegrity: Readonly<Record<string, string>> = {
   arm64: 'sha512-FpJRPEz2OvvTLfjIOlNGFY9JLPMKgl5m+d4oGYBLg24kJ1mmvN1Zl/HPJgF4HDaJ51ISev1l1cRZ/DM+keXW5g==',
 };
 /** What an operator reads and copies, as git names it. */
-const documents = ['README.md', 'LICENSE', 'CHANGELOG.md', 'src/moving', ':(glob)*.example.*', ':(glob)*.service'];
+const documents = ['README.md', 'LICENSE', 'CHANGELOG.md', 'src/contrib', ':(glob)*.example.*', ':(glob)*.service'];
 const project = fileURLToPath(new URL('..', import.meta.url));
 
 const launcher = `#!/bin/sh

@@ -59,3 +59,6 @@ export function systemErrorCode(error: unknown): string | undefined {
   if ('errno' in error && error.errno === -constants.errno.EDQUOT) return 'EDQUOT';
   return typeof error.code === 'string' ? error.code : undefined;
 }
+
+/** A command got an argument or found a state that it cannot work with. The message names it, what was found and what is expected. */
+export class UsageError extends Error {}

@@ -1,20 +1,19 @@
 import { createRequire } from 'node:module';
 import { Command, CommanderError, Option } from 'commander';
 import type { DoctorOptions } from './commands/doctor.js';
-import { findUser } from './commands/find-user.js';
 import type { InitOptions } from './commands/init.js';
-import { ListenError } from './commands/listen.js';
-import type { Output, ResultOptions } from './commands/output.js';
 import type { PurgeOptions } from './commands/purge.js';
 import { serve } from './commands/serve.js';
-import { findServiceManager } from './commands/service-manager.js';
 import type { SignOptions } from './commands/sign.js';
-import { UsageError } from './commands/usage-error.js';
-import { isWorker, workersLogFd } from './commands/workers.js';
 import { defaultBaseUrl } from './config/base-url.js';
 import { ConfigError } from './config/config.js';
-import { FilerError, messageOf, systemErrorCode } from './errors.js';
+import { findUser } from './diagnosis/local/find-user.js';
+import { FilerError, messageOf, systemErrorCode, UsageError } from './errors.js';
+import type { Output, ResultOptions } from './output.js';
 import { printable } from './printable.js';
+import { ListenError } from './service/listen.js';
+import { findServiceManager } from './service/service-manager.js';
+import { isWorker, workersLogFd } from './service/workers.js';
 import { tokenSchemes } from './token/sign-token.js';
 
 const configurationExitCode = 2;

@@ -1,18 +1,18 @@
 import { type Config, ConfigError } from '../config/config.js';
 import { type LoadedConfig, loadConfig } from '../config/load-config.js';
-import type { Check, Verdict } from './check.js';
-import { checkListening } from './check-listening.js';
-import { checkSecrets } from './check-secrets.js';
-import { checkStorage } from './check-storage.js';
-import { checkSystem } from './check-system.js';
-import type { Output, ResultOptions } from './output.js';
+import type { Check, Verdict } from '../diagnosis/local/check.js';
+import { checkListening } from '../diagnosis/local/check-listening.js';
+import { checkSecrets } from '../diagnosis/local/check-secrets.js';
+import { checkStorage } from '../diagnosis/local/check-storage.js';
+import { checkSystem } from '../diagnosis/local/check-system.js';
+import type { Output, ResultOptions } from '../output.js';
 
 const exitCodes: Readonly<Record<Verdict, 0 | 1 | 2>> = { ok: 0, warning: 0, problem: 1, failure: 2 };
 const colours: Readonly<Record<Verdict, number>> = { ok: 32, warning: 33, problem: 31, failure: 31 };
 
 async function checkComponent({ component }: Config): Promise<Check[]> {
   if (component === undefined) return [];
-  const checks = await import('./check-component.js');
+  const checks = await import('../diagnosis/local/check-component.js');
   return [await checks.checkComponent(component)];
 }
 

@@ -1,11 +1,10 @@
 import type { Config } from '../config/config.js';
 import { loadConfig } from '../config/load-config.js';
-import { FilerError } from '../errors.js';
+import { FilerError, UsageError } from '../errors.js';
+import type { Output } from '../output.js';
+import { openOwnedStore } from '../service/open-owned-store.js';
 import { encodedPath } from '../upload/encoded-path.js';
 import { parseUploadKey, type UploadKey } from '../upload/upload-key.js';
-import { openOwnedStore } from './open-owned-store.js';
-import type { Output } from './output.js';
-import { UsageError } from './usage-error.js';
 
 /** What `delete` is started with. */
 export interface DeleteOptions {
@@ -17,7 +16,7 @@ export interface DeleteOptions {
 /** What the URLs begin with that lead past this server to the bucket. */
 async function bucketUrls({ s3 }: Config): Promise<URL[]> {
   if (s3 === undefined) return [];
-  const { bucketUrl } = await import('../storage/inspect-bucket.js');
+  const { bucketUrl } = await import('../storage/s3/inspect-bucket.js');
   const beginnings = [await bucketUrl(s3), ...(s3.publicUrl === undefined ? [] : [s3.publicUrl])];
   return beginnings.map((beginning) => new URL(beginning + s3.path));
 }

@@ -2,14 +2,13 @@ import path from 'node:path';
 import { parseBaseUrl } from '../config/base-url.js';
 import { type Config, describeStorage } from '../config/config.js';
 import { loadConfig } from '../config/load-config.js';
-import { examine } from '../doctor/examine.js';
-import type { Finding } from '../doctor/verdict.js';
-import type { DoctorSettings } from '../doctor/visit.js';
-import { FilerError } from '../errors.js';
-import { openOwnedStore } from './open-owned-store.js';
-import { openSlotIssuer } from './open-slot-issuer.js';
-import type { Output, ResultOptions } from './output.js';
-import { UsageError } from './usage-error.js';
+import { examine } from '../diagnosis/remote/examine.js';
+import type { Finding } from '../diagnosis/remote/verdict.js';
+import type { DoctorSettings } from '../diagnosis/remote/visit.js';
+import { FilerError, UsageError } from '../errors.js';
+import type { Output, ResultOptions } from '../output.js';
+import { openOwnedStore } from '../service/open-owned-store.js';
+import { openSlotIssuer } from '../service/open-slot-issuer.js';
 
 /** What `doctor` is started with. */
 export interface DoctorOptions extends ResultOptions {
@@ -32,7 +31,7 @@ async function findRemover(config: Config, output: Output): Promise<DoctorSettin
 async function findDownloads({ s3 }: Config): Promise<URL | undefined> {
   if (s3 === undefined || s3.download === 'proxy') return undefined;
   if (s3.download === 'public') return new URL(`${s3.publicUrl}${s3.path}`);
-  const { bucketUrl } = await import('../storage/inspect-bucket.js');
+  const { bucketUrl } = await import('../storage/s3/inspect-bucket.js');
   return new URL(`${await bucketUrl(s3)}${s3.path}`);
 }
 

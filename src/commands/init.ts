@@ -1,7 +1,7 @@
 import { parseBaseUrl } from '../config/base-url.js';
 import { writeDefaultConfig } from '../config/default-config.js';
 import { makeSnippets } from '../config/snippets.js';
-import type { Output } from './output.js';
+import type { Output } from '../output.js';
 
 /** What `init` is started with. */
 export interface InitOptions {

@@ -1,12 +1,11 @@
 import { loadConfig } from '../config/load-config.js';
-import { FilerError } from '../errors.js';
+import { FilerError, UsageError } from '../errors.js';
+import { type Output, type ResultOptions, warnOfUnreadable } from '../output.js';
+import { openOwnedStore } from '../service/open-owned-store.js';
 import type { ListedUpload, Store } from '../storage/store.js';
 import { parseDuration } from '../units.js';
 import type { UploadKey } from '../upload/upload-key.js';
 import { UploaderIds } from '../upload/uploader.js';
-import { openOwnedStore } from './open-owned-store.js';
-import { type Output, type ResultOptions, warnOfUnreadable } from './output.js';
-import { UsageError } from './usage-error.js';
 
 /** What `purge` is started with. */
 export interface PurgeOptions extends ResultOptions {

@@ -6,16 +6,16 @@ import { type Config, ConfigError } from '../config/config.js';
 import { writeDefaultConfig } from '../config/default-config.js';
 import { loadConfig } from '../config/load-config.js';
 import { makeSnippets } from '../config/snippets.js';
+import { cronWarning, findCronDeletions } from '../diagnosis/local/find-cron-deletions.js';
 import { FilerError } from '../errors.js';
 import { type Log, openLog } from '../log.js';
+import { closeOnSignal } from '../service/close-on-signal.js';
+import { removeStaleSocket } from '../service/listen.js';
+import { type Running, serveAlone, serveInWorker, serveInWorkers } from '../service/processes.js';
+import { notifier, type ServiceManager } from '../service/service-manager.js';
+import { closeOnOrder, isWorker, takeOrders } from '../service/workers.js';
 import { openStore } from '../storage/open-store.js';
 import { UploaderIds } from '../upload/uploader.js';
-import { closeOnSignal } from './close-on-signal.js';
-import { cronWarning, findCronDeletions } from './find-cron-deletions.js';
-import { removeStaleSocket } from './listen.js';
-import { type Running, serveAlone, serveInWorker, serveInWorkers } from './processes.js';
-import { notifier, type ServiceManager } from './service-manager.js';
-import { closeOnOrder, isWorker, takeOrders } from './workers.js';
 
 /** How long closing may take once transfers are broken off at shutdownTimeout. A process that takes longer hangs. */
 const closingMarginMs = 5000;

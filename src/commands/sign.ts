@@ -3,14 +3,13 @@ import path from 'node:path';
 import { parseBaseUrl } from '../config/base-url.js';
 import type { Config } from '../config/config.js';
 import { loadConfig } from '../config/load-config.js';
-import { FilerError, messageOf } from '../errors.js';
+import { FilerError, messageOf, UsageError } from '../errors.js';
+import type { Output, ResultOptions } from '../output.js';
+import { describeTcpAddress } from '../service/listen.js';
 import { signPut, type TokenScheme } from '../token/sign-token.js';
 import { typeOfName } from '../upload/content-type.js';
 import { encodedPath } from '../upload/encoded-path.js';
 import { parseUploadKey } from '../upload/upload-key.js';
-import { describeTcpAddress } from './listen.js';
-import type { Output, ResultOptions } from './output.js';
-import { UsageError } from './usage-error.js';
 
 /** What `sign` is started with. */
 export interface SignOptions extends ResultOptions {

@@ -1,11 +1,11 @@
 import { describeStorage } from '../config/config.js';
 import { loadConfig } from '../config/load-config.js';
+import { type Output, type ResultOptions, warnOfUnreadable } from '../output.js';
+import { compileRetention, type Retention } from '../retention/expiry.js';
 import { readStore } from '../storage/open-store.js';
 import type { ListedUpload } from '../storage/store.js';
 import { formatSize } from '../units.js';
-import { compileRetention, type Retention } from '../upload/expiry.js';
 import { bareJid, isUploaderId, UploaderIds } from '../upload/uploader.js';
-import { type Output, type ResultOptions, warnOfUnreadable } from './output.js';
 
 interface Total {
   files: number;

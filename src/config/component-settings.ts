@@ -1,5 +1,5 @@
 import type { JSONSchemaType } from 'ajv';
-import type { S3Options } from '../storage/s3-options.js';
+import type { S3Options } from '../storage/s3/s3-options.js';
 import { parseSize } from '../units.js';
 import { parseBaseUrl } from './base-url.js';
 import { requirePatterns } from './check-pattern.js';

@@ -1,6 +1,6 @@
-import type { S3Options } from '../storage/s3-options.js';
-import type { RetentionSettings } from '../upload/expiry.js';
-import type { LimitSettings } from '../upload/limits.js';
+import type { RetentionSettings } from '../retention/expiry.js';
+import type { LimitSettings } from '../retention/limits.js';
+import type { S3Options } from '../storage/s3/s3-options.js';
 
 /** Where a TCP server listens. */
 export interface TcpAddress {

@@ -1,9 +1,9 @@
 import { realpathSync } from 'node:fs';
 import path from 'node:path';
-import type { S3Options } from '../storage/s3-options.js';
+import type { RetentionSettings } from '../retention/expiry.js';
+import type { LimitSettings } from '../retention/limits.js';
+import type { S3Options } from '../storage/s3/s3-options.js';
 import { parseDuration, parseSize } from '../units.js';
-import type { RetentionSettings } from '../upload/expiry.js';
-import type { LimitSettings } from '../upload/limits.js';
 import { keyBelow } from '../upload/upload-key.js';
 import { patternProblems } from './check-pattern.js';
 import { checkSettings } from './check-settings.js';

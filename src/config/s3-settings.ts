@@ -1,5 +1,5 @@
 import type { JSONSchemaType } from 'ajv';
-import type { S3Options } from '../storage/s3-options.js';
+import type { S3Options } from '../storage/s3/s3-options.js';
 import { requireSecret } from './secret-file.js';
 import { SettingProblem } from './setting-problem.js';
 import { settingTypes } from './setting-types.js';

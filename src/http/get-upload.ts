@@ -1,8 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { FilerError, messageOf } from '../errors.js';
+import { isExpired } from '../retention/expiry.js';
 import type { ByteRange, StoredUpload } from '../storage/store.js';
-import { isExpired } from '../upload/expiry.js';
 import { parseUploadKey, type UploadKey } from '../upload/upload-key.js';
 import { accelHeaders, isLeftToNginx } from './accel-redirect.js';
 import { evaluateConditions, matchesIfRange } from './conditional.js';

@@ -1,10 +1,10 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type ErrorCode, FilerError } from '../errors.js';
+import type { Reservation } from '../retention/limits.js';
 import type { IncomingUpload } from '../storage/store.js';
 import { verifyToken } from '../token/verify-token.js';
 import { servableType } from '../upload/content-type.js';
-import type { Reservation } from '../upload/limits.js';
 import { parseUploadKey, type UploadKey } from '../upload/upload-key.js';
 import { bareJid } from '../upload/uploader.js';
 import { clientNetwork } from './client-network.js';

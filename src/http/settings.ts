@@ -1,9 +1,9 @@
 import type { BaseLogger, Logger } from 'pino';
 import type { Metrics } from '../metrics.js';
+import type { Retention } from '../retention/expiry.js';
+import type { Limits } from '../retention/limits.js';
 import type { Store } from '../storage/store.js';
 import type { TokenSettings } from '../token/token.js';
-import type { Retention } from '../upload/expiry.js';
-import type { Limits } from '../upload/limits.js';
 import type { RawHeaders } from './headers.js';
 import type { UploadLimit } from './upload-limit.js';
 

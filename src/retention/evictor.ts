@@ -6,9 +6,9 @@
 import { messageOf } from '../errors.js';
 import type { ListedUpload, Store } from '../storage/store.js';
 import type { UploadKey } from '../upload/upload-key.js';
-import { countedBytes } from '../upload/usage.js';
 import { deletionLine } from './deletion-line.js';
 import type { StoreLimits } from './store-limits.js';
+import { countedBytes } from './usage.js';
 
 const maxOldest = 5000;
 /** When so few are left, a sweep gathers more before somebody has to wait for it. */

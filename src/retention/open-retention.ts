@@ -1,8 +1,8 @@
 import type { Store } from '../storage/store.js';
-import type { Retention } from '../upload/expiry.js';
-import type { LimitSettings } from '../upload/limits.js';
 import type { UploadKey } from '../upload/upload-key.js';
 import type { UploaderIds } from '../upload/uploader.js';
+import type { Retention } from './expiry.js';
+import type { LimitSettings } from './limits.js';
 import { StoreLimits } from './store-limits.js';
 import { Sweeper, type SweeperContext } from './sweeper.js';
 

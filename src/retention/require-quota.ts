@@ -1,5 +1,5 @@
 import { FilerError } from '../errors.js';
-import type { LimitSettings } from '../upload/limits.js';
+import type { LimitSettings } from './limits.js';
 import type { RunningUploads } from './running-uploads.js';
 import type { StoreCount } from './store-count.js';
 

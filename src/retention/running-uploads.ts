@@ -1,5 +1,5 @@
-import type { PlannedUpload } from '../upload/limits.js';
-import { countedBytes, Usage } from '../upload/usage.js';
+import type { PlannedUpload } from './limits.js';
+import { countedBytes, Usage } from './usage.js';
 
 /** The most bytes of an upload that have arrived and still wait in memory (storage/receive-body.ts). */
 export const heldBytes = 1024 * 1024;

@@ -6,7 +6,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { FilerError } from '../errors.js';
 import type { UploadKey } from '../upload/upload-key.js';
-import { type CountedUpload, Usage } from '../upload/usage.js';
+import { type CountedUpload, Usage } from './usage.js';
 
 /** How long an upload may wait for the first count: less than its client does. */
 const maxWaitMs = 20_000;

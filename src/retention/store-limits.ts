@@ -4,14 +4,14 @@
  * enough others may be evicted. They are evicted as its bytes arrive, so that no file goes for bytes that never come.
  */
 import { FilerError } from '../errors.js';
-import type { ForgottenUpload, LimitSettings, Limits, PlannedUpload, Reservation } from '../upload/limits.js';
 import type { UploadKey } from '../upload/upload-key.js';
 import type { UploaderIds } from '../upload/uploader.js';
-import { type CountedUpload, countedBytes } from '../upload/usage.js';
 import { KnownUploaders } from './known-uploaders.js';
+import type { ForgottenUpload, LimitSettings, Limits, PlannedUpload, Reservation } from './limits.js';
 import { requireQuota } from './require-quota.js';
 import { type RunningUpload, RunningUploads } from './running-uploads.js';
 import { type KeyedUpload, StoreCount } from './store-count.js';
+import { type CountedUpload, countedBytes } from './usage.js';
 
 /** How many bytes are evicted at once after a sweep: uploads that wait for room take their turn in between. */
 const sliceBytes = 16 * 1024 * 1024;

@@ -4,9 +4,9 @@
  */
 import { messageOf } from '../errors.js';
 import type { ListedUpload, Store } from '../storage/store.js';
-import { isExpired, type Retention } from '../upload/expiry.js';
 import { deletionLine } from './deletion-line.js';
 import { Evictor } from './evictor.js';
+import { isExpired, type Retention } from './expiry.js';
 import type { StoreLimits } from './store-limits.js';
 import { UnreadableEntries } from './unreadable-entries.js';
 

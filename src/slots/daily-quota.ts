@@ -1,6 +1,6 @@
 import { FilerError } from '../errors.js';
+import { type CountedUpload, countedBytes, Usage } from '../retention/usage.js';
 import type { UploaderIds } from '../upload/uploader.js';
-import { type CountedUpload, countedBytes, Usage } from '../upload/usage.js';
 
 /** What the daily quota of slots works with. */
 export interface DailyQuotaContext {

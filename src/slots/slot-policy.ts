@@ -5,8 +5,8 @@
  */
 import { randomBytes } from 'node:crypto';
 import { FilerError } from '../errors.js';
+import { isExpired } from '../retention/expiry.js';
 import { essenceOf, typeOfName } from '../upload/content-type.js';
-import { isExpired } from '../upload/expiry.js';
 import { compilePattern } from '../upload/name-pattern.js';
 import { keyBelow, type UploadKey } from '../upload/upload-key.js';
 import type { PlannedSlot } from './slot-issuer.js';

@@ -1,7 +1,7 @@
 import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
 import { FilerError } from '../errors.js';
+import type { CountedUpload } from '../retention/usage.js';
 import type { UploaderIds } from '../upload/uploader.js';
-import type { CountedUpload } from '../upload/usage.js';
 import { DailyQuota } from './daily-quota.js';
 import type { IssuedSlot, PlannedSlot, SlotIssuer } from './slot-issuer.js';
 import {

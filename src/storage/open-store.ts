@@ -4,13 +4,13 @@ import path from 'node:path';
 import { FilerError, messageOf, systemErrorCode } from '../errors.js';
 import { reservedFolder } from '../upload/upload-key.js';
 import type { UploaderIds } from '../upload/uploader.js';
-import { disk } from './disk-calls.js';
-import { describeDiskError, isDiskFull } from './disk-errors.js';
-import { DiskStore, type DiskStoreOptions } from './disk-store.js';
-import type { S3StoreOptions } from './open-s3-store.js';
-import { findGroupObstacles } from './probe-modes.js';
-import type { S3Bucket } from './s3-bucket.js';
-import type { S3Options } from './s3-options.js';
+import { disk } from './disk/disk-calls.js';
+import { describeDiskError, isDiskFull } from './disk/disk-errors.js';
+import { DiskStore, type DiskStoreOptions } from './disk/disk-store.js';
+import { findGroupObstacles } from './disk/probe-modes.js';
+import type { S3StoreOptions } from './s3/open-s3-store.js';
+import type { S3Bucket } from './s3/s3-bucket.js';
+import type { S3Options } from './s3/s3-options.js';
 import type { Store } from './store.js';
 
 function unusable(expected: string, found: string, cause?: unknown): FilerError {
@@ -97,7 +97,7 @@ interface OpenedStore {
  */
 export async function openStore(options: OpenOptions): Promise<OpenedStore> {
   if (options.s3 !== undefined) {
-    const { openS3Store } = await import('./open-s3-store.js');
+    const { openS3Store } = await import('./s3/open-s3-store.js');
     return openS3Store(options);
   }
   const storeDir = await prepareFolder(options.storeDir, options.dirMode);
@@ -117,7 +117,7 @@ export async function openStore(options: OpenOptions): Promise<OpenedStore> {
  */
 export async function readStore(options: OpenOptions): Promise<Pick<Store, 'list'>> {
   if (options.s3 !== undefined) {
-    const { makeS3Store } = await import('./open-s3-store.js');
+    const { makeS3Store } = await import('./s3/open-s3-store.js');
     return makeS3Store(options);
   }
   try {
@@ -173,6 +173,6 @@ export async function openUploadSigner(options: {
   readonly s3: S3Options;
   readonly stallTimeoutMs: number;
 }): Promise<Pick<S3Bucket, 'signPut'>> {
-  const { openBucket } = await import('./open-s3-store.js');
+  const { openBucket } = await import('./s3/open-s3-store.js');
   return openBucket(options);
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { PutBucketCorsCommand } from '@aws-sdk/client-s3';
-import { S3Bucket } from '../../src/storage/s3-bucket.js';
+import { S3Bucket } from '../../src/storage/s3/s3-bucket.js';
 import type { UploadKey } from '../../src/upload/upload-key.js';
 import { type Ceph, cephPrograms, sharedCeph } from '../support/ceph.js';
 import { mainFile, run } from '../support/command.js';

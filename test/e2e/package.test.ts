@@ -28,13 +28,13 @@ it('the packed tarball holds what is needed and serves by npx', async (t) => {
     'config.example.toml',
     'nginx.example.conf',
     'npm-shrinkwrap.json',
-    'src/moving/mod_file_share_move.lua',
+    'src/contrib/prosody/mod_file_share_move.lua',
   ]) {
     assert.ok(names.includes(name), `${name} is not packed`);
   }
   assert.deepEqual(
     names.filter((name) => /^(src|test|\.)/.test(name)),
-    ['src/moving/mod_file_share_move.lua', 'src/prosody-filer.sh'],
+    ['src/contrib/prosody/mod_file_share_move.lua', 'src/prosody-filer.sh'],
   );
 
   const elsewhere = path.join(folder, 'elsewhere');

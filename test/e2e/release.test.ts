@@ -107,7 +107,7 @@ describe('a release', () => {
       'README.md',
       'LICENSE',
       'CHANGELOG.md',
-      'src/moving/mod_file_share_move.lua',
+      'src/contrib/prosody/mod_file_share_move.lua',
       'lib/node-LICENSE',
     ]) {
       assert.ok(names.includes(name), `${name} is missing`);

@@ -3,9 +3,9 @@ import { open, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Writable } from 'node:stream';
 import { describe, it } from 'node:test';
-import { BufferPool } from '../../src/storage/buffer-pool.js';
+import { BufferPool } from '../../src/storage/disk/buffer-pool.js';
+import { sendFile } from '../../src/storage/disk/send-file.js';
 import { DownloadMemory } from '../../src/storage/download-memory.js';
-import { sendFile } from '../../src/storage/send-file.js';
 import { tempDir } from '../support/temp-dir.js';
 
 const noCut = () => assert.fail('cut');

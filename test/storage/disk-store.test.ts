@@ -6,7 +6,7 @@ import path from 'node:path';
 import { PassThrough } from 'node:stream';
 import { describe, it, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import type { DiskStoreOptions } from '../../src/storage/disk-store.js';
+import type { DiskStoreOptions } from '../../src/storage/disk/disk-store.js';
 import { openStore } from '../../src/storage/open-store.js';
 import type { Store } from '../../src/storage/store.js';
 import { projectFolder, run } from '../support/command.js';

@@ -4,7 +4,7 @@ import { PassThrough, Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { describe, it } from 'node:test';
 import { setImmediate as nextTurn, setTimeout as wait } from 'node:timers/promises';
-import { relayBody } from '../../src/storage/relay-body.js';
+import { relayBody } from '../../src/storage/s3/relay-body.js';
 
 const chunk = Buffer.alloc(65_536, 'x');
 

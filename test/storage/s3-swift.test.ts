@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { PassThrough } from 'node:stream';
 import { describe, it, type TestContext } from 'node:test';
-import { openS3Store } from '../../src/storage/open-s3-store.js';
+import { openS3Store } from '../../src/storage/s3/open-s3-store.js';
 import { eventually } from '../support/eventually.js';
 import { missingPeer } from '../support/peers.js';
 import { optionsFor } from '../support/s3-service.js';

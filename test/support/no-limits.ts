@@ -1,4 +1,4 @@
-import type { LimitSettings } from '../../src/upload/limits.js';
+import type { LimitSettings } from '../../src/retention/limits.js';
 
 /** Settings without any limit. */
 export const noLimits: LimitSettings = {

@@ -8,7 +8,7 @@ import {
   paginateListObjectsV2,
   S3Client,
 } from '@aws-sdk/client-s3';
-import type { S3Options } from '../../src/storage/s3-options.js';
+import type { S3Options } from '../../src/storage/s3/s3-options.js';
 import type { Teardown } from './temp-dir.js';
 
 /** Where an S3 service is, and a user of it. */

@@ -1,4 +1,4 @@
-import { openS3Store } from '../../src/storage/open-s3-store.js';
+import { openS3Store } from '../../src/storage/s3/open-s3-store.js';
 import type { Store } from '../../src/storage/store.js';
 import { optionsFor, type S3Access } from './s3-service.js';
 import { uploaderIds } from './uploader-ids.js';

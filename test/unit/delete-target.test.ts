@@ -3,8 +3,8 @@ import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { keyOf } from '../../src/commands/delete.js';
-import { openSlotIssuer } from '../../src/commands/open-slot-issuer.js';
 import { loadConfig } from '../../src/config/load-config.js';
+import { openSlotIssuer } from '../../src/service/open-slot-issuer.js';
 import type { UploadKey } from '../../src/upload/upload-key.js';
 import { tempDir } from '../support/temp-dir.js';
 

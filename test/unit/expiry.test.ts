@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { compileRetention, isExpired } from '../../src/upload/expiry.js';
+import { compileRetention, isExpired } from '../../src/retention/expiry.js';
 
 const hour = 3_600_000;
 const day = 24 * hour;

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { it, type TestContext } from 'node:test';
-import { findCronDeletions } from '../../src/commands/find-cron-deletions.js';
+import { findCronDeletions } from '../../src/diagnosis/local/find-cron-deletions.js';
 import { tempDir } from '../support/temp-dir.js';
 
 /** A root with these files; `STORE` stands for the store's folder. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { compileRetention } from '../../src/upload/expiry.js';
+import { compileRetention } from '../../src/retention/expiry.js';
 import { compilePattern, PatternError } from '../../src/upload/name-pattern.js';
 
 describe('a pattern', () => {

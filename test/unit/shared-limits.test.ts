@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import type { Worker } from 'node:cluster';
 import { EventEmitter } from 'node:events';
 import { it } from 'node:test';
-import { shareLimits } from '../../src/commands/shared-limits.js';
-import type { Limits, PlannedUpload } from '../../src/upload/limits.js';
+import type { Limits, PlannedUpload } from '../../src/retention/limits.js';
+import { shareLimits } from '../../src/service/shared-limits.js';
 
 /** A worker whose limits are shared, as its supervisor sees it. */
 function workerWith(limits: Limits) {

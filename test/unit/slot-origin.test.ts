@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { explainOrigin } from '../../src/doctor/check-direct.js';
+import { explainOrigin } from '../../src/diagnosis/remote/check-direct.js';
 
 const server = 'https://uploads.example.org/upload/';
 

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { LimitSettings } from '../../src/retention/limits.js';
 import { StoreLimits } from '../../src/retention/store-limits.js';
 import { directIssuer } from '../../src/slots/direct-issuer.js';
 import { filerIssuer } from '../../src/slots/filer-issuer.js';
 import type { SlotIssuer } from '../../src/slots/slot-issuer.js';
 import { SlotService } from '../../src/slots/slot-service.js';
 import { verifyToken } from '../../src/token/verify-token.js';
-import type { LimitSettings } from '../../src/upload/limits.js';
 import { parseUploadKey } from '../../src/upload/upload-key.js';
 import { UploaderIds } from '../../src/upload/uploader.js';
 import { noLimits } from '../support/no-limits.js';

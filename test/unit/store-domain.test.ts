@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { checkStoreDomain } from '../../src/doctor/check-redirect.js';
+import { checkStoreDomain } from '../../src/diagnosis/remote/check-redirect.js';
 
 const server = 'uploads.example.org';
 

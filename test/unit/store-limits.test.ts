@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { LimitSettings, PlannedUpload } from '../../src/retention/limits.js';
 import { StoreLimits } from '../../src/retention/store-limits.js';
-import type { LimitSettings, PlannedUpload } from '../../src/upload/limits.js';
 import { UploaderIds } from '../../src/upload/uploader.js';
 import { noLimits } from '../support/no-limits.js';
 import { key } from '../support/store-contract.js';

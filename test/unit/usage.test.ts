@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { Usage } from '../../src/upload/usage.js';
+import { Usage } from '../../src/retention/usage.js';
 
 const hour = 3_600_000;
 const noon = Date.UTC(2026, 10, 22, 12);

@@ -1,7 +1,0 @@
-import type { S3Options } from '../storage/s3-options.js';
-
-/** A command of the AWS command-line program for the bucket. */
-export function awsCommand({ bucket, endpointUrl }: S3Options, operation: string): string {
-  const endpoint = endpointUrl === undefined ? '' : ` --endpoint-url ${endpointUrl}`;
-  return `aws s3api ${operation} --bucket ${bucket}${endpoint}`;
-}

@@ -1,0 +1,84 @@
+import { essenceOf, typeOfName } from '../upload/content-type.js';
+import { compilePattern } from '../upload/name-pattern.js';
+
+/** What decides when an upload goes. */
+export interface DatedUpload {
+  readonly key: string;
+  /** Bytes. */
+  readonly size: number;
+  readonly contentType: string;
+  /** ms since the epoch. */
+  readonly modifiedAt: number;
+  /** What the token named, ms since the epoch. */
+  readonly expiresAt?: number | undefined;
+}
+
+/** Uploads that go at another time than the others: those for which everything holds that the rule names. */
+export interface RetentionRule {
+  /** A pattern for the file name, such as `story_*`. */
+  readonly match?: string | undefined;
+  /** A pattern for the media type without parameters, such as `video/*`. */
+  readonly contentType?: string | undefined;
+  /** Bytes. */
+  readonly largerThan?: number | undefined;
+  readonly expiresAfterMs: number;
+}
+
+/** How long uploads are kept. */
+export interface RetentionSettings {
+  /** Since the upload; `undefined`: for ever. */
+  readonly expiresAfterMs?: number | undefined;
+  /** The first one that fits counts in place of `expiresAfterMs`. */
+  readonly rules: readonly RetentionRule[];
+  /** The least age at which a full store may remove an upload; `undefined`: it removes none. */
+  readonly evictMinAgeMs?: number | undefined;
+}
+
+/** When uploads go by the settings of now, so that a change applies to what is stored already. */
+export interface Retention {
+  /** When the upload expires, ms since the epoch; `undefined`: never. A token's own expiry counts where it is earlier. */
+  expiryOf(upload: DatedUpload): number | undefined;
+  /** The same where key, size and age alone do not tell it, but the type or the token; else `undefined`. */
+  dueAt(upload: DatedUpload): number | undefined;
+  /** Until when the upload is sure to stay, ms since the epoch; `undefined`: for ever. */
+  keptUntil(upload: DatedUpload): number | undefined;
+}
+
+function earliest(...times: readonly (number | undefined)[]): number | undefined {
+  const known = times.filter((time) => time !== undefined);
+  return known.length === 0 ? undefined : Math.min(...known);
+}
+
+function compileRule({ match, contentType, largerThan, expiresAfterMs }: RetentionRule) {
+  const matchesName = match === undefined ? undefined : compilePattern(match);
+  const matchesType = contentType === undefined ? undefined : compilePattern(contentType.toLowerCase());
+  return {
+    expiresAfterMs,
+    fits: ({ key, size, contentType: type }: DatedUpload) =>
+      (matchesName === undefined || matchesName(key.slice(key.lastIndexOf('/') + 1))) &&
+      (matchesType === undefined || matchesType(essenceOf(type) ?? '')) &&
+      (largerThan === undefined || size > largerThan),
+  };
+}
+
+/** The retention that the settings describe. */
+export function compileRetention({ expiresAfterMs, rules, evictMinAgeMs }: RetentionSettings): Retention {
+  const compiled = rules.map(compileRule);
+  const after = (upload: DatedUpload, ms: number | undefined) =>
+    ms === undefined ? undefined : upload.modifiedAt + ms;
+  const expiryOf = (upload: DatedUpload) => {
+    const rule = compiled.find(({ fits }) => fits(upload));
+    return earliest(upload.expiresAt, after(upload, rule === undefined ? expiresAfterMs : rule.expiresAfterMs));
+  };
+  const dueAt = (upload: DatedUpload) => {
+    const expiry = expiryOf(upload);
+    const seen = expiryOf({ ...upload, expiresAt: undefined, contentType: typeOfName(upload.key) });
+    return expiry === seen ? undefined : expiry;
+  };
+  return { expiryOf, dueAt, keptUntil: (upload) => earliest(expiryOf(upload), after(upload, evictMinAgeMs)) };
+}
+
+/** Whether an upload that goes at `expiresAt` (ms since the epoch; `undefined`: never) is gone at `now`. */
+export function isExpired(expiresAt: number | undefined, now: number): boolean {
+  return expiresAt !== undefined && now >= expiresAt;
+}

@@ -1,0 +1,164 @@
+/*
+ * What runs in which process. Uploads are served by one process, or by workers of which this one is the supervisor. What
+ * there may be only once is in the one or in the supervisor: the sweeps, the limits that they count for, the component that
+ * gives slots, the metrics.
+ */
+import type { Logger } from 'pino';
+import { Registry } from 'prom-client';
+import { type Config, describeStorage } from '../config/config.js';
+import { type App, buildApp } from '../http/app.js';
+import type { Log } from '../log.js';
+import { Metrics, watchLostLogLines, watchSweeps } from '../metrics.js';
+import { compileRetention } from '../retention/expiry.js';
+import type { Limits } from '../retention/limits.js';
+import { type OpenRetention, openRetention } from '../retention/open-retention.js';
+import type { StoreLimits } from '../retention/store-limits.js';
+import { sweepRegularly } from '../retention/sweep-regularly.js';
+import type { Store } from '../storage/store.js';
+import { UploaderIds } from '../upload/uploader.js';
+import { listen } from './listen.js';
+import { listenOnPassedSocket } from './passed-socket.js';
+import { serveMetrics } from './serve-metrics.js';
+import type { Notify, ServiceManager } from './service-manager.js';
+import { supervisorsLimits } from './shared-limits.js';
+import { giveSignsOfLife } from './watchdog.js';
+import { readMetricsOfWorkers, tellSupervisor } from './worker-metrics.js';
+import { giveSignToSupervisor, Supervisor } from './workers.js';
+
+/** What runs until it is closed. */
+export interface Running {
+  close(): Promise<unknown>;
+}
+
+function openConfiguredRetention(
+  config: Config,
+  store: Store,
+  uploaderIds: UploaderIds,
+  logger: Logger,
+): OpenRetention {
+  const settings = { ...config.limits, evictMinAgeMs: config.evictMinAgeMs };
+  return openRetention(store, compileRetention(config.retention), settings, { uploaderIds, logger, now: Date.now });
+}
+
+function openConfiguredMetrics(
+  { metricsListen, storeDir }: Config,
+  store: Store,
+  lostLines: () => number,
+): Metrics | undefined {
+  if (metricsListen === undefined) return undefined;
+  const metrics = new Metrics();
+  watchLostLogLines(metrics.registry, lostLines);
+  // A bucket has no end.
+  if (storeDir !== undefined) metrics.watchFreeSpace(() => store.freeBytes());
+  return metrics;
+}
+
+/** The app of one process, with its share of the uploads that may run at once. */
+function buildConfiguredApp(
+  config: Config,
+  store: Store,
+  logger: Logger,
+  limits: Limits,
+  metrics: Metrics | undefined,
+): App {
+  const settings = { ...config, maxUploads: Math.max(1, Math.floor(config.maxUploads / config.workers)) };
+  const retention = compileRetention(config.retention);
+  return buildApp({ store, settings, retention, limits, logger, now: Date.now, metrics });
+}
+
+/** Listens for uploads; resolves to the address. */
+function listenForUploads(app: App, { listen: address }: Config, { passedSockets }: ServiceManager): Promise<string> {
+  return passedSockets === 0 ? listen(app, address) : listenOnPassedSocket(app, passedSockets, address);
+}
+
+/** Listens for metrics where that is configured; resolves to what closes it. */
+async function listenForMetrics(
+  { metricsListen }: Config,
+  store: Store,
+  readMetrics: () => Promise<string>,
+  logger: Logger,
+): Promise<Running> {
+  if (metricsListen === undefined) return { close: async () => undefined };
+  return serveMetrics(metricsListen, { store, readMetrics }, logger);
+}
+
+/** Gives slots where that is configured; resolves to what stops it. */
+async function giveConfiguredSlots(
+  config: Config,
+  limits: StoreLimits,
+  uploaderIds: UploaderIds,
+  logger: Logger,
+): Promise<{ stop(): Promise<void> }> {
+  if (config.component === undefined) return { stop: async () => undefined };
+  const { serveSlots } = await import('./serve-slots.js');
+  return serveSlots(config.component, config, { limits, uploaderIds, logger });
+}
+
+/** Serves uploads in this worker; resolves, once it listens, to what closes it. */
+export async function serveInWorker(
+  config: Config,
+  store: Store,
+  { logger, lostLines }: Log,
+  serviceManager: ServiceManager,
+): Promise<Running> {
+  const metrics = openConfiguredMetrics(config, store, lostLines);
+  const limits = supervisorsLimits({ tellsArrival: config.limits.minFreeSpace > 0 });
+  const app = buildConfiguredApp(config, store, logger, limits, metrics);
+  if (metrics !== undefined) tellSupervisor(metrics);
+  await listenForUploads(app, config, serviceManager);
+  giveSignsOfLife(serviceManager, store, giveSignToSupervisor);
+  return app;
+}
+
+/** Serves uploads in this process alone; resolves, once it listens, to what closes all. */
+export async function serveAlone(
+  config: Config,
+  store: Store,
+  { logger, lostLines }: Log,
+  serviceManager: ServiceManager,
+  notify: Notify,
+): Promise<Running> {
+  const uploaderIds = new UploaderIds(config.secrets);
+  const { limits, sweeper } = openConfiguredRetention(config, store, uploaderIds, logger);
+  const metrics = openConfiguredMetrics(config, store, lostLines);
+  const app = buildConfiguredApp(config, store, logger, limits, metrics);
+  const address = await listenForUploads(app, config, serviceManager);
+  if (metrics !== undefined) watchSweeps(metrics.registry, sweeper);
+  const metricsApp = await listenForMetrics(config, store, async () => metrics?.registry.metrics() ?? '', logger);
+  const sweeps = sweepRegularly(sweeper, config.sweepIntervalMs, logger);
+  const slots = await giveConfiguredSlots(config, limits, uploaderIds, logger);
+  const basePath = `/${config.baseSegments.join('/')}`;
+  logger.info({ address, storage: describeStorage(config), basePath }, 'listening');
+  notify('READY=1', `STATUS=serving on ${address}`);
+  giveSignsOfLife(serviceManager, store, () => notify('WATCHDOG=1'));
+  return {
+    close: async () => {
+      await Promise.all([app.close(), sweeps.stop(), slots.stop()]);
+      await metricsApp.close();
+    },
+  };
+}
+
+/** Has workers serve uploads, and supervises them; resolves to what closes all. */
+export async function serveInWorkers(
+  config: Config,
+  store: Store,
+  { logger, lostLines }: Log,
+  notify: Notify,
+): Promise<Running> {
+  const uploaderIds = new UploaderIds(config.secrets);
+  const { limits, sweeper } = openConfiguredRetention(config, store, uploaderIds, logger);
+  const own = new Registry();
+  watchLostLogLines(own, lostLines);
+  watchSweeps(own, sweeper);
+  const metricsApp = await listenForMetrics(config, store, readMetricsOfWorkers(own), logger);
+  const sweeps = sweepRegularly(sweeper, config.sweepIntervalMs, logger);
+  const slots = await giveConfiguredSlots(config, limits, uploaderIds, logger);
+  const supervisor = new Supervisor(config, logger, notify, limits);
+  return {
+    close: async () => {
+      await supervisor.close();
+      await Promise.all([sweeps.stop(), slots.stop(), metricsApp.close()]);
+    },
+  };
+}

@@ -1,0 +1,243 @@
+/*
+ * Uploads as the plain tree storeDir/<key> that the original wrote and that nginx can read:
+ *
+ *   put:  temporary file → hard link to storeDir/<key> (write-upload.ts)
+ *
+ * The link publishes an upload: it is atomic and, unlike a rename, never replaces. Whatever fails before leaves nothing
+ * visible. Below storeDir no symbolic link is followed, neither for reading nor for writing.
+ */
+import { access, constants } from 'node:fs/promises';
+import path from 'node:path';
+import { Readable } from 'node:stream';
+import { FilerError, systemErrorCode } from '../../errors.js';
+import { reservedFolder, type UploadKey } from '../../upload/upload-key.js';
+import type {
+  DeletedUpload,
+  IncomingUpload,
+  ListedUpload,
+  ListOptions,
+  Store,
+  StoredFacts,
+  StoredUpload,
+  TidyOptions,
+} from '../store.js';
+import { BufferPool } from './buffer-pool.js';
+import { disk } from './disk-calls.js';
+import { describeDiskError } from './disk-errors.js';
+import { removeEmptyFolders } from './folders.js';
+import { listUploads } from './list-uploads.js';
+import { openUpload } from './open-upload.js';
+import { receiveBody } from './receive-body.js';
+import { SidecarFolder } from './sidecar.js';
+import { TemporaryFolder } from './temporary-folder.js';
+import { TombstoneFolder } from './tombstone.js';
+import { touchFolders } from './touch-folders.js';
+import { type Destination, needsSidecar, writeUpload } from './write-upload.js';
+
+/** How the disk store writes. */
+export interface DiskStoreOptions {
+  /** An existing folder, as an absolute path without symbolic links. */
+  readonly storeDir: string;
+  /** Whether an upload must survive a power failure before `put` resolves. */
+  readonly isDurable: boolean;
+  /** Bytes that must stay free on the filesystem; `put` leaves that to its caller, who knows of all running uploads. */
+  readonly minFreeSpace?: number;
+  /** How long the slot of a deleted upload stays taken, in ms. */
+  readonly replayWindowMs?: number;
+  /** Mode of an upload whatever the umask, 0644 less the umask if not set. */
+  readonly fileMode?: number | undefined;
+  /** Mode of the folders above it whatever the umask, 0755 less the umask if not set. */
+  readonly dirMode?: number | undefined;
+  /** Takes what the operator should know of a call that succeeds all the same, one line each. */
+  readonly warn?: (message: string) => void;
+}
+
+const smallBytes = 64 * 1024;
+const spaceCheckBytes = 1024 * 1024;
+/** A block, so that a full filesystem has none for it. */
+const checkBytes = 4096;
+
+/** PATH_MAX of Linux, without the NUL at its end. */
+const maxPathBytes = 4095;
+
+/** What the call resolves to; throws for the system's errors what a store throws. */
+async function describingErrors<T>(call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    throw describeDiskError(error);
+  }
+}
+
+/** A store on a filesystem with hard links. */
+export class DiskStore implements Store {
+  readonly #options: DiskStoreOptions;
+  readonly #sidecars: SidecarFolder;
+  readonly #temporary: TemporaryFolder;
+  readonly #tombstones: TombstoneFolder;
+  readonly #destination: Destination;
+  readonly #pool = new BufferPool();
+
+  constructor(options: DiskStoreOptions) {
+    this.#options = options;
+    this.#sidecars = new SidecarFolder(options.storeDir, options.isDurable);
+    this.#temporary = new TemporaryFolder(options.storeDir);
+    this.#destination = {
+      ...options,
+      sidecars: this.#sidecars,
+      temporary: this.#temporary,
+      requireFree: (key) => this.#requireFree(key),
+      requireUndeleted: (key) => this.#requireUndeleted(key),
+    };
+    this.#tombstones = new TombstoneFolder(
+      options.storeDir,
+      options.replayWindowMs ?? 0,
+      options.warn ?? (() => undefined),
+    );
+  }
+
+  /**
+   * Removes the temporary files of dead processes, and those of other hosts that nothing has touched for this many ms;
+   * resolves to what could not be removed and why, a line each.
+   */
+  removeLeftOvers(untouchedMs: number): Promise<string[]> {
+    return this.#temporary.removeLeftOvers(untouchedMs);
+  }
+
+  /** Has the folders of the bookkeeping look new, to whatever removes old ones in storeDir. */
+  async touchFolders(): Promise<void> {
+    const reserved = path.join(this.#options.storeDir, reservedFolder);
+    await touchFolders(reserved, 0);
+    await this.#temporary.touch();
+    for (const notes of [this.#sidecars, this.#tombstones]) await touchFolders(notes.folder, 1);
+  }
+
+  put(key: UploadKey, upload: IncomingUpload): Promise<void> {
+    return describingErrors(async () => {
+      this.#requireFitting(key);
+      // A small body without a sidecar that is on its way is received first: linking it finds out at no cost.
+      const isCheap = upload.size <= smallBytes && upload.isAwaited !== true && !needsSidecar(key, upload);
+      if (!isCheap) await this.#requireFree(key);
+      if (upload.isRoomMade !== true) await this.#requireSpace(upload.size);
+      const temporary = await this.#temporary.create();
+      try {
+        await writeUpload(this.#destination, temporary, key, upload);
+      } finally {
+        await this.#temporary.remove(temporary);
+      }
+    });
+  }
+
+  open(key: UploadKey): Promise<StoredUpload | undefined> {
+    return describingErrors(() => openUpload(this.#pathOf(key), key, this.#sidecars, this.#pool));
+  }
+
+  async delete(
+    key: UploadKey,
+    isMeant: (facts: StoredFacts) => boolean = () => true,
+  ): Promise<DeletedUpload | undefined> {
+    const upload = await this.open(key);
+    if (upload === undefined) return undefined;
+    upload.close();
+    if (!isMeant(upload)) return undefined;
+    const { size, uploader, modifiedAt } = upload;
+    const deleted = { key, size, uploader, modifiedAt };
+    const isRemoved = await describingErrors(() => this.#tombstones.bury(deleted, () => this.#remove(deleted)));
+    return isRemoved ? deleted : undefined;
+  }
+
+  async *list({ onUnreadable: report = () => undefined }: ListOptions = {}): AsyncGenerator<ListedUpload> {
+    try {
+      yield* listUploads({ storeDir: this.#options.storeDir, sidecars: this.#sidecars, report });
+    } catch (error) {
+      throw describeDiskError(error);
+    }
+  }
+
+  freeBytes(): Promise<number> {
+    return describingErrors(async () => {
+      const { bavail, bsize } = await disk.statfs(this.#options.storeDir);
+      return bavail * bsize;
+    });
+  }
+
+  check(): Promise<void> {
+    return describingErrors(async () => {
+      await access(this.#options.storeDir, constants.W_OK);
+      await this.#requireSpace(checkBytes, this.#options.minFreeSpace);
+      const { fd, path: file } = await this.#temporary.create();
+      try {
+        await receiveBody(Readable.from([Buffer.alloc(checkBytes)]), fd, checkBytes);
+        if (this.#options.isDurable) await disk.fdatasync(fd);
+      } finally {
+        await disk.close(fd);
+        await disk.unlink(file);
+      }
+    });
+  }
+
+  wasDeleted(key: UploadKey): Promise<boolean> {
+    return describingErrors(() => this.#tombstones.holds(key));
+  }
+
+  async *tidy({ onUnreadable: report = () => undefined }: TidyOptions = {}): AsyncGenerator<DeletedUpload> {
+    try {
+      await this.touchFolders();
+      yield* this.#tombstones.tidy(report);
+      await this.#sidecars.tidy(report);
+    } catch (error) {
+      throw describeDiskError(error);
+    }
+  }
+
+  /** Whether the upload was there. */
+  async #remove({ key, size, modifiedAt }: DeletedUpload): Promise<boolean> {
+    try {
+      await disk.unlink(this.#pathOf(key));
+    } catch (error) {
+      if (systemErrorCode(error) === 'ENOENT') return false;
+      throw error;
+    }
+    // The upload is gone, so this does not fail for a sidecar that stays: a sweep reports it.
+    await this.#sidecars.remove(key, size, modifiedAt).catch(() => undefined);
+    await removeEmptyFolders(this.#options.storeDir, path.dirname(this.#pathOf(key)));
+    return true;
+  }
+
+  #pathOf(key: UploadKey): string {
+    return path.join(this.#options.storeDir, key);
+  }
+
+  /** Refuses a path that is too long for system calls, before any folder of it is made. */
+  #requireFitting(key: UploadKey): void {
+    const bytes = Buffer.byteLength(this.#pathOf(key));
+    if (bytes <= maxPathBytes) return;
+    const found = `${bytes} bytes with storeDir, at most ${maxPathBytes} are possible`;
+    throw new FilerError('KEY_INVALID', `the path is longer than the filesystem takes: ${found}`);
+  }
+
+  async #requireFree(key: UploadKey): Promise<void> {
+    try {
+      await disk.lstat(this.#pathOf(key));
+    } catch (error) {
+      if (systemErrorCode(error) !== 'ENOENT') throw error;
+      return this.#requireUndeleted(key);
+    }
+    throw new FilerError('KEY_TAKEN', 'the upload exists');
+  }
+
+  async #requireUndeleted(key: UploadKey): Promise<void> {
+    if (await this.#tombstones.holds(key)) {
+      throw new FilerError('KEY_TAKEN', 'an upload of this slot was deleted (replayWindow)');
+    }
+  }
+
+  /** Refuses what cannot fit before its bytes are sent; a small one is rather tried. */
+  async #requireSpace(size: number, reserve = 0): Promise<void> {
+    if (size < spaceCheckBytes && reserve === 0) return;
+    const free = await this.freeBytes();
+    if (free >= size + reserve) return;
+    const kept = reserve === 0 ? '' : ` of which ${reserve} must stay so (minFreeSpace)`;
+    throw new FilerError('STORE_FULL', `${size} bytes do not fit: ${free} are free${kept}`);
+  }
+}

@@ -1,0 +1,75 @@
+import { constants, fstatSync, readlinkSync } from 'node:fs';
+import { systemErrorCode } from '../../errors.js';
+import { factsOfKey } from '../../upload/facts-of-key.js';
+import type { UploadKey } from '../../upload/upload-key.js';
+import type { ReportUnreadable, StoredFacts, StoredUpload } from '../store.js';
+import type { BufferPool } from './buffer-pool.js';
+import { closeRead, disk } from './disk-calls.js';
+import { describeDiskError } from './disk-errors.js';
+import { sendFile } from './send-file.js';
+import type { SidecarFolder } from './sidecar.js';
+
+const absent = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG', 'ENXIO']);
+const readFlags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+
+/** What path, file and sidecar say of an upload; a sidecar that cannot be read is reported, where somebody is to know. */
+export async function readFacts(
+  key: UploadKey,
+  { size, mtimeMs }: { readonly size: number; readonly mtimeMs: number },
+  sidecars: SidecarFolder,
+  report?: ReportUnreadable,
+): Promise<StoredFacts> {
+  return { ...((await sidecars.read(key, size, mtimeMs, report)) ?? factsOfKey(key)), size, modifiedAt: mtimeMs };
+}
+
+/** Opens what must be a plain file at this very path; `undefined` for anything else and for nothing. */
+async function openPlainFile(file: string) {
+  let fd: number;
+  try {
+    fd = await disk.open(file, readFlags);
+  } catch (error) {
+    if (absent.has(systemErrorCode(error) ?? '')) return undefined;
+    throw error;
+  }
+  try {
+    const stats = fstatSync(fd);
+    // The descriptor's own path tells whether a folder on the way was a symbolic link.
+    if (stats.isFile() && readlinkSync(`/proc/self/fd/${fd}`) === file) return { fd, stats };
+    closeRead(fd);
+    return undefined;
+  } catch (error) {
+    closeRead(fd);
+    throw error;
+  }
+}
+
+/** Opens the upload in a file (an absolute path without symbolic links), `undefined` where there is none. */
+export async function openUpload(
+  file: string,
+  key: UploadKey,
+  sidecars: SidecarFolder,
+  pool: BufferPool,
+): Promise<StoredUpload | undefined> {
+  const opened = await openPlainFile(file);
+  if (opened === undefined) return undefined;
+  const { fd, stats } = opened;
+  const { size, mtimeMs } = stats;
+  const facts = await readFacts(key, stats, sidecars).catch((error: unknown) => {
+    closeRead(fd);
+    throw error;
+  });
+  return {
+    ...facts,
+    etag: `"${Math.floor(mtimeMs / 1000).toString(16)}-${size.toString(16)}"`,
+    writeTo: async (sink, range = { first: 0, last: size - 1 }) => {
+      try {
+        await sendFile(fd, sink, range, pool);
+      } catch (error) {
+        throw describeDiskError(error);
+      } finally {
+        closeRead(fd);
+      }
+    },
+    close: () => closeRead(fd),
+  };
+}

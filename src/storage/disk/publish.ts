@@ -1,0 +1,64 @@
+import path from 'node:path';
+import { systemErrorCode } from '../../errors.js';
+import type { UploadKey } from '../../upload/upload-key.js';
+import { disk } from './disk-calls.js';
+import { ensureFolders, removeFolders, syncFolders } from './folders.js';
+
+const tries = 3;
+
+/** Links the file; resolves to the folders with a new entry. Adds the folders that it makes to `made`. */
+async function linkTo(
+  target: string,
+  { file, storeDir, key, dirMode }: Publication,
+  made: string[],
+): Promise<Set<string>> {
+  const segments = key.split('/').slice(0, -1);
+  const changed = new Set([path.dirname(target)]);
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      const folders = await ensureFolders(storeDir, segments, dirMode);
+      made.push(...folders.made);
+      for (const folder of folders.changed) changed.add(folder);
+      await disk.link(file, target);
+      return changed;
+    } catch (error) {
+      // A deletion, or a publication that failed, may have taken the empty folder away in between.
+      if (systemErrorCode(error) !== 'ENOENT' || attempt === tries) throw error;
+    }
+  }
+}
+
+/** A file that is complete, and where it is to be seen. */
+export interface Publication {
+  /** Its absolute path. */
+  readonly file: string;
+  readonly storeDir: string;
+  readonly key: UploadKey;
+  readonly dirMode?: number | undefined;
+  readonly isDurable: boolean;
+  /** Called once it is published; if it throws, the publication is taken back. */
+  confirm(): Promise<void>;
+}
+
+/**
+ * Links a complete file to its place in the tree, making the folders on the way; never replaces anything.
+ * A durable publication has flushed every folder that it changed. Throws `KEY_TAKEN` or the system's error (`EEXIST`),
+ * and then nothing is published, and none of the folders that it made is left, unless others use it.
+ */
+export async function publish(publication: Publication): Promise<void> {
+  const target = path.join(publication.storeDir, publication.key);
+  const made: string[] = [];
+  try {
+    const changed = await linkTo(target, publication, made);
+    try {
+      if (publication.isDurable) await syncFolders(changed);
+      await publication.confirm();
+    } catch (error) {
+      await disk.unlink(target);
+      throw error;
+    }
+  } catch (error) {
+    await removeFolders(made);
+    throw error;
+  }
+}

@@ -1,0 +1,172 @@
+/*
+ * What a path cannot say of an upload (a type other than its extension's, an expiry, an uploader) stands in a sidecar:
+ *
+ *   storeDir/.prosody-filer/sidecars/<first 2 hex>/<64 hex>      {"version":1,"key":…,"contentType":…,…}
+ *
+ * The name is the SHA-256 of key NUL size NUL mtime (s), and the file's mtime is set to that whole second. So a sidecar
+ * belongs to exactly one content: a file put there by hand, or a race's other PUT, has another name. A file whose mtime
+ * has a fraction has none, and costs no look-up. Sidecars are created exclusively and before their file is published.
+ */
+import { createHash, randomInt } from 'node:crypto';
+import { open, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { FilerError, systemErrorCode } from '../../errors.js';
+import { servableType } from '../../upload/content-type.js';
+import { reservedFolder, type UploadKey } from '../../upload/upload-key.js';
+import type { ReportUnreadable, UploadFacts } from '../store.js';
+import { disk } from './disk-calls.js';
+import { ensureFolders, removeFolders, syncFolders } from './folders.js';
+import { isGone, passOver } from './pass-over.js';
+import { formatNote, isTime, NoteError, readNote } from './read-note.js';
+import { filesBelow } from './reserved-files.js';
+
+/** What a sidecar adds to its file. */
+export type SidecarFacts = Omit<UploadFacts, 'size'>;
+
+const folder = 'sidecars';
+/** Two thousand racing uploads find a free second within these. */
+const maxTries = 12;
+const youngMs = 60 * 60 * 1000;
+
+/** `undefined` where there is none; throws for one that is not as `write` writes it. */
+async function readSidecar(file: string) {
+  const note = await readNote(file);
+  if (note === undefined) return undefined;
+  const { key, contentType, expiresAt, uploader } = note;
+  if (typeof contentType !== 'string' || servableType(contentType) !== contentType) {
+    throw new NoteError('its contentType is not a media type');
+  }
+  if (expiresAt !== undefined && !isTime(expiresAt)) throw new NoteError('its expiresAt is not a time');
+  return { key, facts: { contentType, expiresAt, uploader } };
+}
+
+function sidecarName(key: UploadKey, size: number, mtimeSeconds: number): string {
+  return createHash('sha256').update(`${key}\0${size}\0${mtimeSeconds}`).digest('hex');
+}
+
+/** Where a sidecar lies below storeDir. */
+function segmentsOf(name: string): string[] {
+  return [reservedFolder, folder, name.slice(0, 2), name];
+}
+
+/** The sidecars of one store, below its reserved folder. */
+export class SidecarFolder {
+  /** Where they lie. */
+  readonly folder: string;
+  readonly #storeDir: string;
+  readonly #isDurable: boolean;
+
+  constructor(storeDir: string, isDurable: boolean) {
+    this.#storeDir = storeDir;
+    this.folder = path.join(storeDir, reservedFolder, folder);
+    this.#isDurable = isDurable;
+  }
+
+  #pathOf(key: UploadKey, size: number, mtimeSeconds: number): string {
+    return path.join(this.#storeDir, ...segmentsOf(sidecarName(key, size, mtimeSeconds)));
+  }
+
+  /**
+   * Writes a sidecar for a file of this size; resolves to the mtime (whole s, at most `nowSeconds`) to give that file.
+   * `requireFree` throws where another upload has the key by now. Throws `STORE_BUSY` after too many tries.
+   */
+  async write(
+    key: UploadKey,
+    size: number,
+    nowSeconds: number,
+    facts: SidecarFacts,
+    requireFree: () => Promise<void>,
+  ): Promise<number> {
+    const text = formatNote({ key, ...facts });
+    for (let attempt = 0; attempt < maxTries; attempt += 1) {
+      // After each failure it chooses among twice as many seconds: stepping back one by one, n racing uploads would try n² times.
+      const mtimeSeconds = nowSeconds - randomInt(2 ** attempt);
+      try {
+        await this.#create(sidecarName(key, size, mtimeSeconds), text);
+        return mtimeSeconds;
+      } catch (error) {
+        if (systemErrorCode(error) !== 'EEXIST') throw error;
+        await requireFree();
+      }
+    }
+    throw new FilerError('STORE_BUSY', 'too many uploads to this path are running');
+  }
+
+  async #create(name: string, text: string): Promise<void> {
+    const segments = segmentsOf(name);
+    const { made, changed } = await ensureFolders(this.#storeDir, segments.slice(0, -1), 0o700);
+    const file = path.join(this.#storeDir, ...segments);
+    try {
+      await this.#writeFile(file, text);
+    } catch (error) {
+      await removeFolders(made);
+      throw error;
+    }
+    if (this.#isDurable) await syncFolders([path.dirname(file), ...changed]);
+  }
+
+  async #writeFile(file: string, text: string): Promise<void> {
+    const handle = await open(file, 'wx', 0o600);
+    try {
+      await handle.writeFile(text);
+      if (this.#isDurable) await handle.datasync();
+    } catch (error) {
+      await rm(file, { force: true });
+      throw error;
+    } finally {
+      await handle.close();
+    }
+  }
+
+  /**
+   * What the sidecar of a file with this size and mtime (ms) adds; `undefined` where there is none that can be read. Without
+   * somebody to report it to, the system's errors are thrown.
+   */
+  async read(
+    key: UploadKey,
+    size: number,
+    mtimeMs: number,
+    report?: ReportUnreadable,
+  ): Promise<SidecarFacts | undefined> {
+    if (mtimeMs % 1000 !== 0) return undefined;
+    const file = this.#pathOf(key, size, mtimeMs / 1000);
+    try {
+      return (await readSidecar(file))?.facts;
+    } catch (error) {
+      if (report !== undefined) passOver(file, error, report);
+      else if (!(error instanceof NoteError)) throw error;
+      return undefined;
+    }
+  }
+
+  /**
+   * Removes the sidecars of uploads that are gone, unless they are so young that their upload may be about to come. Reports
+   * those that cannot be read.
+   */
+  async tidy(report: ReportUnreadable): Promise<void> {
+    for await (const { file, mtimeMs } of filesBelow(this.#storeDir, folder, report)) {
+      if (Date.now() - mtimeMs > youngMs) await this.#tidyOne(file).catch((error) => passOver(file, error, report));
+    }
+  }
+
+  async #tidyOne(file: string): Promise<void> {
+    if (!(await this.#describesAFile(file))) await rm(file, { force: true });
+  }
+
+  async #describesAFile(file: string): Promise<boolean> {
+    try {
+      const sidecar = await readSidecar(file);
+      if (sidecar === undefined) return false;
+      const { size, mtimeMs } = await disk.lstat(path.join(this.#storeDir, sidecar.key));
+      return sidecarName(sidecar.key, size, mtimeMs / 1000) === path.basename(file);
+    } catch (error) {
+      if (isGone(error) || (error instanceof NoteError && error.isCutOff)) return false;
+      throw error;
+    }
+  }
+
+  /** Removes the sidecar of a file with this size and mtime (ms), if there is one. */
+  async remove(key: UploadKey, size: number, mtimeMs: number): Promise<void> {
+    if (mtimeMs % 1000 === 0) await rm(this.#pathOf(key, size, mtimeMs / 1000), { force: true });
+  }
+}

@@ -1,0 +1,79 @@
+/*
+ * A body on its way to a store that is reached over the network. At most 256 KiB of it wait here: then the body is paused.
+ * The store gets exactly the announced bytes or is cut off before the last one, so that it keeps nothing.
+ */
+import { PassThrough, type Readable } from 'node:stream';
+import { FilerError } from '../../errors.js';
+
+const maxWaitingBytes = 256 * 1024;
+const handedBytes = 16 * 1024;
+
+/** How long the store may take no byte, or not answer when it has all. */
+const patienceMs = 20_000;
+
+/**
+ * Has `send` send `size` bytes of the body, and aborts it when the body ends early, breaks or runs over
+ * (`BODY_INCOMPLETE`), fails with a FilerError (that one) or the store takes too long (`STORE_BUSY`). Throws what `send` throws otherwise. What more the body
+ * brings is left to it.
+ */
+export async function relayBody(
+  body: Readable,
+  size: number,
+  send: (relayed: Readable, signal: AbortSignal) => Promise<void>,
+): Promise<void> {
+  const relayed = new PassThrough({ readableHighWaterMark: handedBytes, writableHighWaterMark: maxWaitingBytes });
+  const aborter = new AbortController();
+  let received = 0;
+  let failure: FilerError | undefined;
+  let patience: NodeJS.Timeout | undefined;
+
+  const fail = (error: FilerError) => {
+    failure ??= error;
+    aborter.abort();
+    relayed.destroy();
+  };
+  const waitingBytes = () => relayed.writableLength + relayed.readableLength;
+  const beginWait = (what: string) => {
+    clearTimeout(patience);
+    const before = waitingBytes();
+    patience = setTimeout(() => {
+      // It is slow, but takes some.
+      if (waitingBytes() < before) beginWait(what);
+      else fail(new FilerError('STORE_BUSY', `the store ${what} for ${patienceMs / 1000} s`));
+    }, patienceMs).unref();
+  };
+  const onData = (chunk: Buffer) => {
+    received += chunk.length;
+    if (received > size) return fail(new FilerError('BODY_INCOMPLETE', 'the body runs over its announced length'));
+    const isFull = !relayed.write(chunk);
+    if (isFull && received < size) body.pause();
+    if (received === size) relayed.end();
+    // From now on it is the store that is waited for, and not the client.
+    if (isFull || received === size) beginWait('took no byte');
+  };
+  const onOver = (error?: unknown) => {
+    if (received >= size) return;
+    const incomplete = new FilerError('BODY_INCOMPLETE', `the body ended after ${received} of ${size} bytes`);
+    fail(error instanceof FilerError ? error : incomplete);
+  };
+
+  relayed.on('drain', () => {
+    clearTimeout(patience);
+    body.resume();
+  });
+  relayed.on('end', () => beginWait('did not answer'));
+  relayed.on('error', () => undefined);
+  // The listener for errors stays: a connection may still break, and an error without one ends the process.
+  body.on('data', onData).on('end', onOver).on('close', onOver).on('error', onOver);
+  if (size === 0) relayed.end();
+  else if (body.destroyed) onOver();
+  try {
+    await send(relayed, aborter.signal);
+  } catch (error) {
+    throw failure ?? error;
+  } finally {
+    clearTimeout(patience);
+    body.off('data', onData).off('end', onOver).off('close', onOver);
+  }
+  if (failure !== undefined) throw failure;
+}

@@ -1,0 +1,89 @@
+/*
+ * An upload that was deleted leaves an object at its own key, so that no PUT can fill the slot again. It counts for the
+ * replay window after it was written. For an hour after that a PUT may replace it, and an hour later a sweep removes it: few
+ * services have a DELETE with conditions, so no PUT may come between the sweep's HEAD and its DELETE. Its metadata has `was-deleted` (an object with `deleted` is hidden by OpenStack
+ * Swift), and where the upload was less than a day old and its uploader is known also what it was. Listings give no
+ * metadata: there the size and the entity tag tell tombstones of either kind from uploads, and where the tag is not the MD5
+ * of the bytes (as with encryption), the metadata do. So they do after the replay window, when tombstones are removed and
+ * what is left are uploads of the same bytes.
+ */
+import { createHash } from 'node:crypto';
+import type { HeadObjectCommandOutput } from '@aws-sdk/client-s3';
+import type { UploadKey } from '../../upload/upload-key.js';
+import type { DeletedUpload } from '../store.js';
+import type { ObjectHeaders } from './s3-bucket.js';
+import { readNumber, readUploader, timeOf } from './s3-facts.js';
+import type { ListedObject } from './s3-listed-object.js';
+
+const dayMs = 24 * 60 * 60 * 1000;
+
+/** How long a PUT may replace a tombstone that no longer counts, and how long nobody may touch it then. */
+const marginMs = 60 * 60 * 1000;
+
+/** What may become of a tombstone. */
+export type TombstonePhase = 'counts' | 'may be replaced' | 'waits for its removal' | 'may be removed';
+
+/** The phase of a tombstone of this age and a replay window, both in ms. */
+export function phaseOf(ageMs: number, replayWindowMs: number): TombstonePhase {
+  const overMs = ageMs - replayWindowMs;
+  if (overMs < 0) return 'counts';
+  if (overMs < marginMs) return 'may be replaced';
+  return overMs < 2 * marginMs ? 'waits for its removal' : 'may be removed';
+}
+
+/** What one PUT takes at most. */
+const maxObjectBytes = 5 * 1024 ** 3;
+
+function withTag(text: string) {
+  const body = Buffer.from(text);
+  return { body, etag: `"${createHash('md5').update(body).digest('hex')}"` };
+}
+
+const kinds = {
+  plain: withTag('This upload was deleted.\n'),
+  ofToday: withTag('This upload was deleted on the day it came.\n'),
+} as const;
+
+/** What to write in the place of an upload, whose uploader is named by an id. */
+export function makeTombstone({ size, uploader, modifiedAt }: DeletedUpload): {
+  readonly body: Buffer;
+  readonly headers: ObjectHeaders;
+} {
+  const isOfToday = uploader !== undefined && Date.now() - modifiedAt < dayMs;
+  const facts = isOfToday ? { size: String(size), uploader, 'modified-at': String(modifiedAt) } : {};
+  const { body } = isOfToday ? kinds.ofToday : kinds.plain;
+  return {
+    body,
+    headers: { ContentType: 'text/plain', CacheControl: 'no-store', Metadata: { 'was-deleted': 'yes', ...facts } },
+  };
+}
+
+/** Whether an object is a tombstone. A client may write the same metadata, but no longer object is hidden by them. */
+export function isTombstone({ Metadata, ContentLength }: HeadObjectCommandOutput): boolean {
+  const isSoLong = Object.values(kinds).some(({ body }) => body.length === ContentLength);
+  return isSoLong && Metadata?.['was-deleted'] !== undefined;
+}
+
+/** Whether a listed object is a tombstone, as far as the listing tells: `maybe` asks for its metadata. */
+export function looksLikeTombstone({ size, etag }: ListedObject): boolean | 'maybe' {
+  const kind = Object.values(kinds).find(({ body }) => body.length === size);
+  if (kind === undefined) return false;
+  return kind.etag === etag ? true : 'maybe';
+}
+
+/** Whether a listed tombstone may say what its uploader sent in the last 24 hours. */
+export function mayBeOfToday({ size, modifiedAt }: ListedObject): boolean {
+  return size === kinds.ofToday.body.length && Date.now() - modifiedAt < dayMs;
+}
+
+/** The upload that a tombstone's metadata tell of; `undefined` where they do not. */
+export function readTombstone(key: UploadKey, head: HeadObjectCommandOutput): DeletedUpload | undefined {
+  const { Metadata = {} } = head;
+  const size = readNumber(Metadata['size']);
+  const modifiedAt = readNumber(Metadata['modified-at']);
+  const uploader = readUploader(key, Metadata);
+  if (size === undefined || modifiedAt === undefined || uploader === undefined) return undefined;
+  // Clients that upload past this program may write such metadata.
+  if (size > maxObjectBytes || modifiedAt > timeOf(head) + dayMs) return undefined;
+  return { key, size, uploader, modifiedAt };
+}
