@@ -56,7 +56,7 @@ describe('a reader that goes away', () => {
     const folder = await folderWithUploads(t, 300);
     const script = '($filer purge --older-than 0s; echo "code $?" >code) | head -2; cat code; $filer stats';
     const { stdout, stderr } = await runInShell(script, folder);
-    assert.match(stdout, /^(\S+ 1 s\d+\/f\n){2}code 0\n0 files, 0 B in /);
+    assert.match(stdout, /^(\S+ 1 s\d+\/f\n){2}code 0\n0 uploads, 0 B in /);
     assert.equal(stderr, '');
   });
 
@@ -83,7 +83,7 @@ describe('a reader that goes away', () => {
   it('is no full disk: that ends with 1', async (t) => {
     const { stdout, stderr } = await runInShell('$filer stats >/dev/full; echo $?', await folderWithUploads(t, 1));
     assert.equal(stdout, '1\n');
-    assert.equal(stderr, 'prosody-filer: the output cannot be written: ENOSPC: no space left on device, write\n');
+    assert.equal(stderr, 'prosody-filer: cannot write the output: ENOSPC: no space left on device, write\n');
   });
 });
 
@@ -187,7 +187,7 @@ describe('sign', () => {
       [/^prosody-filer: path: .* reserved folder/, '.prosody-filer/x', '5'],
       [/^prosody-filer: path: expected .*, got 'a\/b\/f': a Bearer token is for/, 'a/b/f', '5', '--scheme', 'bearer'],
       [/^prosody-filer: file: expected .*, got 'none': ENOENT/, 's/f', 'none'],
-      [/^prosody-filer: file: expected .*, got '\.', which is no plain file/, 's/f', '.'],
+      [/^prosody-filer: file: expected .*, got '\.', which is not a regular file/, 's/f', '.'],
       [/argument 'v3' is invalid\. Allowed choices are v2, token, v1, bearer, slot\./, 's/f', '5', '--scheme', 'v3'],
       [/missing required argument 'file\|size'/, 's/f'],
     ];
@@ -237,7 +237,7 @@ describe('stats', () => {
     const { code, stdout, stderr } = await runReadmeCommand('prosody-filer stats', folder);
     assert.deepEqual([code, stderr], [0, '']);
     assert.deepEqual(stdout.trimEnd().split('\n'), [
-      `7 files, 4.03 KB in ${program.storeDir}`,
+      `7 uploads, 4.03 KB in ${program.storeDir}`,
       '',
       'by type',
       '  image/webp  1  3.00 KB',
@@ -277,7 +277,7 @@ describe('stats', () => {
   it('counts nothing in an empty folder, makes none where there is none, and ends with 1', async (t) => {
     const storeDir = await tempDir(t);
     const empty = await prosodyFiler(['stats'], await folderFor(t, storeDir));
-    assert.deepEqual(empty, { code: 0, stdout: `0 files, 0 B in ${storeDir}\n`, stderr: '' });
+    assert.deepEqual(empty, { code: 0, stdout: `0 uploads, 0 B in ${storeDir}\n`, stderr: '' });
     const { code, stdout, stderr } = await prosodyFiler(['stats'], await folderFor(t, path.join(storeDir, 'none')));
     assert.deepEqual([code, stdout], [1, '']);
     assert.match(stderr, /^prosody-filer: storeDir: expected a folder with uploads, ENOENT/);

@@ -32,7 +32,7 @@ describe('metricsListen', () => {
       (await send(`${program.metricsOrigin}/metrics`)).body.includes('uploads_in_progress 1'),
     );
     const stopped = program.stop();
-    await program.waitForLog(({ msg }) => msg === 'SIGTERM: finishing what is running');
+    await program.waitForLog(({ msg }) => msg === 'SIGTERM: finishing the running transfers');
     const curl = readmeBlock('sh', '/healthz').replace('http://127.0.0.1:9550', program.metricsOrigin);
     const { stdout } = await run('bash', ['-c', curl]);
     const documented = readmeBlock('json', 'freeBytes');

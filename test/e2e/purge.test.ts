@@ -43,14 +43,14 @@ describe('purge', () => {
     const before = await filesIn(program.storeDir);
     const { code, stdout } = await runLine(program, 'prosody-filer purge --older-than 28d --dry-run');
     assert.equal(code, 0);
-    assert.match(stdout, /^\S+Z 5 old\/f\nwould delete 1 files, 5 bytes\n$/);
+    assert.match(stdout, /^\S+Z 5 old\/f\nwould delete 1 upload, 5 bytes\n$/);
     assert.deepEqual(await filesIn(program.storeDir), before);
   });
 
   it('deletes what is old, beside a running server', async (t) => {
     const program = await startWithUploads(t);
     const { code, stdout } = await runLine(program, 'prosody-filer purge --older-than 28d');
-    assert.deepEqual([code, stdout.split('\n').at(-2)], [0, 'deleted 1 files, 5 bytes']);
+    assert.deepEqual([code, stdout.split('\n').at(-2)], [0, 'deleted 1 upload, 5 bytes']);
     assert.deepEqual(await uploads(program), [`${ids.ofEjabberd}/x/f`, 's/f', 'young/f']);
     assert.ok(!(await readdir(program.storeDir)).includes('old'));
     assert.equal((await get(program, 'old/f')).status, 410);
@@ -66,7 +66,7 @@ describe('purge', () => {
   it('knows an uploader by a JID in any letter case, with a resource or not', async (t) => {
     const program = await startWithUploads(t);
     const args = ['purge', '--uploader', 'Romeo@Example.org/phone', '--config', program.configFile];
-    assert.match((await run(process.execPath, [mainFile, ...args])).stdout, /deleted 2 files, \d+ bytes\n$/);
+    assert.match((await run(process.execPath, [mainFile, ...args])).stdout, /deleted 2 uploads, \d+ bytes\n$/);
     assert.deepEqual(await uploads(program), ['old/f', 'young/f']);
   });
 
@@ -77,10 +77,10 @@ describe('purge', () => {
     for (const name of byId) await put(program, name, Buffer.from('hello'));
     const purgeOf = (uploader: string) =>
       run(process.execPath, [mainFile, 'purge', '--uploader', uploader, '--config', program.configFile]);
-    assert.match((await purgeOf(stranger)).stdout, / 5 c0ffee0+\/x\/f\ndeleted 1 files, 5 bytes\n$/);
+    assert.match((await purgeOf(stranger)).stdout, / 5 c0ffee0+\/x\/f\ndeleted 1 upload, 5 bytes\n$/);
     // The file that the Bearer token's JID names goes by each of the ids.
-    assert.match((await purgeOf(ids.ofOldSecret)).stdout, /deleted 2 files, 10 bytes\n$/);
-    assert.match((await purgeOf('romeo@example.org')).stdout, /deleted 2 files, 10 bytes\n$/);
+    assert.match((await purgeOf(ids.ofOldSecret)).stdout, /deleted 2 uploads, 10 bytes\n$/);
+    assert.match((await purgeOf('romeo@example.org')).stdout, /deleted 2 uploads, 10 bytes\n$/);
     assert.deepEqual(await uploads(program), ['old/f', 'young/f']);
   });
 
@@ -91,7 +91,7 @@ describe('purge', () => {
     for (const args of [['stats'], ['purge', '--older-than', '28d']]) {
       const { code, stderr } = await run(process.execPath, [mainFile, ...args, '--config', program.configFile]);
       const shown = path.join(program.storeDir, 'two\\nlines');
-      const warning = `prosody-filer: ${shown} cannot be read and is passed over: no upload can have this name\n`;
+      const warning = `prosody-filer: cannot read ${shown}, skipping it: no upload can have this name\n`;
       assert.deepEqual([code, stderr], [0, warning]);
     }
     assert.deepEqual(await uploads(program), [`${ids.ofEjabberd}/x/f`, 's/f', 'two\nlines', 'young/f']);
@@ -128,7 +128,7 @@ describe('purge', () => {
     const args = ['purge', '--older-than', '28d', '--config', program.configFile];
     const { code, stderr } = await run(process.execPath, [mainFile, ...args]);
     assert.equal(code, 2);
-    assert.match(stderr, /belongs to user 65534, this is user 0: run the command with sudo -u '#65534'/);
+    assert.match(stderr, /belongs to user 65534, but this command runs as user 0\. Run it with sudo -u '#65534'/);
     assert.equal((await uploads(program)).length, 4);
   });
 });

@@ -92,7 +92,7 @@ describe('a passed socket', { skip: missingPeer('systemd-socket-activate') ?? fa
     const tcp = `127.0.0.1:${await freePort()}`;
     assert.match(
       await refusalOf(t, '', socket),
-      /unixSocket: expected true, since ListenStream= is such a socket, got false$/,
+      /unixSocket: expected true, because ListenStream= passes a Unix socket, got false$/,
     );
     const unixSocket = 'unixSocket = true\nlistenPort = "/nonexistent"';
     assert.match(await refusalOf(t, unixSocket, tcp), /unixSocket: expected false/);

@@ -184,9 +184,9 @@ describe('where it listens', () => {
     const folder = await tempDir(t);
     const file = path.join(folder, 'config.toml');
     for (const [socketPath, cause] of [
-      [`${folder}/none/s`, `its folder does not exist: make ${folder}/none`],
+      [`${folder}/none/s`, `the folder ${folder}/none does not exist. Create it`],
       [`${file}/s`, `${file} is not a folder`],
-      ['/proc/s', 'no socket can be made in /proc'],
+      ['/proc/s', 'a socket cannot be created in /proc'],
     ]) {
       const lines = [
         'unixSocket = true',
@@ -213,7 +213,7 @@ describe('where it listens', () => {
     const other = [...asNobody, process.execPath, mainFile, '--config', 'other.toml'];
     const { code, stderr } = await run('env', other, folder);
     assert.equal(code, 1);
-    assert.match(stderr, /filer\.sock: connecting to it fails with EACCES, so it may be in use/);
+    assert.match(stderr, /filer\.sock: connecting to it fails with EACCES, so another program may be using it/);
     assert.ok((await stat(socketPath)).isSocket());
   });
 
@@ -222,7 +222,7 @@ describe('where it listens', () => {
     await writeFile(socketPath, 'precious');
     const { code, stderr } = await prosodyFiler([], folder);
     assert.equal(code, 1);
-    assert.match(stderr, /filer\.sock exists and is no socket/);
+    assert.match(stderr, /filer\.sock exists and is not a socket/);
     assert.equal(await readFile(socketPath, 'utf8'), 'precious');
   });
 });
@@ -279,7 +279,7 @@ describe('SIGTERM', () => {
     connection.socket.write(`PUT ${target} HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n01234`);
     await eventually(async () => (await filesIn(program.storeDir)).length > 0);
     const stopped = program.stop();
-    await program.waitForLog(({ msg }) => msg === 'SIGTERM: finishing what is running');
+    await program.waitForLog(({ msg }) => msg === 'SIGTERM: finishing the running transfers');
     // A connection that was waiting to be accepted is reset, a later one refused.
     await assert.rejects(send(`${program.origin}/upload/s/f`), { code: /^ECONN(REFUSED|RESET)$/ });
     connection.socket.write('56789');
