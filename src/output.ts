@@ -1,23 +1,38 @@
+import type { WriteStream } from 'node:tty';
 import type { UnreadableEntry } from './storage/store.js';
 
-/** Where a command prints its result. */
+/** What a command may do with the process that runs it. */
 export interface Output {
-  /** Whether people read it as it comes. */
+  /** True if standard output is a terminal, which shows colours. */
   readonly isTerminal: boolean;
-  /** Prints a text and a line feed. */
+  /** Standard error where it is a terminal that can redraw a line, otherwise `undefined`. */
+  readonly progressTerminal: WriteStream | undefined;
+  /** Prints a text and a line feed to standard output. */
   print(text: string): void;
-  /** Prints what the operator should know beside the result. */
+  /** Prints a message for the operator to standard error. */
   warn(text: string): void;
+  /** Sets the exit code of a command that runs to its end; 0 if it is not called. */
+  exitWith(exitCode: number): void;
 }
 
-/** What every command with a result for scripts is asked. */
-export interface ResultOptions {
-  readonly configFile: string;
-  /** Whether to print JSON in place of text. */
-  readonly json: boolean;
+/** Options of every command. */
+export interface CommandOptions {
+  /** Path of the configuration file. */
+  readonly config: string;
 }
 
-/** Has each entry of the store that cannot be read printed, once in a listing. */
+/** Options of every command whose result a script may read. */
+export interface ResultOptions extends CommandOptions {
+  /** Print JSON instead of text. */
+  readonly json?: boolean;
+}
+
+/** A number of things in words: "1 upload", "2 uploads". */
+export function countOf(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
+
+/** Makes what a listing calls for each entry of the store that it cannot read: it warns the operator. */
 export function warnOfUnreadable({ warn }: Pick<Output, 'warn'>): (entry: UnreadableEntry) => void {
-  return ({ path, reason }) => warn(`${path} cannot be read and is passed over: ${reason}`);
+  return ({ path, reason }) => warn(`cannot read ${path}, skipping it: ${reason}`);
 }

@@ -1,11 +1,9 @@
+import type { Command } from 'commander';
 import { type Config, ConfigError } from '../config/config.js';
-import { type LoadedConfig, loadConfig } from '../config/load-config.js';
+import type { LoadedConfig } from '../config/load-config.js';
 import type { Check, Verdict } from '../diagnosis/local/check.js';
-import { checkListening } from '../diagnosis/local/check-listening.js';
-import { checkSecrets } from '../diagnosis/local/check-secrets.js';
-import { checkStorage } from '../diagnosis/local/check-storage.js';
-import { checkSystem } from '../diagnosis/local/check-system.js';
 import type { Output, ResultOptions } from '../output.js';
+import { withProgress } from '../progress.js';
 
 const exitCodes: Readonly<Record<Verdict, 0 | 1 | 2>> = { ok: 0, warning: 0, problem: 1, failure: 2 };
 const colours: Readonly<Record<Verdict, number>> = { ok: 32, warning: 33, problem: 31, failure: 31 };
@@ -17,6 +15,11 @@ async function checkComponent({ component }: Config): Promise<Check[]> {
 }
 
 async function checkAll(configFile: string): Promise<Check[]> {
+  const { loadConfig } = await import('../config/load-config.js');
+  const { checkListening } = await import('../diagnosis/local/check-listening.js');
+  const { checkSecrets } = await import('../diagnosis/local/check-secrets.js');
+  const { checkStorage } = await import('../diagnosis/local/check-storage.js');
+  const { checkSystem } = await import('../diagnosis/local/check-system.js');
   let loaded: LoadedConfig;
   try {
     loaded = loadConfig(configFile);
@@ -41,8 +44,9 @@ async function checkAll(configFile: string): Promise<Check[]> {
  * Prints a line for each check of the configuration and of what it needs; leaves nothing behind and disturbs no server.
  * Resolves to the exit code: 2 where a start would fail, 1 for other problems, 0 also with warnings.
  */
-export async function checkConfig({ configFile, json }: ResultOptions, output: Output): Promise<number> {
-  const checks = await checkAll(configFile);
+async function checkConfig({ config: configFile, json }: ResultOptions, output: Output): Promise<number> {
+  const terminal = json ? undefined : output.progressTerminal;
+  const checks = await withProgress(terminal, 'checking', () => checkAll(configFile));
   const exitCode = Math.max(...checks.map(({ verdict }) => exitCodes[verdict]));
   if (json) {
     output.print(JSON.stringify({ checks, exitCode }));
@@ -54,4 +58,28 @@ export async function checkConfig({ configFile, json }: ResultOptions, output: O
     if (paste !== undefined) output.print(paste.replace(/^/gm, ' '.repeat(word.length + 2)));
   }
   return exitCode;
+}
+
+interface CheckConfigOptions extends ResultOptions {
+  readonly user?: string;
+}
+
+/** Adds the command that checks the configuration and everything that it needs. */
+export function register(program: Command, output: Output): void {
+  program
+    .command('check-config')
+    .description('check the configuration and everything it needs; changes nothing')
+    .option('--user <name>', 'check with the rights of this user, which should be the one of the service (needs root)')
+    .option('--json', 'print JSON')
+    .addHelpText(
+      'after',
+      '\nExit codes: 0 no problems (there may be warnings), 1 problems, 2 the server cannot start.\n',
+    )
+    .action(async (options: CheckConfigOptions) => {
+      if (options.user !== undefined) {
+        const { becomeUser } = await import('../service/system-user.js');
+        await becomeUser(options.user);
+      }
+      output.exitWith(await checkConfig(options, output));
+    });
 }

@@ -1,33 +1,28 @@
+import type { Command } from 'commander';
 import type { Config } from '../config/config.js';
-import { loadConfig } from '../config/load-config.js';
 import { FilerError, UsageError } from '../errors.js';
-import type { Output } from '../output.js';
-import { openOwnedStore } from '../service/open-owned-store.js';
+import type { CommandOptions, Output } from '../output.js';
 import { encodedPath } from '../upload/encoded-path.js';
 import { parseUploadKey, type UploadKey } from '../upload/upload-key.js';
 
-/** What `delete` is started with. */
-export interface DeleteOptions {
-  readonly configFile: string;
-  /** The upload's URL as its recipients have it, or its path in the store. */
-  readonly target: string;
-}
-
-/** What the URLs begin with that lead past this server to the bucket. */
+/** The base URLs of uploads that clients fetch from the bucket without this server. */
 async function bucketUrls({ s3 }: Config): Promise<URL[]> {
   if (s3 === undefined) return [];
   const { bucketUrl } = await import('../storage/s3/inspect-bucket.js');
-  const beginnings = [await bucketUrl(s3), ...(s3.publicUrl === undefined ? [] : [s3.publicUrl])];
-  return beginnings.map((beginning) => new URL(beginning + s3.path));
+  const baseUrls = [await bucketUrl(s3), ...(s3.publicUrl === undefined ? [] : [s3.publicUrl])];
+  return baseUrls.map((baseUrl) => new URL(baseUrl + s3.path));
 }
 
-/** The key that one of this configuration's URLs, or the path that is not percent-encoded, names. Throws a UsageError. */
+/**
+ * The key of the upload at `target`: a URL that this configuration gives out, or a path in the store without
+ * percent-encoding. Throws a UsageError for anything else.
+ */
 export async function keyOf(target: string, config: Config): Promise<UploadKey> {
   try {
     const [, host, rawPath = ''] = /^https?:\/\/([^/?#]+)([^?#]*)/i.exec(target) ?? [];
     if (host === undefined) return parseUploadKey(`/${encodedPath(target)}`, []);
     const basePath = ['', ...config.baseSegments.map(encodeURIComponent), ''].join('/');
-    // Where both have one domain, the longer path is meant.
+    // The server and the bucket may share a domain: then the longer path decides.
     const inBucket = (await bucketUrls(config)).find(
       (url) =>
         url.host === host.toLowerCase() &&
@@ -42,11 +37,21 @@ export async function keyOf(target: string, config: Config): Promise<UploadKey> 
   }
 }
 
-/** Deletes one upload, beside a running server or not; its slot stays taken. Throws a UsageError, also where there is none. */
-export async function deleteUpload({ configFile, target }: DeleteOptions, output: Output): Promise<void> {
-  const { config } = loadConfig(configFile);
+async function deleteUpload(target: string, options: CommandOptions, output: Output): Promise<void> {
+  const { loadConfig } = await import('../config/load-config.js');
+  const { openOwnedStore } = await import('../service/open-configured-store.js');
+  const { config } = loadConfig(options.config);
   const key = await keyOf(target, config);
   const store = await openOwnedStore(config, output);
   if ((await store.delete(key)) === undefined) throw new FilerError('NOT_FOUND', `${key}: there is no such upload`);
   output.print(`deleted ${key}`);
+}
+
+/** Adds the command that deletes one upload, also while the server runs. The slot of the upload stays taken. */
+export function register(program: Command, output: Output): void {
+  program
+    .command('delete')
+    .description('delete one upload')
+    .argument('<url|path>', 'URL of the upload, or its path below storeDir or below the path of [s3]')
+    .action((target: string, options: CommandOptions) => deleteUpload(target, options, output));
 }

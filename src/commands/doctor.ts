@@ -1,23 +1,16 @@
 import path from 'node:path';
+import type { Command } from 'commander';
 import { parseBaseUrl } from '../config/base-url.js';
 import { type Config, describeStorage } from '../config/config.js';
-import { loadConfig } from '../config/load-config.js';
-import { examine } from '../diagnosis/remote/examine.js';
 import type { Finding } from '../diagnosis/remote/verdict.js';
 import type { DoctorSettings } from '../diagnosis/remote/visit.js';
 import { FilerError, UsageError } from '../errors.js';
 import type { Output, ResultOptions } from '../output.js';
-import { openOwnedStore } from '../service/open-owned-store.js';
-import { openSlotIssuer } from '../service/open-slot-issuer.js';
-
-/** What `doctor` is started with. */
-export interface DoctorOptions extends ResultOptions {
-  /** The public base URL. */
-  readonly url: string;
-}
+import { withProgress } from '../progress.js';
 
 /** How to remove uploads from the store without leaving tombstones, or why this user cannot. */
 async function findRemover(config: Config, output: Output): Promise<DoctorSettings['removeFromStore']> {
+  const { openOwnedStore } = await import('../service/open-configured-store.js');
   try {
     const store = await openOwnedStore({ ...config, replayWindowMs: 0 }, output);
     return async (key) => (await store.delete(key)) !== undefined;
@@ -39,6 +32,7 @@ async function findDownloads({ s3 }: Config): Promise<URL | undefined> {
 async function findDirect(config: Config): Promise<DoctorSettings['direct']> {
   const { component, s3 } = config;
   if (component?.upload !== 'direct' || s3 === undefined) return undefined;
+  const { openSlotIssuer } = await import('../service/open-slot-issuer.js');
   const issuer = await openSlotIssuer(component, config);
   return {
     giveSlot: (slot) => issuer.issue({ ...slot, uploader: 'doctor', expiresAt: undefined }, Date.now()),
@@ -61,7 +55,9 @@ function removeCommand(config: Config, slot: string): string {
 }
 
 /** Examines a server through its public URL, prints what it finds, and resolves to whether all is right. Throws a ConfigError. */
-export async function doctor({ configFile, url, json }: DoctorOptions, output: Output): Promise<boolean> {
+async function doctor(url: string, { config: configFile, json }: ResultOptions, output: Output): Promise<boolean> {
+  const { loadConfig } = await import('../config/load-config.js');
+  const { examine } = await import('../diagnosis/remote/examine.js');
   const baseUrl = parseBaseUrl(url, 'url');
   const { config } = loadConfig(configFile);
   const [secret = ''] = config.secrets;
@@ -79,12 +75,27 @@ export async function doctor({ configFile, url, json }: DoctorOptions, output: O
     storage: describeStorage(config),
     removeCommand: (slot) => removeCommand(config, slot),
   };
-  await examine(settings, (finding) => {
+  const report = (finding: Finding) => {
     findings.push(finding);
     if (!json) output.print(toText(finding));
-  });
+  };
+  await withProgress(json ? undefined : output.progressTerminal, 'testing', () => examine(settings, report));
   const problems = findings.filter(({ outcome }) => outcome === 'problem').length;
   const summary = `${baseUrl}: ${findings.length} checks, problems: ${problems}`;
   output.print(json ? JSON.stringify({ url: baseUrl, problems, findings }) : summary);
   return problems === 0;
+}
+
+/** Adds the command that examines the server through its public URL. */
+export function register(program: Command, output: Output): void {
+  program
+    .command('doctor')
+    .description('test the server through its public URL as a client would, and explain what is wrong')
+    .argument('<url>', 'public URL of this server, such as https://uploads.example.org/upload/')
+    .option('--json', 'print JSON')
+    .addHelpText('after', '\nExit codes: 0 no problems, 1 problems, 2 wrong usage or configuration.')
+    .addHelpText('after', 'To trust a CA of your own, set NODE_EXTRA_CA_CERTS=/path/ca.pem in the environment.\n')
+    .action(async (url: string, options: ResultOptions) => {
+      if (!(await doctor(url, options, output))) output.exitWith(1);
+    });
 }

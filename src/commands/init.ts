@@ -1,37 +1,48 @@
-import { parseBaseUrl } from '../config/base-url.js';
+import type { Command } from 'commander';
+import { defaultBaseUrl, parseBaseUrl } from '../config/base-url.js';
 import { writeDefaultConfig } from '../config/default-config.js';
 import { makeSnippets } from '../config/snippets.js';
-import type { Output } from '../output.js';
+import type { CommandOptions, Output } from '../output.js';
 
-/** What `init` is started with. */
-export interface InitOptions {
-  readonly configFile: string;
+interface InitOptions extends CommandOptions {
   /** As the operator wrote it. */
   readonly baseUrl: string;
 }
 
-/** Writes a configuration and prints what the other servers need to be told. Throws a ConfigError, also if there is one. */
-export function init({ configFile, baseUrl }: InitOptions, output: Output): void {
-  const values = writeDefaultConfig(configFile, parseBaseUrl(baseUrl));
+function init({ config, baseUrl }: InitOptions, output: Output): void {
+  const values = writeDefaultConfig(config, parseBaseUrl(baseUrl));
   const { prosodyExternal, prosodyFileShare, ejabberd, metronome, nginx } = makeSnippets(values);
-  output.print(`Wrote ${configFile} with a random secret; uploads go to ./upload/.
+  output.print(`Wrote ${config} with a random secret. Uploads go to ./upload/.
 
-Clients must reach this server as ${values.baseUrl}. In one of your servers:
+Clients must be able to reach this server at ${values.baseUrl}.
+Add one of these to the configuration of your XMPP server:
 
---- Prosody, mod_http_upload_external (without its _protocol line it signs v1, which is taken too)
+--- Prosody with mod_http_upload_external (without the _protocol line it signs v1 tokens, which work too)
 ${prosodyExternal}
 
---- Prosody, mod_http_file_share
+--- Prosody with mod_http_file_share
 ${prosodyFileShare}
 
 --- ejabberd
 ${ejabberd}
 
---- Metronome (switch on deleteSecret in ${configFile}, so that it can delete files)
+--- Metronome (to let it delete files, remove the "#" before deleteSecret in ${config})
 ${metronome}
 
---- nginx, in the server block with your certificate
+Add this to nginx, in the server block that has your certificate:
+
+--- nginx
 ${nginx}
 
-Then: prosody-filer check-config --config ${configFile}, and: prosody-filer --config ${configFile}`);
+Then check the configuration:  prosody-filer check-config --config ${config}
+and start the server:          prosody-filer --config ${config}`);
+}
+
+/** Adds the command that writes a configuration and prints the matching settings of the other servers. */
+export function register(program: Command, output: Output): void {
+  program
+    .command('init')
+    .description('write a configuration with a random secret, and print the settings for the other servers')
+    .option('--base-url <url>', 'public URL of this server', defaultBaseUrl)
+    .action((options: InitOptions) => init(options, output));
 }

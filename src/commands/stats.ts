@@ -1,8 +1,8 @@
+import type { Command } from 'commander';
 import { describeStorage } from '../config/config.js';
-import { loadConfig } from '../config/load-config.js';
-import { type Output, type ResultOptions, warnOfUnreadable } from '../output.js';
-import { compileRetention, type Retention } from '../retention/expiry.js';
-import { readStore } from '../storage/open-store.js';
+import { countOf, type Output, type ResultOptions, warnOfUnreadable } from '../output.js';
+import { type Count, withProgress } from '../progress.js';
+import type { Retention } from '../retention/expiry.js';
 import type { ListedUpload } from '../storage/store.js';
 import { formatSize } from '../units.js';
 import { bareJid, isUploaderId, UploaderIds } from '../upload/uploader.js';
@@ -34,7 +34,7 @@ function labelOf(labels: typeof ages, ms: number): string {
   return labels.find(([, maxMs]) => ms <= maxMs)?.[0] ?? '';
 }
 
-/** Files and bytes under each name. */
+/** The uploads and bytes counted under each name. */
 class Totals {
   readonly #totals = new Map<string, Total>();
 
@@ -56,7 +56,10 @@ class Totals {
   }
 }
 
-/** One total for each uploader, under the JID where an upload names it, with those of all ids of that JID. */
+/**
+ * One total for each uploader. Some uploads name a JID, others only an id made from it: the totals of both are added up
+ * under the JID.
+ */
 function mergeIds(byName: Totals, uploaderIds: UploaderIds): Totals {
   const totals = byName.list();
   const jids = totals.filter(({ name }) => !isUploaderId(name)).map(({ name }) => bareJid(name));
@@ -66,12 +69,13 @@ function mergeIds(byName: Totals, uploaderIds: UploaderIds): Totals {
   return merged;
 }
 
-/** What is stored in all, by content type (without parameters), by age and expiry (each upload once), and by the largest uploaders. */
+/** Counts the uploads: in all, by content type without parameters, by age, by expiry, and for the largest uploaders. */
 async function countUploads(
   uploads: AsyncIterable<ListedUpload>,
   { expiryOf }: Retention,
   uploaderIds: UploaderIds,
   now: number,
+  count: Count,
 ) {
   let files = 0;
   let bytes = 0;
@@ -81,6 +85,7 @@ async function countUploads(
   const uploaders = new Totals();
   for await (const upload of uploads) {
     const { size, contentType, modifiedAt, uploader } = upload;
+    count(1, size);
     const expiresAt = expiryOf(upload);
     const one = { files: 1, bytes: size };
     files += 1;
@@ -109,19 +114,32 @@ function table(title: string, rows: readonly ({ readonly name: string } & Readon
   return [title, ...lines].join('\n');
 }
 
-/** Prints what is stored; makes and changes nothing. Throws a ConfigError or a FilerError. */
-export async function stats({ configFile, json }: ResultOptions, output: Output): Promise<void> {
+async function stats({ config: configFile, json }: ResultOptions, output: Output): Promise<void> {
+  const { loadConfig } = await import('../config/load-config.js');
+  const { openListedStore } = await import('../service/open-configured-store.js');
+  const { compileRetention } = await import('../retention/expiry.js');
   const { config } = loadConfig(configFile);
-  const uploaderIds = new UploaderIds(config.secrets);
-  const store = await readStore({ ...config, uploaderIds });
+  const store = await openListedStore(config);
   const uploads = store.list({ onUnreadable: warnOfUnreadable(output) });
-  const found = await countUploads(uploads, compileRetention(config.retention), uploaderIds, Date.now());
+  const retention = compileRetention(config.retention);
+  const found = await withProgress(json ? undefined : output.progressTerminal, 'reading the store', (count) =>
+    countUploads(uploads, retention, new UploaderIds(config.secrets), Date.now(), count),
+  );
   const { storeDir, s3 } = config;
   if (json) return output.print(JSON.stringify({ storeDir, bucket: s3?.bucket, ...found }));
-  output.print(`${found.files} files, ${formatSize(found.bytes)} in ${describeStorage(config)}`);
+  output.print(`${countOf(found.files, 'upload')}, ${formatSize(found.bytes)} in ${describeStorage(config)}`);
   if (found.files === 0) return;
   output.print(table('\nby type', found.types));
   output.print(table('\nby age', found.ages));
   output.print(table('\nby expiry', found.expiries));
   if (found.uploaders.length > 0) output.print(table('\nlargest uploaders', found.uploaders));
+}
+
+/** Adds the command that counts the uploads in the store. It changes nothing. */
+export function register(program: Command, output: Output): void {
+  program
+    .command('stats')
+    .description('count the uploads in the store by type, age, expiry and uploader')
+    .option('--json', 'print JSON')
+    .action((options: ResultOptions) => stats(options, output));
 }

@@ -6,31 +6,31 @@ import type { ListenAddress } from '../config/config.js';
 import { messageOf, systemErrorCode } from '../errors.js';
 import type { App } from '../http/app.js';
 
-/** A server cannot listen where the configuration says; the message says why and what to do. */
+/** The program cannot listen on the configured address. The message says why, and what to do. */
 export class ListenError extends Error {}
 
 const causes: Readonly<Record<string, string>> = {
-  EACCES: 'this user may not listen there (ports below 1024 need a privilege)',
+  EACCES: 'this user may not listen there (ports below 1024 need root or CAP_NET_BIND_SERVICE)',
   EADDRINUSE: 'another program listens there already',
   EADDRNOTAVAIL: 'this host has no such address',
   ENOTFOUND: 'this host name is unknown',
 };
 
-/** Why a socket cannot be made at a path, found out by its folder: for a missing one libuv says EACCES too. */
+/** Why a socket cannot be created at a path. The error code alone does not tell: libuv says EACCES for a missing folder too. */
 function explainPath(socketPath: string, code: string | undefined): string | undefined {
   if (code === 'EADDRINUSE') return causes[code];
   const folder = dirname(socketPath);
   try {
     accessSync(`${folder}/.`, constants.W_OK | constants.X_OK);
-    return code === 'EACCES' ? `no socket can be made in ${folder}` : undefined;
+    return code === 'EACCES' ? `a socket cannot be created in ${folder}` : undefined;
   } catch (error) {
     const found = systemErrorCode(error);
-    if (found === 'ENOENT') return `its folder does not exist: make ${folder}`;
-    return found === 'ENOTDIR' ? `${folder} is not a folder` : `this user may not make files in ${folder} (${found})`;
+    if (found === 'ENOENT') return `the folder ${folder} does not exist. Create it`;
+    return found === 'ENOTDIR' ? `${folder} is not a folder` : `this user may not create files in ${folder} (${found})`;
   }
 }
 
-/** The error code of connecting to a socket, `undefined` where somebody accepts. */
+/** Connects to a Unix socket; resolves to the error code, or to `undefined` if a program accepts. */
 function tryToConnect(path: string): Promise<string | undefined> {
   return new Promise((resolve) => {
     const socket = connect(path).on('error', (error) => resolve(systemErrorCode(error) ?? error.message));
@@ -41,29 +41,28 @@ function tryToConnect(path: string): Promise<string | undefined> {
   });
 }
 
-/** What lies at a socket's path. Throws a ListenError for anything that is no socket, or may be in use. */
+/** What is at the path of a Unix socket. Throws a ListenError if it is not a socket, or cannot be tried. */
 export async function probeSocket(path: string): Promise<'nothing' | 'stale' | 'in use'> {
   const stats = await lstat(path).catch(() => undefined);
   if (stats === undefined) return 'nothing';
   if (!stats.isSocket())
-    throw new ListenError(`listenPort: ${path} exists and is no socket: remove it or name another path`);
+    throw new ListenError(`listenPort: ${path} exists and is not a socket. Remove it, or set another path`);
   const refusal = await tryToConnect(path);
   if (refusal === undefined) return 'in use';
   if (refusal === 'ECONNREFUSED') return 'stale';
-  throw new ListenError(`listenPort: ${path}: connecting to it fails with ${refusal}, so it may be in use`);
+  throw new ListenError(
+    `listenPort: ${path}: connecting to it fails with ${refusal}, so another program may be using it`,
+  );
 }
 
-/**
- * Removes the socket that a killed server left behind; never one that is in use, nor anything that is no socket.
- * Throws a ListenError.
- */
+/** Removes the socket that a killed server left behind. Throws a ListenError if it may be in use, or is not a socket. */
 export async function removeStaleSocket(path: string): Promise<void> {
   const found = await probeSocket(path);
   if (found === 'in use') throw new ListenError(`listenPort: ${path}: ${causes['EADDRINUSE']}`);
   if (found === 'stale') await unlink(path);
 }
 
-/** Listens; for all addresses of a host without IPv6 on those that it has. */
+/** Listens on a TCP address. `::` means all addresses, also on a host without IPv6. */
 export async function listenOnTcp(
   listenOn: (options: { host: string; port: number }) => Promise<unknown>,
   host: string,
@@ -77,10 +76,10 @@ export async function listenOnTcp(
   }
 }
 
-/** The settings that say where to listen. */
+/** The settings that hold an address to listen on. */
 export type ListenKey = 'listenPort' | 'metricsListen';
 
-/** Why listening there failed, in the operator's words. */
+/** Explains to the operator why listening on an address failed. */
 export function toListenError(error: unknown, address: ListenAddress, key: ListenKey): ListenError {
   if (error instanceof ListenError) return error;
   const code = systemErrorCode(error);
@@ -92,15 +91,15 @@ export function toListenError(error: unknown, address: ListenAddress, key: Liste
   return new ListenError(`${key}: cannot listen on ${place}: ${cause}`, { cause: error });
 }
 
-/** The origin of an IP address and port, such as `http://[::1]:5050`. */
+/** The URL of an IP address and port, such as `http://[::1]:5050`. */
 export function describeTcpAddress(address: string, port: number): string {
   return `http://${isIPv6(address) ? `[${address}]` : address}:${port}`;
 }
 
-/** In place of an address that only the service manager knows. */
+/** Logged in place of an address that only the service manager knows. */
 export const passedSocket = 'the passed socket';
 
-/** Where an app listens, such as `http://127.0.0.1:5050`. */
+/** The address that an app listens on, such as `http://127.0.0.1:5050`. */
 export function describeAddress(app: App): string {
   const address = app.server.address();
   if (address === null) return passedSocket;
@@ -109,8 +108,8 @@ export function describeAddress(app: App): string {
 }
 
 /**
- * Listens where the setting of this key says, and resolves to the address that was really taken, such as
- * `http://127.0.0.1:5050`. Throws a ListenError.
+ * Listens on the address of a setting. Resolves to the actual address, such as `http://127.0.0.1:5050`, also for port 0.
+ * Throws a ListenError.
  */
 export async function listen(app: App, address: ListenAddress, key: ListenKey = 'listenPort'): Promise<string> {
   try {

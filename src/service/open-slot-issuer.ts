@@ -4,7 +4,7 @@ import { filerIssuer } from '../slots/filer-issuer.js';
 import type { SlotIssuer } from '../slots/slot-issuer.js';
 import { openUploadSigner } from '../storage/open-store.js';
 
-/** Who makes the URLs of slots, by what the configuration says; nothing is tried yet. */
+/** Makes the slot issuer that the configuration asks for. It does not connect to anything. */
 export async function openSlotIssuer({ baseUrl = '', upload }: ComponentConfig, config: Config): Promise<SlotIssuer> {
   const { s3, stallTimeoutMs, secrets } = config;
   const [secret = ''] = secrets;

@@ -1,7 +1,7 @@
 /*
- * What runs in which process. Uploads are served by one process, or by workers of which this one is the supervisor. What
- * there may be only once is in the one or in the supervisor: the sweeps, the limits that they count for, the component that
- * gives slots, the metrics.
+ * Decides what runs in which process. With `workers = 1`, one process does everything. With more, the workers serve the
+ * uploads, and this process supervises them. The single process, or the supervisor, owns whatever may exist only once: the
+ * sweeps, the limits, the component that gives out slots, the address for metrics.
  */
 import type { Logger } from 'pino';
 import { Registry } from 'prom-client';
@@ -22,10 +22,10 @@ import { serveMetrics } from './serve-metrics.js';
 import type { Notify, ServiceManager } from './service-manager.js';
 import { supervisorsLimits } from './shared-limits.js';
 import { giveSignsOfLife } from './watchdog.js';
-import { readMetricsOfWorkers, tellSupervisor } from './worker-metrics.js';
+import { readMetricsOfWorkers, reportMetrics } from './worker-metrics.js';
 import { giveSignToSupervisor, Supervisor } from './workers.js';
 
-/** What runs until it is closed. */
+/** A part of the server that runs until it is closed. */
 export interface Running {
   close(): Promise<unknown>;
 }
@@ -48,12 +48,12 @@ function openConfiguredMetrics(
   if (metricsListen === undefined) return undefined;
   const metrics = new Metrics();
   watchLostLogLines(metrics.registry, lostLines);
-  // A bucket has no end.
+  // A bucket has no limit of its own.
   if (storeDir !== undefined) metrics.watchFreeSpace(() => store.freeBytes());
   return metrics;
 }
 
-/** The app of one process, with its share of the uploads that may run at once. */
+/** Builds the app of one process. Its limit of running uploads is its share of maxUploads. */
 function buildConfiguredApp(
   config: Config,
   store: Store,
@@ -66,12 +66,12 @@ function buildConfiguredApp(
   return buildApp({ store, settings, retention, limits, logger, now: Date.now, metrics });
 }
 
-/** Listens for uploads; resolves to the address. */
+/** Listens for uploads, and resolves to the address. */
 function listenForUploads(app: App, { listen: address }: Config, { passedSockets }: ServiceManager): Promise<string> {
   return passedSockets === 0 ? listen(app, address) : listenOnPassedSocket(app, passedSockets, address);
 }
 
-/** Listens for metrics where that is configured; resolves to what closes it. */
+/** Exposes metrics if metricsListen is set. */
 async function listenForMetrics(
   { metricsListen }: Config,
   store: Store,
@@ -82,7 +82,7 @@ async function listenForMetrics(
   return serveMetrics(metricsListen, { store, readMetrics }, logger);
 }
 
-/** Gives slots where that is configured; resolves to what stops it. */
+/** Gives out slots if [component] is set. */
 async function giveConfiguredSlots(
   config: Config,
   limits: StoreLimits,
@@ -94,7 +94,7 @@ async function giveConfiguredSlots(
   return serveSlots(config.component, config, { limits, uploaderIds, logger });
 }
 
-/** Serves uploads in this worker; resolves, once it listens, to what closes it. */
+/** Serves uploads in this worker; resolves when it listens. */
 export async function serveInWorker(
   config: Config,
   store: Store,
@@ -102,15 +102,15 @@ export async function serveInWorker(
   serviceManager: ServiceManager,
 ): Promise<Running> {
   const metrics = openConfiguredMetrics(config, store, lostLines);
-  const limits = supervisorsLimits({ tellsArrival: config.limits.minFreeSpace > 0 });
+  const limits = supervisorsLimits({ reportsArrival: config.limits.minFreeSpace > 0 });
   const app = buildConfiguredApp(config, store, logger, limits, metrics);
-  if (metrics !== undefined) tellSupervisor(metrics);
+  if (metrics !== undefined) reportMetrics(metrics);
   await listenForUploads(app, config, serviceManager);
   giveSignsOfLife(serviceManager, store, giveSignToSupervisor);
   return app;
 }
 
-/** Serves uploads in this process alone; resolves, once it listens, to what closes all. */
+/** Serves uploads in this process alone; resolves when it listens. */
 export async function serveAlone(
   config: Config,
   store: Store,
@@ -139,7 +139,7 @@ export async function serveAlone(
   };
 }
 
-/** Has workers serve uploads, and supervises them; resolves to what closes all. */
+/** Starts workers that serve uploads, and supervises them; resolves before they listen. */
 export async function serveInWorkers(
   config: Config,
   store: Store,

@@ -4,9 +4,9 @@ import type { App } from '../http/app.js';
 import { buildMetricsApp, type MetricsSource } from '../http/metrics-app.js';
 import { listen } from './listen.js';
 
-/** Tells metrics and health at this address; resolves to what is to be closed after the uploads. Throws a ListenError. */
+/** Exposes /metrics and /healthz on an address. Close the app after the uploads. Throws a ListenError. */
 export async function serveMetrics(address: TcpAddress, source: MetricsSource, logger: Logger): Promise<App> {
   const app = buildMetricsApp(source);
-  logger.info({ address: await listen(app, address, 'metricsListen') }, 'telling metrics and health');
+  logger.info({ address: await listen(app, address, 'metricsListen') }, 'exposing /metrics and /healthz');
   return app;
 }

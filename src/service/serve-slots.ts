@@ -5,7 +5,7 @@ import { Component } from '../slots/component.js';
 import { SlotService, type SlotServiceContext } from '../slots/slot-service.js';
 import { openSlotIssuer } from './open-slot-issuer.js';
 
-/** Gives slots as a component of the XMPP server until it is stopped. */
+/** Gives out slots as a component of the XMPP server until it is stopped. */
 export async function serveSlots(
   component: ComponentConfig,
   config: Config,
@@ -16,8 +16,8 @@ export async function serveSlots(
   const maxFileSize = Math.min(component.maxFileSize, config.maxFileSize ?? Number.POSITIVE_INFINITY);
   const issuer = await openSlotIssuer(component, config);
   const service = new SlotService({ ...component, maxFileSize }, { ...parts, issuer, now: Date.now });
-  const byDefault = isDefaultAccess ? ' (component.access is not set)' : '';
-  logger.info({ jid }, `slots may be asked for by the users of ${access.join(', ')}${byDefault}`);
+  const byDefault = isDefaultAccess ? ' (the default: component.access is not set)' : '';
+  logger.info({ jid }, `accepting slot requests from ${access.join(', ')}${byDefault}`);
   const give = service.give.bind(service);
   const context = { ...component, maxFileSize, takesExpiry: component.upload === 'filer', give, logger };
   return new Component(component, {

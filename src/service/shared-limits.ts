@@ -1,5 +1,5 @@
 /*
- * The limits of several workers are kept by their supervisor, whom each asks over its channel:
+ * The supervisor keeps the limits for all workers. Each worker asks it through the cluster channel:
  *
  *   worker → supervisor   { reserve: { id, key, size, uploader } }     { makeRoom: { id, arrived } }
  *                         { settle: { id, isStored, sentBytes } }      { forget: { key, size, uploader } }
@@ -7,22 +7,22 @@
  *   supervisor → worker   { reserved: { id, isEvicting } }             { room: { id, bytes } }
  *                         { refused: { id, code, message, retryAt } }
  *
- * An upload waits for one answer at a time.
+ * Each upload waits for one answer at a time, so that its id is enough to find the question.
  */
 import cluster, { type Worker } from 'node:cluster';
 import { type ErrorCode, FilerError } from '../errors.js';
 import type { ForgottenUpload, Limits, PlannedUpload, Reservation } from '../retention/limits.js';
 import { heldBytes } from '../retention/running-uploads.js';
 
-/** How often a worker tells what has arrived of its uploads. */
+/** How often a worker reports how many bytes of its uploads have arrived. */
 const arrivalIntervalMs = 1000;
 
-/** What concerns one upload of a worker's. */
+/** The part of a message that says which upload of the worker it is about. */
 interface Numbered {
   readonly id: number;
 }
 
-/** Other modules use the channel too, so each part may be missing. */
+/** Other modules use the same channel, so each part may be missing. */
 interface ToSupervisor {
   readonly reserve?: Numbered & Omit<PlannedUpload, 'arrived'>;
   readonly makeRoom?: Numbered & { readonly arrived: number };
@@ -41,7 +41,7 @@ interface ToWorker {
   };
 }
 
-/** An upload of a worker's, as the supervisor knows it. */
+/** What the supervisor knows of an upload that a worker receives. */
 interface KnownUpload {
   readonly reservation: Reservation;
   readonly arrival: { bytes: number };
@@ -53,7 +53,7 @@ function toRefusal(id: number, error: unknown): ToWorker {
   return { refused: { id, code, message, ...(retryAt === undefined ? {} : { retryAt }) } };
 }
 
-/** Answers a worker's reservations; what a worker that dies had reserved is free again. */
+/** Answers the reservations of a worker. If the worker dies, its reservations end. */
 export function shareLimits(worker: Worker, limits: Limits): void {
   const uploads = new Map<number, KnownUpload>();
   const answer = async (id: number, ask: () => Promise<ToWorker>) => {
@@ -91,16 +91,16 @@ export function shareLimits(worker: Worker, limits: Limits): void {
   });
 }
 
-/** In a worker: the supervisor's limits. With `tellsArrival` it is told how many bytes of large uploads have arrived. */
-export function supervisorsLimits({ tellsArrival }: { readonly tellsArrival: boolean }): Limits {
+/** In a worker: the limits that the supervisor keeps. With `reportsArrival`, it hears how many bytes of large uploads have arrived. */
+export function supervisorsLimits({ reportsArrival }: { readonly reportsArrival: boolean }): Limits {
   const waiting = new Map<number, { resolve(answer: ToWorker): void; reject(error: FilerError): void }>();
   const running = new Map<number, PlannedUpload>();
   let count = 0;
-  const tell = (message: ToSupervisor) => cluster.worker?.isConnected() && cluster.worker.send(message);
+  const send = (message: ToSupervisor) => cluster.worker?.isConnected() && cluster.worker.send(message);
   const ask = (id: number, message: ToSupervisor): Promise<ToWorker> =>
     new Promise((resolve, reject) => {
       waiting.set(id, { resolve, reject });
-      tell(message);
+      send(message);
     });
   cluster.worker?.on('message', (message: ToWorker) => {
     const { reserved, room, refused } = message;
@@ -111,11 +111,11 @@ export function supervisorsLimits({ tellsArrival }: { readonly tellsArrival: boo
     if (refused === undefined) asking?.resolve(message);
     else asking?.reject(new FilerError(refused.code, refused.message, refused));
   });
-  const tellArrival = () => {
+  const reportArrival = () => {
     const large = [...running].filter(([, { size }]) => size > heldBytes);
-    if (large.length > 0) tell({ arrived: large.map(([id, upload]) => [id, upload.arrived()]) });
+    if (large.length > 0) send({ arrived: large.map(([id, upload]) => [id, upload.arrived()]) });
   };
-  if (tellsArrival) setInterval(tellArrival, arrivalIntervalMs).unref();
+  if (reportsArrival) setInterval(reportArrival, arrivalIntervalMs).unref();
   return {
     reserve: async (upload) => {
       const { key, size, uploader } = upload;
@@ -127,10 +127,10 @@ export function supervisorsLimits({ tellsArrival }: { readonly tellsArrival: boo
         makeRoom: reserved?.isEvicting === true ? makeRoom : undefined,
         settle: (isStored, sentBytes) => {
           running.delete(id);
-          tell({ settle: { id, isStored, sentBytes } });
+          send({ settle: { id, isStored, sentBytes } });
         },
       };
     },
-    forget: ({ key, size, uploader }) => tell({ forget: { key, size, uploader } }),
+    forget: ({ key, size, uploader }) => send({ forget: { key, size, uploader } }),
   };
 }

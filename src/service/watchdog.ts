@@ -1,12 +1,12 @@
 import type { Store } from '../storage/store.js';
 import type { ServiceManager } from './service-manager.js';
 
-/** Signs of life in each of the watchdog's periods: one may come late or be lost. */
+/** Signs of life for each period of the watchdog, so that one may be late or lost. */
 const signsPerPeriod = 3;
 
 /**
- * Gives signs of life as often as the service manager's watchdog needs, each after the event loop and the store have answered.
- * That the store is full or fails is an answer: clients are told so, and a restart would not help.
+ * Gives signs of life as often as the watchdog of the service manager needs them, each after the store has answered. An
+ * error of the store, such as a full disk, counts as an answer: a restart would not help.
  */
 export function giveSignsOfLife({ watchdogMs }: ServiceManager, store: Store, giveSign: () => void): void {
   if (watchdogMs === undefined) return;

@@ -1,21 +1,22 @@
 /*
- * The metrics of several workers as one. The supervisor asks each worker that listens, over its channel:
+ * Adds up the metrics of the workers. The supervisor asks each worker that is listening, through the cluster channel:
  *
  *   supervisor → worker   { readMetrics: id }              worker → supervisor   { metrics: { id, values } }
  *
- * prom-client's own way asks every process of the cluster, and waits in vain for one that is starting or has just died.
+ * prom-client's AggregatorRegistry asks every process of the cluster instead, so it waits in vain for a worker that is
+ * starting or has just died.
  */
 import cluster, { type Worker } from 'node:cluster';
 import { AggregatorRegistry, type MetricObjectWithValues, type MetricValue, type Registry } from 'prom-client';
 import { FilerError } from '../errors.js';
 import type { Metrics } from '../metrics.js';
 
-/** How long a worker may take to answer: one that hangs is a failure, since sums without it would be wrong. */
+/** How long a worker may take to answer. After that the request for metrics fails: a sum without this worker would be wrong. */
 const patienceMs = 5000;
 
 type Values = MetricObjectWithValues<MetricValue<string>>[];
 
-/** Other modules use the channel too, so each part may be missing. */
+/** Other modules use the same channel, so each part may be missing. */
 interface ToSupervisor {
   readonly metrics?: { readonly id: number; readonly values: Values };
 }
@@ -24,8 +25,8 @@ interface ToWorker {
   readonly readMetrics?: number;
 }
 
-/** In a worker, before it listens: has the supervisor read its metrics. */
-export function tellSupervisor({ registry }: Metrics): void {
+/** In a worker, before it listens: answers the supervisor's requests for metrics. */
+export function reportMetrics({ registry }: Metrics): void {
   process.on('message', async ({ readMetrics: id }: ToWorker) => {
     if (id === undefined) return;
     const values = await registry.getMetricsAsJSON();
@@ -33,7 +34,7 @@ export function tellSupervisor({ registry }: Metrics): void {
   });
 }
 
-/** What a worker has measured; nothing if it ends meanwhile. Throws `STORE_BUSY` where it does not answer. */
+/** Asks a worker for its metrics; they are empty if it ends meanwhile. Throws `STORE_BUSY` if it does not answer in time. */
 function askWorker(worker: Worker, id: number): Promise<Values> {
   return new Promise((resolve, reject) => {
     const settle = (act: () => void) => {
@@ -45,14 +46,14 @@ function askWorker(worker: Worker, id: number): Promise<Values> {
       if (metrics?.id === id) settle(() => resolve(metrics.values));
     };
     const onExit = () => settle(() => resolve([]));
-    const late = `worker ${worker.process.pid} has not told its metrics for ${patienceMs / 1000} s`;
+    const late = `worker ${worker.process.pid} did not report its metrics within ${patienceMs / 1000} s`;
     const timer = setTimeout(() => settle(() => reject(new FilerError('STORE_BUSY', late))), patienceMs);
     worker.on('message', onMessage).on('exit', onExit);
     worker.send({ readMetrics: id } satisfies ToWorker);
   });
 }
 
-/** Reads the metrics of all workers and of this process as one: sums, but for what is the same for all. */
+/** Makes the function that reads the metrics of all workers and of this process, added up, in the text format of Prometheus. */
 export function readMetricsOfWorkers(own: Registry): () => Promise<string> {
   const listening = new Set<Worker>();
   cluster.on('listening', (worker: Worker) => listening.add(worker));

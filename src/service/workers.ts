@@ -1,13 +1,14 @@
 /*
- * Several processes that serve one address (node:cluster). The first one supervises: it alone takes signals, and tells
- * the workers over their channel to close, since a service manager or a terminal signals all of them at once and a second
- * signal means "at once". A worker that dies is replaced. Only a start that fails before any worker has listened ends all.
+ * Several processes that serve one address (node:cluster). The first process supervises the others, the workers. Only the
+ * supervisor acts on signals, and tells the workers through the cluster channel to close: a service manager or a terminal
+ * signals all processes at once, and for each of them a second signal would mean "end now". The supervisor replaces a
+ * worker that dies. If a worker fails before any worker has listened, the start has failed and the supervisor ends.
  *
- *   worker → supervisor   'ready': it listens for messages from now on       'alive': a sign of life
- *   supervisor → worker   { start: the configuration }, which answers 'ready'   'close'
+ *   worker → supervisor   'ready': it reads messages from now on                 'alive': a sign of life
+ *   supervisor → worker   { start: the configuration }, the answer to 'ready'    'close'
  *
- * The supervisor alone has read the configuration: a change or a mistake in the file, or a credential that is gone by
- * then, changes nothing for a replacement. The channel carries it, since /proc shows arguments and environment.
+ * Only the supervisor reads the configuration file, once. So a new worker starts also if the file has been changed or a
+ * credential is gone. The channel carries the configuration, because /proc shows arguments and environment to others.
  */
 import cluster, { type Worker } from 'node:cluster';
 import closeWithGrace from 'close-with-grace';
@@ -22,28 +23,29 @@ import { shareLimits } from './shared-limits.js';
 const readyMessage = 'ready';
 const closeMessage = 'close';
 const signOfLife = 'alive';
-/** The first pause before a dead worker is replaced; it doubles as long as no replacement comes to listen. */
+/** The pause before a dead worker is replaced. It doubles after each replacement that dies before it listens. */
 const minPauseMs = 1000;
 const maxPauseMs = 60_000;
 
-/** Other modules use the channel too, so the part may be missing. */
+/** Other modules use the same channel, so the part may be missing. */
 interface ToWorker {
   readonly start?: Config;
 }
 
-/** Whether this process is a worker of another one. */
+/** True if this process is a worker. */
 export const isWorker = cluster.isWorker;
 
 /**
- * The descriptor that a worker writes its log to, the supervisor's standard output. It is not the worker's own standard
- * output or error, since Node.js has those block at the start and end of a process, for all that share the socket.
+ * The file descriptor that a worker writes its log to: the standard output of the supervisor. A worker does not inherit it
+ * as its own standard output, because Node.js makes that one blocking at the start and end of a process, also for the
+ * other processes that share it.
  */
 export const workersLogFd = 4;
 const workersStdio = ['ignore', 'ignore', 'pipe', 'ipc', 1] as const;
 
-/** What the cluster says of a worker's listening socket. */
+/** The address that a worker listens on, as node:cluster reports it. */
 interface ListeningAddress {
-  /** `null` for a socket that the service manager passed. */
+  /** `null` if the service manager passed the socket. */
   readonly address: string | null;
   readonly port: number;
   readonly addressType: 4 | 6 | -1 | 'udp4' | 'udp6';
@@ -59,20 +61,20 @@ function runningWorkers(): Worker[] {
   return Object.values(cluster.workers ?? {}).flatMap((worker) => worker ?? []);
 }
 
-/** Starts workers that run this same command with this configuration, and keeps them running until it closes them. */
+/** Starts workers that run the same command, sends them the configuration, and replaces those that die, until `close`. */
 export class Supervisor {
   readonly #config: Config;
   readonly #logger: Logger;
   readonly #notify: Notify;
   readonly #limits: Limits;
-  /** Those that have the configuration, and so listen for messages. */
+  /** The ids of the workers that were sent the configuration, and so read messages. */
   readonly #started = new Set<number>();
   readonly #listening = new Set<number>();
   readonly #alive = new Set<number>();
   #hasListened = false;
   #isReady = false;
   #isClosing = false;
-  /** How many have died since one has last begun to listen. */
+  /** The number of workers that died since a worker last began to listen. */
   #failures = 0;
 
   constructor(config: Config, logger: Logger, notify: Notify, limits: Limits) {
@@ -92,7 +94,7 @@ export class Supervisor {
     for (let index = 0; index < config.workers; index += 1) this.#fork();
   }
 
-  /** Has the workers finish what they are doing, and resolves when all have ended. */
+  /** Tells the workers to finish the running transfers; resolves when all workers have ended. */
   async close(): Promise<void> {
     this.#isClosing = true;
     await Promise.all(runningWorkers().map((worker) => this.#closeWorker(worker)));
@@ -102,20 +104,20 @@ export class Supervisor {
     if (this.#isClosing) return;
     try {
       const worker = cluster.fork();
-      // Anything beside its log, such as V8's last words.
+      // A worker's standard error carries messages that are not in its log, such as a crash of V8.
       worker.process.stderr?.pipe(process.stderr, { end: false });
       shareLimits(worker, this.#limits);
       worker.on('error', (error) => this.#hearOfError(worker, error));
     } catch (error) {
-      this.#tryAgain({ error: messageOf(error) }, 'a worker cannot be started and is tried again');
+      this.#tryAgain({ error: messageOf(error) }, 'cannot start a worker, trying again');
     }
   }
 
-  /** A message to a dying worker fails. Its end is handled when it exits. */
+  /** Handles the error of a worker. A message to a dying worker fails, which needs no action: its exit is handled. */
   #hearOfError(worker: Worker, error: Error): void {
     const { pid } = worker.process;
     if (pid !== undefined) this.#logger.debug({ pid, error: messageOf(error) }, 'a message did not reach a worker');
-    else this.#tryAgain({ error: messageOf(error) }, 'a worker cannot be started and is tried again');
+    else this.#tryAgain({ error: messageOf(error) }, 'cannot start a worker, trying again');
   }
 
   #start(worker: Worker): void {
@@ -145,16 +147,16 @@ export class Supervisor {
 
   #replace(worker: Worker, code: number | null, signal: string | null): void {
     this.#started.delete(worker.id);
-    // It has said why. One that somebody killed has not failed: this process may be signalled in a moment too.
+    // The worker has printed the reason. A worker without an exit code was killed, perhaps with the whole service.
     if (!this.#hasListened && code !== null) {
       for (const other of runningWorkers()) other.process.kill('SIGKILL');
-      // First its last output is passed on.
+      // At 'close', all its output has been passed on.
       worker.process.once('close', () => process.exit(code || 1));
       return;
     }
     const line = { pid: worker.process.pid, code, signal };
-    if (this.#listening.delete(worker.id)) this.#tryAgain(line, 'a worker ended unexpectedly and is replaced');
-    else this.#tryAgain(line, 'a worker ended before it was listening and is tried again');
+    if (this.#listening.delete(worker.id)) this.#tryAgain(line, 'a worker ended unexpectedly, starting another');
+    else this.#tryAgain(line, 'a worker ended before it listened, trying again');
   }
 
   #tryAgain(line: object, message: string): void {
@@ -166,26 +168,26 @@ export class Supervisor {
 
   async #closeWorker(worker: Worker): Promise<void> {
     if (worker.isDead()) return;
-    // Not events.once(), which rejects when a message fails.
+    // events.once() would reject if a message to the worker fails.
     const exit = new Promise((resolve) => worker.once('exit', resolve));
-    // Without a configuration it serves nobody, and may not listen for messages yet.
+    // A worker without a configuration serves nobody, and may not read messages yet.
     if (!this.#started.has(worker.id)) worker.process.kill('SIGKILL');
     else if (worker.isConnected()) worker.send(closeMessage);
     await exit;
   }
 }
 
-/** What a worker hears from its supervisor. */
+/** The messages from the supervisor to a worker. */
 export interface Orders {
   readonly config: Promise<Config>;
-  /** Resolves when the worker is to close, or its supervisor is gone. */
+  /** Resolves when the worker must close, also because the supervisor has died. */
   readonly toClose: Promise<void>;
 }
 
-/** In a worker: listens to the supervisor from now on, and leaves signals to it. */
+/** In a worker: reads messages of the supervisor from now on, and ignores signals. */
 export function takeOrders(): Orders {
   for (const signal of ['SIGTERM', 'SIGINT']) process.on(signal, () => undefined);
-  // A message fails when the supervisor is gone, which "disconnect" says too.
+  // If the supervisor dies, sending fails, and "disconnect" follows.
   cluster.worker?.on('error', () => undefined);
   const toClose = new Promise<void>((resolve) => {
     process.on('message', (message) => message === closeMessage && resolve());
@@ -198,12 +200,12 @@ export function takeOrders(): Orders {
   return { config, toClose };
 }
 
-/** Tells the supervisor that this worker answers; when all have, the service manager hears of it. */
+/** Sends a sign of life to the supervisor. When all workers have sent one, it notifies the service manager. */
 export function giveSignToSupervisor(): void {
   process.send?.(signOfLife);
 }
 
-/** Has a worker close when it is told so, and end after the delay (ms) in any case; signals are the supervisor's. */
+/** In a worker: calls `close` and ends the process when the supervisor says so, after `delay` ms at the latest. */
 export function closeOnOrder({ toClose }: Orders, delay: number, logger: Logger, close: () => Promise<unknown>): void {
   const closing = closeWithGrace({ delay, logger, skip: ['SIGTERM', 'SIGINT'] }, async ({ err }) => {
     if (err !== undefined) logger.fatal({ err }, 'unexpected error in a worker, stopping it');

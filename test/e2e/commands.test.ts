@@ -56,7 +56,7 @@ describe('a reader that goes away', () => {
     const folder = await folderWithUploads(t, 300);
     const script = '($filer purge --older-than 0s; echo "code $?" >code) | head -2; cat code; $filer stats';
     const { stdout, stderr } = await runInShell(script, folder);
-    assert.match(stdout, /^(\S+ 1 s\d+\/f\n){2}code 0\n0 files, 0 B in /);
+    assert.match(stdout, /^(\S+ 1 s\d+\/f\n){2}code 0\n0 uploads, 0 B in /);
     assert.equal(stderr, '');
   });
 
@@ -80,15 +80,15 @@ describe('a reader that goes away', () => {
     });
   }
 
-  it('is no full disk: that ends with 1', async (t) => {
+  it('differs from a full disk, which ends a command with 1', async (t) => {
     const { stdout, stderr } = await runInShell('$filer stats >/dev/full; echo $?', await folderWithUploads(t, 1));
     assert.equal(stdout, '1\n');
-    assert.equal(stderr, 'prosody-filer: the output cannot be written: ENOSPC: no space left on device, write\n');
+    assert.equal(stderr, 'prosody-filer: cannot write the output: ENOSPC: no space left on device, write\n');
   });
 });
 
 describe('init', () => {
-  it("is run as in the README: writes a configuration for one's own eyes, and prints what others need of it", async (t) => {
+  it('runs as in the README: writes a configuration that only its owner can read, and prints settings for other servers', async (t) => {
     const folder = await tempDir(t);
     const { code, stdout, stderr } = await runReadmeCommand('prosody-filer init', folder);
     assert.deepEqual([code, stderr], [0, '']);
@@ -113,7 +113,7 @@ describe('init', () => {
     assert.equal(config.deleteSecret, undefined);
   });
 
-  it('never replaces a configuration, and writes none for what is no URL', async (t) => {
+  it('never replaces a configuration, and writes none for an invalid URL', async (t) => {
     const folder = await tempDir(t);
     const wrong = await prosodyFiler(['init', '--base-url', 'uploads.example.org'], folder);
     assert.deepEqual([wrong.code, wrong.stdout, await readdir(folder)], [2, '', []]);
@@ -180,14 +180,14 @@ describe('sign', () => {
     assert.match(stdout, /^http:\/\/127\.0\.0\.1:5050\/upload\/slot\/f\.png\?v=[0-9a-f]{64}\ncurl .*'f\.png'/);
   });
 
-  it('ends with 2 for what no server takes', async (t) => {
+  it('ends with 2 for an upload that the server would refuse', async (t) => {
     const { folder } = await signing(t);
     const wrong: [RegExp, ...string[]][] = [
       [/^prosody-filer: path: expected .*, got 'slot\/\.\.': the path holds the segment "\.\."\n$/, 'slot/..', '5'],
       [/^prosody-filer: path: .* reserved folder/, '.prosody-filer/x', '5'],
       [/^prosody-filer: path: expected .*, got 'a\/b\/f': a Bearer token is for/, 'a/b/f', '5', '--scheme', 'bearer'],
       [/^prosody-filer: file: expected .*, got 'none': ENOENT/, 's/f', 'none'],
-      [/^prosody-filer: file: expected .*, got '\.', which is no plain file/, 's/f', '.'],
+      [/^prosody-filer: file: expected .*, got '\.', which is not a regular file/, 's/f', '.'],
       [/argument 'v3' is invalid\. Allowed choices are v2, token, v1, bearer, slot\./, 's/f', '5', '--scheme', 'v3'],
       [/missing required argument 'file\|size'/, 's/f'],
     ];
@@ -208,7 +208,7 @@ describe('stats', () => {
     return folder;
   }
 
-  it('is run as in the README, beside a running server, and counts everything and everybody once', async (t) => {
+  it('runs as in the README, beside a running server, and counts each upload and each uploader once', async (t) => {
     const program = await startProgram(t);
     const exp = Math.floor(Date.now() / 1000) + 300;
     const claims = {
@@ -237,7 +237,7 @@ describe('stats', () => {
     const { code, stdout, stderr } = await runReadmeCommand('prosody-filer stats', folder);
     assert.deepEqual([code, stderr], [0, '']);
     assert.deepEqual(stdout.trimEnd().split('\n'), [
-      `7 files, 4.03 KB in ${program.storeDir}`,
+      `7 uploads, 4.03 KB in ${program.storeDir}`,
       '',
       'by type',
       '  image/webp  1  3.00 KB',
@@ -274,10 +274,10 @@ describe('stats', () => {
     assert.deepEqual(await filesIn(program.storeDir), before);
   });
 
-  it('counts nothing in an empty folder, makes none where there is none, and ends with 1', async (t) => {
+  it('counts 0 uploads in an empty folder, and ends with 1 if the folder does not exist, without creating it', async (t) => {
     const storeDir = await tempDir(t);
     const empty = await prosodyFiler(['stats'], await folderFor(t, storeDir));
-    assert.deepEqual(empty, { code: 0, stdout: `0 files, 0 B in ${storeDir}\n`, stderr: '' });
+    assert.deepEqual(empty, { code: 0, stdout: `0 uploads, 0 B in ${storeDir}\n`, stderr: '' });
     const { code, stdout, stderr } = await prosodyFiler(['stats'], await folderFor(t, path.join(storeDir, 'none')));
     assert.deepEqual([code, stdout], [1, '']);
     assert.match(stderr, /^prosody-filer: storeDir: expected a folder with uploads, ENOENT/);

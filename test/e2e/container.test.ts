@@ -108,7 +108,7 @@ describe('the image', () => {
     const { program, ...container } = await startContainer(t);
     const upload = await beginPut(t, container, 's/f', 10, '01234');
     const stopped = program.stop('SIGTERM');
-    await program.waitForLine((line) => line.includes('SIGTERM: finishing what is running'));
+    await program.waitForLine((line) => line.includes('SIGTERM: finishing the running transfers'));
     upload.socket.write('56789');
     await upload.waitFor(/^HTTP\/1\.1 201 Created/);
     assert.deepEqual(await stopped, { code: 0, signal: null });

@@ -131,7 +131,7 @@ describe('SIGTERM', () => {
     await eventually(async () => !(await isTemporaryEmpty(program.storeDir)));
     const startedAt = performance.now();
     const stopped = program.stop();
-    await program.waitForLog(({ msg }) => msg === 'SIGTERM: finishing what is running');
+    await program.waitForLog(({ msg }) => msg === 'SIGTERM: finishing the running transfers');
     program.stop();
     assert.deepEqual(await stopped, { code: 1, signal: null });
     assert.ok(performance.now() - startedAt < 5000);

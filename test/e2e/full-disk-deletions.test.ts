@@ -115,7 +115,7 @@ for (const [shortage, peer] of Object.entries(shortages) as [Shortage, string][]
     it('lets purge delete', async (t) => {
       const program = await startOnFullDisk(t, shortage);
       const { code, stdout, stderr } = await runCommand(program, 'purge', '--older-than', '1ms');
-      assert.deepEqual([code, stdout.split('\n').at(-2)], [0, `deleted 1 files, ${usualSize} bytes`]);
+      assert.deepEqual([code, stdout.split('\n').at(-2)], [0, `deleted 1 upload, ${usualSize} bytes`]);
       const told = /^prosody-filer: storeDir: .*: uploads are 507 until you make room or delete some\n$/;
       assert.match(stderr, isTold ? told : /^$/);
       await assertDeleted(program);

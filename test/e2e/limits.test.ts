@@ -155,7 +155,7 @@ describe('a worker that dies', () => {
     // Each process has its temporary files in a folder that ends with its pid and start time.
     const pid = /~(\d+)~\d+\//.exec((await filesIn(program.storeDir))[0] ?? '')?.[1];
     process.kill(Number(pid), 'SIGKILL');
-    await program.waitForLog(({ msg }) => msg === 'a worker ended unexpectedly and is replaced');
+    await program.waitForLog(({ msg }) => msg === 'a worker ended unexpectedly, starting another');
     assert.equal((await put(program, 's/f', Buffer.alloc(size))).status, 201);
   });
 });

@@ -38,19 +38,19 @@ function runLine(program: Program, beginning: string) {
 }
 
 describe('purge', () => {
-  it('only tells what it would delete with --dry-run', async (t) => {
+  it('prints the uploads with --dry-run, and deletes none', async (t) => {
     const program = await startWithUploads(t);
     const before = await filesIn(program.storeDir);
     const { code, stdout } = await runLine(program, 'prosody-filer purge --older-than 28d --dry-run');
     assert.equal(code, 0);
-    assert.match(stdout, /^\S+Z 5 old\/f\nwould delete 1 files, 5 bytes\n$/);
+    assert.match(stdout, /^\S+Z 5 old\/f\nwould delete 1 upload, 5 bytes\n$/);
     assert.deepEqual(await filesIn(program.storeDir), before);
   });
 
   it('deletes what is old, beside a running server', async (t) => {
     const program = await startWithUploads(t);
     const { code, stdout } = await runLine(program, 'prosody-filer purge --older-than 28d');
-    assert.deepEqual([code, stdout.split('\n').at(-2)], [0, 'deleted 1 files, 5 bytes']);
+    assert.deepEqual([code, stdout.split('\n').at(-2)], [0, 'deleted 1 upload, 5 bytes']);
     assert.deepEqual(await uploads(program), [`${ids.ofEjabberd}/x/f`, 's/f', 'young/f']);
     assert.ok(!(await readdir(program.storeDir)).includes('old'));
     assert.equal((await get(program, 'old/f')).status, 410);
@@ -66,7 +66,7 @@ describe('purge', () => {
   it('knows an uploader by a JID in any letter case, with a resource or not', async (t) => {
     const program = await startWithUploads(t);
     const args = ['purge', '--uploader', 'Romeo@Example.org/phone', '--config', program.configFile];
-    assert.match((await run(process.execPath, [mainFile, ...args])).stdout, /deleted 2 files, \d+ bytes\n$/);
+    assert.match((await run(process.execPath, [mainFile, ...args])).stdout, /deleted 2 uploads, \d+ bytes\n$/);
     assert.deepEqual(await uploads(program), ['old/f', 'young/f']);
   });
 
@@ -77,21 +77,21 @@ describe('purge', () => {
     for (const name of byId) await put(program, name, Buffer.from('hello'));
     const purgeOf = (uploader: string) =>
       run(process.execPath, [mainFile, 'purge', '--uploader', uploader, '--config', program.configFile]);
-    assert.match((await purgeOf(stranger)).stdout, / 5 c0ffee0+\/x\/f\ndeleted 1 files, 5 bytes\n$/);
+    assert.match((await purgeOf(stranger)).stdout, / 5 c0ffee0+\/x\/f\ndeleted 1 upload, 5 bytes\n$/);
     // The file that the Bearer token's JID names goes by each of the ids.
-    assert.match((await purgeOf(ids.ofOldSecret)).stdout, /deleted 2 files, 10 bytes\n$/);
-    assert.match((await purgeOf('romeo@example.org')).stdout, /deleted 2 files, 10 bytes\n$/);
+    assert.match((await purgeOf(ids.ofOldSecret)).stdout, /deleted 2 uploads, 10 bytes\n$/);
+    assert.match((await purgeOf('romeo@example.org')).stdout, /deleted 2 uploads, 10 bytes\n$/);
     assert.deepEqual(await uploads(program), ['old/f', 'young/f']);
   });
 
-  it('names what it cannot read, as stats does, and goes on', async (t) => {
+  it('warns of entries that it cannot read, as stats does, and goes on', async (t) => {
     const program = await startWithUploads(t);
     const odd = path.join(program.storeDir, 'two\nlines');
     await writeFile(odd, 'x');
     for (const args of [['stats'], ['purge', '--older-than', '28d']]) {
       const { code, stderr } = await run(process.execPath, [mainFile, ...args, '--config', program.configFile]);
       const shown = path.join(program.storeDir, 'two\\nlines');
-      const warning = `prosody-filer: ${shown} cannot be read and is passed over: no upload can have this name\n`;
+      const warning = `prosody-filer: cannot read ${shown}, skipping it: no upload can have this name\n`;
       assert.deepEqual([code, stderr], [0, warning]);
     }
     assert.deepEqual(await uploads(program), [`${ids.ofEjabberd}/x/f`, 's/f', 'two\nlines', 'young/f']);
@@ -106,7 +106,7 @@ describe('purge', () => {
     assert.ok(Math.abs(Date.parse(modifiedAt) - (Date.now() - 29 * day)) < 60_000);
   });
 
-  it('asks what to delete, and for a time that is one', async (t) => {
+  it('refuses to run without a selection or with an invalid age', async (t) => {
     const program = await startWithUploads(t);
     for (const args of [[], ['--older-than', 'monday']]) {
       const { code, stderr } = await run(process.execPath, [
@@ -128,7 +128,7 @@ describe('purge', () => {
     const args = ['purge', '--older-than', '28d', '--config', program.configFile];
     const { code, stderr } = await run(process.execPath, [mainFile, ...args]);
     assert.equal(code, 2);
-    assert.match(stderr, /belongs to user 65534, this is user 0: run the command with sudo -u '#65534'/);
+    assert.match(stderr, /belongs to user 65534, but this command runs as user 0\. Run it with sudo -u '#65534'/);
     assert.equal((await uploads(program)).length, 4);
   });
 });
@@ -144,7 +144,7 @@ describe('delete', () => {
     assert.deepEqual([again.code, again.stderr], [1, 'prosody-filer: s/f: there is no such upload\n']);
   });
 
-  it('refuses what is no upload', async (t) => {
+  it('refuses a target that is not an upload', async (t) => {
     const program = await startWithUploads(t);
     for (const target of ['../config.toml', `${program.origin}/other/f`, '.prosody-filer/sidecars', '/s/f']) {
       const { code } = await run(process.execPath, [mainFile, 'delete', target, '--config', program.configFile]);

@@ -141,7 +141,7 @@ describe('a release', () => {
     await eventually(async () => (await filesIn(storeDir)).length === 1);
     await succeed(follow(installing, opt, version));
     const olderStops = older.program.stop();
-    await older.program.waitForLine((line) => line.includes('finishing what is running'));
+    await older.program.waitForLine((line) => line.includes('finishing the running transfers'));
     const newer = await start(t, opt, configFile);
     assert.equal(newer.runs, `prosody-filer-${version}/lib/node`);
     assert.equal((await put(server, 's/meanwhile', Buffer.from('new'))).status, 201);
@@ -154,7 +154,7 @@ describe('a release', () => {
     const back = await beginPut(t, server, 's/back', 10, '01234');
     await succeed(follow(goingBack, opt, olderVersion));
     const newerStops = newer.program.stop();
-    await newer.program.waitForLine((line) => line.includes('finishing what is running'));
+    await newer.program.waitForLine((line) => line.includes('finishing the running transfers'));
     const again = await start(t, opt, configFile);
     assert.equal(again.runs, `prosody-filer-${olderVersion}/lib/node`);
     back.socket.write('56789');

@@ -136,10 +136,10 @@ describe('S3: uploads', { skip: missingPeer(...cephPrograms) }, () => {
     assert.equal((await command(program, 'delete', 's/a.png')).code, 1);
 
     const purge = await command(program, 'purge', '--uploader', 'romeo@example.org');
-    assert.match(purge.stdout, /deleted 2 files, 10 bytes\n$/);
+    assert.match(purge.stdout, /deleted 2 uploads, 10 bytes\n$/);
     for (const key of [`${hash}/s/c.png`, 's/d']) assert.equal((await get(program, key)).status, 410, key);
     assert.equal((await get(program, 's/b.png')).status, 200);
-    assert.match((await command(program, 'purge', '--older-than', '0s')).stdout, /deleted 2 files/);
+    assert.match((await command(program, 'purge', '--older-than', '0s')).stdout, /deleted 2 uploads/);
   });
 
   it('by several workers are one of racing ones, and are measured', async (t) => {

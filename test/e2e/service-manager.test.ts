@@ -31,7 +31,7 @@ function countOf(manager: RunningProcess, line: string): number {
 
 describe('a service manager', { skip: missingPeer('perl', 'systemd-notify') ?? false }, () => {
   for (const workers of [1, 2]) {
-    it(`is told of readiness, life and end by ${workers} worker(s)`, async (t) => {
+    it(`is notified of start, life and end by ${workers} worker(s)`, async (t) => {
       const { manager, command } = await startManager(t, 60);
       const program = await startProgram(t, { workers }, command);
       await manager.waitForLine((line) => line === 'READY=1');
@@ -43,7 +43,7 @@ describe('a service manager', { skip: missingPeer('perl', 'systemd-notify') ?? f
     });
   }
 
-  it('is given no sign of life while the store does not answer', {
+  it('gets no sign of life while the store does not answer', {
     skip: missingPeer('strace') ?? false,
   }, async (t) => {
     const { manager, command } = await startManager(t, 600);
@@ -87,12 +87,12 @@ describe('a passed socket', { skip: missingPeer('systemd-socket-activate') ?? fa
     return program.waitForLine((line) => line.startsWith('prosody-filer: '));
   }
 
-  it('is refused if it is not of the kind that the configuration says, or not the only one', async (t) => {
+  it('is refused if the configuration names the other kind of socket, or there are several', async (t) => {
     const socket = path.join(await tempDir(t), 'filer.sock');
     const tcp = `127.0.0.1:${await freePort()}`;
     assert.match(
       await refusalOf(t, '', socket),
-      /unixSocket: expected true, since ListenStream= is such a socket, got false$/,
+      /unixSocket: expected true, because ListenStream= passes a Unix socket, got false$/,
     );
     const unixSocket = 'unixSocket = true\nlistenPort = "/nonexistent"';
     assert.match(await refusalOf(t, unixSocket, tcp), /unixSocket: expected false/);

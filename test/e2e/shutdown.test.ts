@@ -31,8 +31,8 @@ describe('a stop while transfers do not move', () => {
         uploads + 1,
       );
       const messages = program.logLines().map(({ msg }) => msg);
-      const ends = messages.filter((msg) => msg === 'stopped' || msg === 'SIGTERM: finishing what is running');
-      assert.deepEqual(ends, ['SIGTERM: finishing what is running', 'stopped']);
+      const ends = messages.filter((msg) => msg === 'stopped' || msg === 'SIGTERM: finishing the running transfers');
+      assert.deepEqual(ends, ['SIGTERM: finishing the running transfers', 'stopped']);
     });
   }
 });

@@ -164,12 +164,12 @@ describe('slots of our own', { skip: noProsody }, () => {
     const { type, condition } = await refusalOf(client.requestSlot({ filename: 'f', size: 1 }));
     assert.deepEqual([type, condition], ['auth', 'forbidden']);
     await filer.waitForLog((line) => line['msg'] === 'slot refused' && line['uploader'] === 'alice@localhost');
-    await filer.waitForLog(({ msg }) => msg === 'slots may be asked for by the users of bob@localhost, example.org');
+    await filer.waitForLog(({ msg }) => msg === 'accepting slot requests from bob@localhost, example.org');
   });
 
   it('are for the users of the domain above unless access is set, and the log says so', async (t) => {
     const { filer } = await startWithProsody(t);
-    const said = 'slots may be asked for by the users of localhost (component.access is not set)';
+    const said = 'accepting slot requests from localhost (the default: component.access is not set)';
     await filer.waitForLog(({ msg }) => msg === said);
   });
 

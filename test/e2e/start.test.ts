@@ -34,7 +34,7 @@ async function folderWith(t: TestContext, config: string): Promise<string> {
 const minimal = 'listenPort = "127.0.0.1:0"\nsecret = "s3cret"\nstoreDir = "./upload/"\n';
 
 describe('the command line', () => {
-  it('tells version and usage', async () => {
+  it('prints version and usage', async () => {
     assert.match((await prosodyFiler(['--version'])).stdout, /^prosody-filer \d+\.\d+\.\d+\n$/);
     for (const flag of ['--help', '-h', '-help']) {
       const { code, stdout } = await prosodyFiler([flag]);
@@ -43,7 +43,7 @@ describe('the command line', () => {
     }
   });
 
-  it('ends with 2 for what it does not know', async () => {
+  it('ends with 2 for an unknown option or command', async () => {
     for (const args of [['--confg', 'x'], ['serve-it'], ['--config']]) {
       const { code, stdout, stderr } = await prosodyFiler(args);
       assert.deepEqual([code, stdout], [2, '']);
@@ -180,13 +180,13 @@ describe('where it listens', () => {
     assert.equal(await getOverSocket(socketPath), 404);
   });
 
-  it('is told why a socket cannot be made', async (t) => {
+  it('is named with the reason if a socket cannot be created', async (t) => {
     const folder = await tempDir(t);
     const file = path.join(folder, 'config.toml');
     for (const [socketPath, cause] of [
-      [`${folder}/none/s`, `its folder does not exist: make ${folder}/none`],
+      [`${folder}/none/s`, `the folder ${folder}/none does not exist. Create it`],
       [`${file}/s`, `${file} is not a folder`],
-      ['/proc/s', 'no socket can be made in /proc'],
+      ['/proc/s', 'a socket cannot be created in /proc'],
     ]) {
       const lines = [
         'unixSocket = true',
@@ -200,7 +200,7 @@ describe('where it listens', () => {
     }
   });
 
-  it('is never a socket that does not say it is stale', {
+  it('is never a socket that may be in use', {
     skip: process.getuid?.() !== 0 && 'needs root',
   }, async (t) => {
     const [folder, socketPath] = await folderWithSocket(t);
@@ -213,16 +213,16 @@ describe('where it listens', () => {
     const other = [...asNobody, process.execPath, mainFile, '--config', 'other.toml'];
     const { code, stderr } = await run('env', other, folder);
     assert.equal(code, 1);
-    assert.match(stderr, /filer\.sock: connecting to it fails with EACCES, so it may be in use/);
+    assert.match(stderr, /filer\.sock: connecting to it fails with EACCES, so another program may be using it/);
     assert.ok((await stat(socketPath)).isSocket());
   });
 
-  it('is never a file that is no socket, which stays as it is', async (t) => {
+  it('is never a file that is not a socket; the file stays as it is', async (t) => {
     const [folder, socketPath] = await folderWithSocket(t);
     await writeFile(socketPath, 'precious');
     const { code, stderr } = await prosodyFiler([], folder);
     assert.equal(code, 1);
-    assert.match(stderr, /filer\.sock exists and is no socket/);
+    assert.match(stderr, /filer\.sock exists and is not a socket/);
     assert.equal(await readFile(socketPath, 'utf8'), 'precious');
   });
 });
@@ -279,7 +279,7 @@ describe('SIGTERM', () => {
     connection.socket.write(`PUT ${target} HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n01234`);
     await eventually(async () => (await filesIn(program.storeDir)).length > 0);
     const stopped = program.stop();
-    await program.waitForLog(({ msg }) => msg === 'SIGTERM: finishing what is running');
+    await program.waitForLog(({ msg }) => msg === 'SIGTERM: finishing the running transfers');
     // A connection that was waiting to be accepted is reset, a later one refused.
     await assert.rejects(send(`${program.origin}/upload/s/f`), { code: /^ECONN(REFUSED|RESET)$/ });
     connection.socket.write('56789');

@@ -60,7 +60,7 @@ describe('several workers', () => {
     }
     await eventually(async () => (await filesIn(program.storeDir)).length === 4);
     const stopped = program.stop();
-    await program.waitForLog(({ msg }) => msg === 'SIGTERM: finishing what is running');
+    await program.waitForLog(({ msg }) => msg === 'SIGTERM: finishing the running transfers');
     for (const { socket } of connections) socket.write('56789');
     for (const connection of connections) await connection.waitFor(/^HTTP\/1\.1 201 Created/);
     assert.deepEqual(await stopped, { code: 0, signal: null });
@@ -96,7 +96,7 @@ describe('several workers', () => {
     for (const worker of before) {
       process.kill(worker, 'SIGKILL');
       await program.waitForLog(
-        ({ msg, pid }) => msg === 'a worker ended unexpectedly and is replaced' && pid === worker,
+        ({ msg, pid }) => msg === 'a worker ended unexpectedly, starting another' && pid === worker,
       );
       replaced += 1;
       await eventually(async () => newWorkers(program) === replaced);
@@ -119,7 +119,7 @@ describe('several workers', () => {
     for (const pid of workers) await eventually(async () => !(await isRunning(pid)));
   });
 
-  it('serve with the configuration of the start, whatever becomes of its files', async (t) => {
+  it('keep the configuration of the start when its files change or go', async (t) => {
     const secretFile = path.join(await tempDir(t), 'credential');
     await writeFile(secretFile, 'from the credential');
     const program = await startProgram(t, { workers: 2, secretFile });
@@ -160,9 +160,9 @@ describe('several workers', () => {
     }
   });
 
-  it('may die with messages on their way to them', async (t) => {
+  it('may die while messages to them are on their way', async (t) => {
     const program = await startProgram(t, { workers: 2, metricsListen: '127.0.0.1:0' });
-    const { address } = await program.waitForLog(({ msg }) => msg === 'telling metrics and health');
+    const { address } = await program.waitForLog(({ msg }) => msg === 'exposing /metrics and /healthz');
     const scraper = await connectTo(t, String(address));
     scraper.socket.write('GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n');
     await scraper.waitFor(/^HTTP\/1\.1 200/);

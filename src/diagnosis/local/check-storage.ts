@@ -2,12 +2,12 @@ import { realpath, stat, statfs } from 'node:fs/promises';
 import path from 'node:path';
 import type { Config } from '../../config/config.js';
 import { FilerError, systemErrorCode } from '../../errors.js';
+import { findUser, type SystemUser } from '../../service/system-user.js';
 import { type Ownership, probeModes } from '../../storage/disk/probe-modes.js';
 import { probeStore } from '../../storage/open-store.js';
 import { formatSize } from '../../units.js';
 import type { Check } from './check.js';
 import { cronWarning, findCronDeletions } from './find-cron-deletions.js';
-import { findUser, type SystemUser } from './find-user.js';
 
 /** Whom Debian and Alpine, the others, and Arch run nginx as. */
 const nginxUsers = ['www-data', 'nginx', 'http'];
