@@ -28,7 +28,7 @@ export const uploadNamespaces: readonly string[] = [currentNs, olderNs];
 export function parseSlotRequest(element: Element): SlotRequest | undefined {
   const namespace = element.getNS() ?? '';
   if (!element.is('request') || !uploadNamespaces.includes(namespace)) return undefined;
-  const fieldOf = (name: string) =>
+  const fieldOf = (name: string): string | undefined =>
     namespace === currentNs ? element.attrs[name] : (element.getChildText(name) ?? undefined);
   return {
     filename: fieldOf('filename'),
