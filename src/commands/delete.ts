@@ -26,7 +26,7 @@ export async function keyOf(target: string, config: Config): Promise<UploadKey> 
   try {
     const [, host, rawPath = ''] = /^https?:\/\/([^/?#]+)([^?#]*)/i.exec(target) ?? [];
     if (host === undefined) return parseUploadKey(`/${encodedPath(target)}`, []);
-    const basePath = ['', ...config.baseSegments.map(encodeURIComponent), ''].join('/');
+    const basePath = encodedPath(['', ...config.baseSegments, ''].join('/'));
     // Where both have one domain, the longer path is meant.
     const inBucket = (await bucketUrls(config)).find(
       (url) =>

@@ -1,5 +1,5 @@
+import { encodedPath } from '../upload/encoded-path.js';
 import type { UploadKey } from '../upload/upload-key.js';
-import { urlOf } from './filer-issuer.js';
 import type { SlotIssuer } from './slot-issuer.js';
 
 /** Who signs uploads to an object store. */
@@ -17,7 +17,7 @@ export function directIssuer(signer: UploadSigner, downloadUrl: string): SlotIss
     isUploadUnseen: true,
     async issue({ key, size, contentType }) {
       const putUrl = await signer.signPut(key, size, contentType, validSeconds);
-      return { putUrl, getUrl: urlOf(downloadUrl, key) };
+      return { putUrl, getUrl: downloadUrl + encodedPath(key) };
     },
   };
 }
