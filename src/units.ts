@@ -1,6 +1,9 @@
 import ms from 'ms';
 import xbytes from 'xbytes';
 
+export const hourMs = 60 * 60 * 1000;
+export const dayMs = 24 * hourMs;
+
 const sizePattern = /^\d+(\.\d+)? ?([KMGT]I?)?B$/;
 const durationPattern = /^\d+(\.\d+)? ?(ms|s|m|h|d|w|seconds?|minutes?|hours?|days?|weeks?)$/;
 

@@ -136,7 +136,7 @@ async function openAndAnswer(
   }
 }
 
-/** GET and HEAD of an upload: 200, 206, 302 or 304; throws for 404, 410, 412 and 416. */
+/** GET and HEAD of an upload. Answers 200, 206, 302 or 304, and throws for 404, 410, 412 and 416. */
 export async function getUpload(
   request: FastifyRequest,
   reply: FastifyReply,

@@ -1,4 +1,5 @@
-const hourMs = 60 * 60 * 1000;
+import { hourMs } from '../units.js';
+
 const dayHours = 24;
 /** An empty file takes an inode, and a small one a block. */
 const leastBytes = 4096;

@@ -9,7 +9,7 @@
  *   <request …><ephemeral xmlns='urn:xmpp:http:upload:purpose:0' expire-before='2026-11-22T12:30:00Z'/></request>
  */
 import type { Element } from 'ltx';
-import { type ErrorCode, FilerError } from '../errors.js';
+import { type ErrorCode, FilerError, type SlotErrorCode } from '../errors.js';
 import type { IssuedSlot } from './slot-issuer.js';
 import type { SlotRequest } from './slot-policy.js';
 import { type StanzaError, xml } from './stanza.js';
@@ -61,7 +61,7 @@ const invalid: StanzaError = { type: 'modify', condition: 'bad-request', text: '
 const noRoom: StanzaError = { type: 'wait', condition: 'resource-constraint', text: 'There is no room for it now.' };
 const tooMuch: StanzaError = { type: 'wait', condition: 'resource-constraint', text: 'Your quota is reached.' };
 
-const refusals: Readonly<Partial<Record<ErrorCode, StanzaError>>> = {
+const refusals: Readonly<Record<SlotErrorCode, StanzaError> & Partial<Record<ErrorCode, StanzaError>>> = {
   QUOTA_REACHED: tooMuch,
   REQUEST_INVALID: invalid,
   SIZE_REFUSED: { type: 'modify', condition: 'not-acceptable', text: 'The file is too large.' },

@@ -137,7 +137,7 @@ const refusals: Record<string, Refusal> = {
     target: `/upload/s/g.jpg?slot=${slotToken()}`,
     reason: /slot token: made for another path/,
   },
-  'over maxFileSize': { status: 413, settings: { maxFileSize: 4 }, reason: /more than maxFileSize, 4/ },
+  'over maxFileSize': { status: 413, settings: { maxFileSize: 4 }, reason: /exceed maxFileSize, 4/ },
   'to a path with dots': { status: 400, target: `/upload/s/..?v=${v1Token('s/..', 5)}`, reason: /segment ".."/ },
   'with an encoded slash': { status: 400, target: '/upload/s/a%2fb', reason: /encoded slash/ },
   'that is not UTF-8': { status: 400, target: '/upload/s/%zz', reason: /percent-encoded UTF-8/ },
