@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { Store } from '../../src/storage/store.js';
 import { eventually } from '../support/eventually.js';
 import { send } from '../support/http-client.js';
 import { startServer } from '../support/server.js';
@@ -22,6 +23,18 @@ describe('the log', () => {
     ]);
     assert.equal(new Set(logLines.map(({ reqId }) => reqId)).size, 3);
     for (const { durationMs } of logLines) assert.equal(typeof durationMs, 'number');
+  });
+
+  it('gives an unexpected error the id and path of its request', async (t) => {
+    const open = () => Promise.reject(new Error('boom'));
+    const wrapStore = (store: Store) => Object.assign(Object.create(store), { open });
+    const { origin, logLines } = await startServer(t, { wrapStore });
+    assert.equal((await send(`${origin}/upload/s/f`)).status, 500);
+    await eventually(async () => logLines.length === 2);
+    const [error, request] = logLines;
+    assert.deepEqual([error?.['path'], error?.['reqId']], ['/upload/s/f', request?.['reqId']]);
+    assert.match(String(error?.['err']), /boom/);
+    assert.deepEqual([request?.['status'], request?.['reason']], [500, 'boom']);
   });
 
   it('names the client as X-Forwarded-For says only where the proxy is trusted', async (t) => {
