@@ -183,7 +183,7 @@ describe('sign', () => {
   it('ends with 2 for what no server takes', async (t) => {
     const { folder } = await signing(t);
     const wrong: [RegExp, ...string[]][] = [
-      [/^prosody-filer: path: expected .*, got 'slot\/\.\.': the path holds the segment "\.\."\n$/, 'slot/..', '5'],
+      [/^prosody-filer: path: expected .*, got 'slot\/\.\.': the path contains the segment "\.\."\n$/, 'slot/..', '5'],
       [/^prosody-filer: path: .* reserved folder/, '.prosody-filer/x', '5'],
       [/^prosody-filer: path: expected .*, got 'a\/b\/f': a Bearer token is for/, 'a/b/f', '5', '--scheme', 'bearer'],
       [/^prosody-filer: file: expected .*, got 'none': ENOENT/, 's/f', 'none'],
