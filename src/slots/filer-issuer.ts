@@ -3,7 +3,7 @@ import { typeOfName } from '../upload/content-type.js';
 import { encodedPath } from '../upload/encoded-path.js';
 import type { SlotIssuer } from './slot-issuer.js';
 
-/** Issues slots of this program's own HTTP side, with tokens that the secret signs and the type of the name if none was announced. */
+/** Issues slots of prosody-filer's own HTTP server below `baseUrl`, which ends with a slash. */
 export function filerIssuer(baseUrl: string, secret: string): SlotIssuer {
   return {
     isUploadUnseen: false,
