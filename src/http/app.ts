@@ -1,9 +1,12 @@
 /*
- * What Fastify does here: it calls the hooks in order, turns what a handler throws into an answer (error-handler.ts), works
- * out the client's address (trustProxy), sends the small answers, and closes gracefully with hooks of its own.
- * What it does not do: routing, since a router decodes "%2F", keeps ".." and answers "%zz" by itself. All URLs go through
- * one route, and upload/upload-key.ts parses the raw target. Nor parsing: the body of a PUT goes from the socket into the
- * store. Nor logging (request-log.ts). Downloads are written past it, to the raw response (get-upload.ts).
+ * What Fastify does here: it calls the hooks in order, works out the client's address (trustProxy), turns what a handler
+ * throws into an answer (error-handler.ts), sends the small answers, and closes gracefully.
+ * What is done without it:
+ *
+ *   Routing. A router decodes "%2F", keeps ".." and answers "%zz" by itself. So all URLs have one route, and
+ *   upload/upload-key.ts parses the raw target.
+ *   Bodies. The body of a PUT goes from the socket into the store. A download goes to the raw response (get-upload.ts).
+ *   Logging. request-log.ts writes one line for each request.
  */
 import { randomUUID } from 'node:crypto';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';

@@ -3,7 +3,7 @@ import type { Connections } from './connections.js';
 import type { HandlerContext } from './settings.js';
 
 /**
- * Lets closing the server wait for running transfers, and abort them after shutdownTimeout. Closing ends once the store has
+ * Makes closing the server wait for running transfers, which it aborts after shutdownTimeout, and until the store has
  * finished with the last upload.
  */
 export function closeInTime(

@@ -77,7 +77,7 @@ async function answerFor(
 
 /** Sends the head past Fastify, whose streams halve the rate of large files. */
 async function sendHead(reply: FastifyReply, { status, headers }: Answer): Promise<void> {
-  // The answers of one turn leave together: a write to a client that has gone idle costs several to one that is awake.
+  // Waiting a turn lets several answers leave together. Waking up an idle client costs as much as several writes to a busy one.
   await nextTurn();
   reply.raw.writeHead(status, headers);
   reply.hijack();
@@ -128,7 +128,7 @@ async function openAndAnswer(
     await send(request, reply, await answerFor(request, key, upload, context), upload);
   } catch (error) {
     upload.close();
-    // RFC 9110 §15.5.17: so the client learns which ranges there are.
+    // Tells the client the size (RFC 9110 §15.5.17).
     if (error instanceof FilerError && error.code === 'RANGE_UNSATISFIABLE') {
       reply.header('content-range', `bytes */${upload.size}`);
     }

@@ -1,6 +1,6 @@
 /*
  * A connection on which no byte moved for stallTimeout waits either for the client or for prosody-filer and its store.
- * Only in the first case is the connection closed: at once for an upload, after 30 timeouts for a download.
+ * Only in the first case is the connection closed: after one timeout for an upload, after 30 for a download.
  */
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
@@ -8,8 +8,8 @@ import type { Connection, Connections, Owed } from './connections.js';
 import { cutOff } from './exchange.js';
 
 /**
- * How many consecutive timeouts the client of a download may read no data. Kernels and proxies buffer up to 8 MB for a
- * client and read on in large steps. A client at 4 KB/s needs half an hour for that much.
+ * A download ends after so many consecutive timeouts in which its client read no data. Kernels and proxies buffer up to
+ * 8 MB for a client and read on in large steps. A client at 4 KB/s needs half an hour for that much.
  */
 const downloadPatience = 30;
 

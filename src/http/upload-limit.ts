@@ -35,7 +35,7 @@ export class UploadLimit {
    */
   async run<T>(senders: readonly string[], upload: () => Promise<T>): Promise<T> {
     if (this.#running >= this.#max) {
-      throw new FilerError('UPLOADS_LIMITED', `${this.#max} uploads are running already, the limit (maxUploads)`);
+      throw new FilerError('UPLOADS_LIMITED', `${this.#max} uploads are running already, as many as maxUploads allows`);
     }
     if (this.#running * 2 >= this.#max) for (const sender of senders) this.#requireShare(sender);
     this.#count(senders, 1);

@@ -101,7 +101,7 @@ export class SlotService {
       await this.#pace.consume(asker);
     } catch (error) {
       if (!(error instanceof RateLimiterRes)) throw error;
-      const reason = `${asker} asked more than ${requestsPerMinute} times within a minute`;
+      const reason = `${asker} asked for a slot more than ${requestsPerMinute} times within a minute`;
       if (error.consumedPoints === requestsPerMinute + 1) {
         this.#context.logger.warn({ uploader: jid, reason }, 'slots refused until the minute is over');
       }

@@ -228,7 +228,9 @@ describe('requests in a minute', () => {
       refused.map(({ code, retryAt }) => [code, retryAt > now && retryAt <= now + 60_000]),
       Array.from({ length: 2 }, () => ['SLOTS_LIMITED', true]),
     );
-    assert.deepEqual(warnings, [{ uploader: jid, reason: `${jid} asked more than 60 times within a minute` }]);
+    assert.deepEqual(warnings, [
+      { uploader: jid, reason: `${jid} asked for a slot more than 60 times within a minute` },
+    ]);
     await give(1, 'f', 'juliet@example.org');
   });
 
