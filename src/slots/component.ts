@@ -1,4 +1,3 @@
-import { isIPv6 } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 import { messageOf, systemErrorCode } from '../errors.js';
 import {
@@ -36,7 +35,7 @@ export interface ComponentContext {
 /** What an operator can do about a failed connection, by the error code of the system or the condition of the stream. */
 const explanations: Readonly<Record<string, (account: ComponentAccount) => string>> = {
   ECONNREFUSED: ({ host, port }) =>
-    `component.port: nothing listens on ${isIPv6(host) ? `[${host}]` : host}:${port}. Set it to the port on which the XMPP server accepts components.`,
+    `component.port: nothing listens on ${host} port ${port}. Set it to the port on which the XMPP server accepts components.`,
   ENOTFOUND: ({ host }) =>
     `component.host: the host name ${host} does not exist. Set it to the host of the XMPP server.`,
   'not-authorized': () =>

@@ -29,7 +29,7 @@ describe('check-config with a component', () => {
     const port = await freePort();
     assert.match(
       (await check(t, { port })) ?? '',
-      /^problem {2}component\.port: nothing listens on 127\.0\.0\.1:\d+\. Set it to the port/,
+      /^problem {2}component\.port: nothing listens on 127\.0\.0\.1 port \d+\. Set it to the port/,
     );
     await startProsody(t, { issuer: 'component', componentPort: port, secret: component.secret });
     const taken = `ok       component: the XMPP server at 127.0.0.1 port ${port} takes upload.localhost with this secret`;
