@@ -185,7 +185,7 @@ describe('sign', () => {
     const wrong: [RegExp, ...string[]][] = [
       [/^prosody-filer: path: expected .*, got 'slot\/\.\.': the path contains the segment "\.\."\n$/, 'slot/..', '5'],
       [/^prosody-filer: path: .* reserved folder/, '.prosody-filer/x', '5'],
-      [/^prosody-filer: path: expected .*, got 'a\/b\/f': a Bearer token is for/, 'a/b/f', '5', '--scheme', 'bearer'],
+      [/^prosody-filer: path: expected .*, got 'a\/b\/f': a Bearer token needs/, 'a/b/f', '5', '--scheme', 'bearer'],
       [/^prosody-filer: file: expected .*, got 'none': ENOENT/, 's/f', 'none'],
       [/^prosody-filer: file: expected .*, got '\.', which is no plain file/, 's/f', '.'],
       [/argument 'v3' is invalid\. Allowed choices are v2, token, v1, bearer, slot\./, 's/f', '5', '--scheme', 'v3'],
