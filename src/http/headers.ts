@@ -1,5 +1,5 @@
 import type { ResponseHeaders, StoredUpload } from '../storage/store.js';
-import { dayMs } from '../units.js';
+import { yearMs } from '../units.js';
 import { dispositionOf } from '../upload/content-disposition.js';
 import { servedType } from '../upload/content-type.js';
 import type { UploadKey } from '../upload/upload-key.js';
@@ -12,7 +12,7 @@ export function allowedMethods({ deleteSecret }: { readonly deleteSecret?: strin
   return deleteSecret === undefined ? clientMethods : `${clientMethods}, DELETE`;
 }
 
-const maxAgeSeconds = (365 * dayMs) / 1000;
+const maxAgeSeconds = yearMs / 1000;
 
 const corsHeaders = {
   'access-control-allow-origin': '*',

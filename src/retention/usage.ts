@@ -1,5 +1,4 @@
-import { hourMs } from '../units.js';
-
+const hourMs = 60 * 60 * 1000;
 const dayHours = 24;
 /** An empty file takes an inode, and a small one a block. */
 const leastBytes = 4096;

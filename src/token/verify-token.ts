@@ -14,8 +14,7 @@ export interface TokenSource {
 function refuseRepeated(query: URLSearchParams): void {
   const parameters = [slotParameter, ...querySchemes.map(({ parameter }) => parameter)];
   const repeated = parameters.find((parameter) => query.getAll(parameter).length > 1);
-  if (repeated !== undefined)
-    throw new FilerError('TOKEN_REFUSED', `the query has the parameter "${repeated}" more than once`);
+  if (repeated !== undefined) throw new FilerError('TOKEN_REFUSED', `the parameter "${repeated}" is repeated`);
 }
 
 /** The digest in the query and its scheme, in the schemes' order of precedence. */

@@ -98,7 +98,7 @@ const good = `?v=${v1Token('s/f.jpg', 5)}`;
 const refusals: Record<string, Refusal> = {
   'without a token': { status: 403, target: '/upload/s/f.jpg', reason: /needs slot, v2, token or v/ },
   'with a wrong token': { status: 403, target: `/upload/s/f.jpg?v=${'0'.repeat(64)}`, reason: /another secret/ },
-  'with a repeated parameter': { status: 403, target: `/upload/s/f.jpg${good}&v=x`, reason: /"v" more than once/ },
+  'with a repeated parameter': { status: 403, target: `/upload/s/f.jpg${good}&v=x`, reason: /"v" is repeated/ },
   'with a token for another size': {
     status: 403,
     target: `/upload/s/f.jpg?v=${v1Token('s/f.jpg', 6)}`,

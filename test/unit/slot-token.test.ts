@@ -100,7 +100,7 @@ describe("our own slots' token", () => {
   it('is refused when it is repeated', () =>
     assert.rejects(verifyQuery(`slot=${token}&slot=${token}`), {
       code: 'TOKEN_REFUSED',
-      message: /"slot" more than once/,
+      message: /"slot" is repeated/,
     }));
 });
 
