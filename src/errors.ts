@@ -1,7 +1,7 @@
 import { constants } from 'node:os';
 
-/** Why something was refused or failed; http/error-handler.ts has a status for each, slots/upload-stanzas.ts a stanza error. */
-export type ErrorCode =
+/** Why a request over HTTP was refused or failed; http/error-handler.ts has a status for each. */
+export type HttpErrorCode =
   | 'AUTHORIZATION_MALFORMED'
   | 'BODY_INCOMPLETE'
   | 'DOWNLOADS_LIMITED'
@@ -15,9 +15,7 @@ export type ErrorCode =
   | 'PRECONDITION_FAILED'
   | 'QUOTA_REACHED'
   | 'RANGE_UNSATISFIABLE'
-  | 'REQUEST_INVALID'
   | 'SIZE_REFUSED'
-  | 'SLOTS_LIMITED'
   | 'STORE_BUSY'
   | 'STORE_FAILED'
   | 'STORE_FULL'
@@ -25,18 +23,22 @@ export type ErrorCode =
   | 'STORE_UNUSABLE'
   | 'TOKEN_MISSING'
   | 'TOKEN_REFUSED'
-  | 'TYPE_REFUSED'
-  | 'UPLOADER_REFUSED'
   | 'UPLOADS_LIMITED'
   | 'UPLOAD_EXPIRED'
   | 'UPLOAD_REPLACED'
   | 'UPLOAD_RUNNING'
   | 'UPLOAD_TOO_SLOW';
 
-/** A refusal or failure; `message` is one line for the operator's log and never holds a token or a secret. */
+/** Why a slot was refused, for reasons that HTTP does not have; slots/upload-stanzas.ts has a stanza error for each. */
+export type SlotErrorCode = 'REQUEST_INVALID' | 'SLOTS_LIMITED' | 'TYPE_REFUSED' | 'UPLOADER_REFUSED';
+
+/** Why something was refused or failed. */
+export type ErrorCode = HttpErrorCode | SlotErrorCode;
+
+/** A refusal or failure. Its `message` is one line for the log and never contains a token or a secret. */
 export class FilerError extends Error {
   readonly code: ErrorCode;
-  /** When trying again may help, ms since the epoch. */
+  /** When a retry may succeed, ms since the epoch. */
   readonly retryAt: number | undefined;
 
   constructor(code: ErrorCode, message: string, options: ErrorOptions & { retryAt?: number | undefined } = {}) {
@@ -47,7 +49,7 @@ export class FilerError extends Error {
   }
 }
 
-/** What a thrown value says, on one line. */
+/** The message of a thrown value. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
@@ -55,7 +57,7 @@ export function messageOf(error: unknown): string {
 /** The system's error code of a failed call, such as `ENOENT`, or `undefined` for any other value. */
 export function systemErrorCode(error: unknown): string | undefined {
   if (!(error instanceof Error) || !('code' in error)) return undefined;
-  // libuv has no name for it: the code would be "Unknown system error -122".
+  // libuv has no name for EDQUOT, so the code would be "Unknown system error -122".
   if ('errno' in error && error.errno === -constants.errno.EDQUOT) return 'EDQUOT';
   return typeof error.code === 'string' ? error.code : undefined;
 }

@@ -1,25 +1,25 @@
 /*
- * Where log lines go. Standard output may be a file on a full disk, or a pipe that nobody reads: no request waits for
- * either. A line is written at once where that works. What a pipe has no room for waits, up to a limit; what cannot be
- * written is lost and counted.
+ * Writes log lines without waiting. Standard output may be a file on a full disk or a pipe that no process reads, and no
+ * request should wait for either. A line is written at once if possible. If the pipe is full, lines wait, up to a limit.
+ * Lines that cannot be written are lost and counted.
  */
 import { constants, fstatSync, openSync, writeSync } from 'node:fs';
 import { messageOf } from './errors.js';
 
-/** What waits for a reader at most: some thousand lines. */
+/** How much may wait for a reader: some thousand lines. */
 const maxWaitingBytes = 1024 * 1024;
 const retryMs = 50;
 /** How long the end of the process waits for a reader. */
 const maxFlushMs = 1000;
 const lineFeed = Buffer.from('\n');
 
-/** Says how many lines were lost, and why the last one was. */
+/** Reports how many lines were lost, and why the last one was lost. */
 export type ReportLoss = (lines: number, reason: string) => void;
 
 /**
- * A new descriptor on the same pipe or terminal that does not block: O_NONBLOCK on the old one would change it for all
- * processes that share it. A socket or a pipe of another user cannot be opened again, and is taken as it is: Node.js does
- * not let `process.stdout` block there.
+ * A new descriptor for the same pipe or terminal that does not block. Setting O_NONBLOCK on the old one would change it for
+ * all processes that share it. A socket, or a pipe of another user, cannot be opened again. Then the result is `fd` itself,
+ * on which Node.js does not let `process.stdout` block.
  */
 export function openWithoutWaiting(fd: number): number {
   const stat = fstatSync(fd);
@@ -42,7 +42,7 @@ export class LogOutput {
   readonly #waiting: Buffer[] = [];
   #waitingBytes = 0;
   #timer: NodeJS.Timeout | undefined;
-  /** Whether the last thing written is part of a line that was lost. */
+  /** Whether the output ends in the middle of a line. */
   #isMidLine = false;
   #lostLines = 0;
   #unreported = 0;
@@ -54,19 +54,19 @@ export class LogOutput {
     this.#reportLoss = reportLoss;
   }
 
-  /** How many lines were lost so far. */
+  /** How many lines have been lost so far. */
   get lostLines(): number {
     return this.#lostLines;
   }
 
-  /** Writes a line now, or when there is room for it. */
+  /** Writes a line now, or once there is room for it. */
   write(line: string): void {
     const bytes = Buffer.from(line);
     if (this.#waiting.length === 0) this.#writeNow(bytes);
     else this.#wait(bytes);
   }
 
-  /** Writes what waits, for a second at most, and what was lost: called at the end of the process. */
+  /** Writes the waiting lines, for at most 1 s, and reports lost ones. For the end of the process. */
   flush(): void {
     const end = performance.now() + maxFlushMs;
     const pause = new Int32Array(new SharedArrayBuffer(4));
@@ -75,7 +75,7 @@ export class LogOutput {
       Atomics.wait(pause, 0, 0, retryMs / 5);
       this.#writeWaiting();
     }
-    // No later line will say so.
+    // There will be no later line that reports it.
     if (this.#unreported > 0 && this.#waiting.length === 0) this.#report();
   }
 
@@ -96,13 +96,13 @@ export class LogOutput {
 
   #wait(bytes: Buffer, isFirst = false): void {
     if (this.#waitingBytes + bytes.length > maxWaitingBytes) {
-      this.#lose('nobody reads standard output');
+      this.#lose('no process reads standard output');
       return;
     }
     if (isFirst) this.#waiting.unshift(bytes);
     else this.#waiting.push(bytes);
     this.#waitingBytes += bytes.length;
-    // The rest of a line goes on where it stopped.
+    // The waiting rest completes the line.
     if (isFirst) this.#isMidLine = false;
     this.#timer ??= setInterval(() => this.#writeWaiting(), retryMs).unref();
   }
@@ -131,7 +131,7 @@ export class LogOutput {
     this.#isReporting = true;
     this.#reportLoss(lines, this.#reason);
     this.#isReporting = false;
-    // Unless the report was lost as well.
+    // The count stays if the report itself was lost.
     if (this.#unreported === lines) this.#unreported = 0;
   }
 }

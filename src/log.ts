@@ -4,14 +4,14 @@ import { LogOutput, openWithoutWaiting } from './log-output.js';
 import { printable } from './printable.js';
 import { redact } from './redact.js';
 
-/** Anything but a request: its message, and whose and which upload it is about. */
+/** An event that is not a request: its message, with uploader and upload if it has them. */
 function describeEvent({ msg, path, bytes, uploader, reason }: Readonly<Record<string, unknown>>): string {
   const by = uploader === undefined ? '' : ` (${uploader})`;
   const upload = path === undefined || bytes === undefined ? path : `${path}, ${bytes} bytes`;
   return [`${msg}${by}`, upload, reason].filter((part) => part !== undefined).join(': ');
 }
 
-/** A request in one line, anything else as its message. */
+/** The text of a line for people. */
 function describeForPeople(log: Readonly<Record<string, unknown>>): string {
   const { method, path, status = 'aborted', bytes, sentBy, durationMs, uploader, reason } = log;
   if (method === undefined) return describeEvent(log);
@@ -27,17 +27,17 @@ const prettyOptions: PrettyOptions = {
   messageFormat: describeForPeople,
 };
 
-/** Texts that may have several lines: snippets to paste, and stack traces. */
+/** Texts with several lines: snippets to paste, and stack traces. */
 const keysOfLines = ['msg', 'stack'];
 
-/** What stands in a line, so that no text in it reaches the terminal as something else, or looks like another line. */
+/** Makes a value of a line safe to print: it cannot control the terminal or look like another line. */
 function plain(key: string, value: unknown): unknown {
   if (typeof value !== 'string') return value;
   const lines = printable(value).split('\n');
   return lines.join(keysOfLines.includes(key) ? '\n    ' : '\\n');
 }
 
-/** How a line of JSON is written. */
+/** Turns a line of JSON into the text to write. */
 async function formatter(format: 'json' | 'pretty'): Promise<(json: string) => string> {
   if (format === 'json') return printable;
   const { prettyFactory } = await import('pino-pretty');
@@ -48,13 +48,13 @@ async function formatter(format: 'json' | 'pretty'): Promise<(json: string) => s
 /** The program's log. */
 export interface Log {
   readonly logger: Logger;
-  /** How many lines could not be written so far. */
+  /** How many lines have been lost so far. */
   lostLines(): number;
-  /** Writes what waits for a reader, for a second at most: to be called at the end of the process. */
+  /** Writes the lines that wait for a reader, for at most 1 s. For the end of the process. */
   flush(): void;
 }
 
-/** Opens the program's log on a descriptor: one JSON object a line, or text for people; without tokens in it. */
+/** Opens the program's log on a file descriptor, as JSON objects or as text for people. Tokens are redacted. */
 export async function openLog(level: string, format: 'json' | 'pretty', fd: number): Promise<Log> {
   const options = {
     level,

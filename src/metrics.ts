@@ -1,44 +1,44 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 
-/** Seconds: from a small file on a fast disk to a large one over a slow line. */
+/** In seconds: from a small file on a fast disk to a large file over a slow line. */
 const durationBuckets = [0.005, 0.025, 0.1, 0.5, 2, 10, 60, 300];
 
-/** What this process measures, in a registry of its own; the README explains each name. */
+/** The metrics of this process, in their own registry. The README explains each name. */
 export class Metrics {
   readonly registry = new Registry();
   readonly #registers = [this.registry];
 
-  /** `status` is `aborted` where the connection broke first. */
+  /** `status` is `aborted` if the connection closed before the answer was complete. */
   readonly requests = new Counter({
     name: 'prosody_filer_requests_total',
-    help: 'Requests that are over, by method and by the status of the answer',
+    help: 'Finished requests, by method and status of the answer (aborted: the connection closed first)',
     labelNames: ['method', 'status'],
     registers: this.#registers,
   });
 
-  /** `reason` is an ErrorCode, or why a connection was broken off. */
+  /** `reason` is an ErrorCode, a CutReason or `PIPELINE_LIMITED`. */
   readonly refusals = new Counter({
     name: 'prosody_filer_refusals_total',
-    help: 'Answers that refuse or report a failure and transfers that were broken off, by method and reason',
+    help: 'Refused requests, failures and aborted transfers, by method and reason',
     labelNames: ['method', 'reason'],
     registers: this.#registers,
   });
 
   readonly receivedBytes = new Counter({
     name: 'prosody_filer_received_bytes_total',
-    help: 'Bytes of the uploads that were stored',
+    help: 'Bytes of stored uploads',
     registers: this.#registers,
   });
 
   readonly sentBytes = new Counter({
     name: 'prosody_filer_sent_bytes_total',
-    help: 'Bytes of the downloads that were sent to their end, or left to nginx',
+    help: 'Bytes of complete downloads, including those left to nginx or the S3 service',
     registers: this.#registers,
   });
 
   readonly durations = new Histogram({
     name: 'prosody_filer_request_duration_seconds',
-    help: 'How long requests took, from their head to the end of the answer',
+    help: 'Duration of requests, from the head of the request to the end of the answer',
     labelNames: ['method'],
     buckets: durationBuckets,
     registers: this.#registers,
@@ -48,11 +48,11 @@ export class Metrics {
     collectDefaultMetrics({ register: this.registry });
   }
 
-  /** Has the uploads that run counted whenever the metrics are read. */
+  /** Adds the number of running uploads, counted at each scrape. */
   watchUploads(count: () => number): void {
     new Gauge({
       name: 'prosody_filer_uploads_in_progress',
-      help: 'Uploads that are running',
+      help: 'Uploads in progress',
       registers: this.#registers,
       collect() {
         this.set(count());
@@ -60,19 +60,19 @@ export class Metrics {
     });
   }
 
-  /** Has the store's free space looked at whenever the metrics are read. */
+  /** Adds the free space of the store, measured at each scrape. */
   watchFreeSpace(freeBytes: () => Promise<number>): void {
     new Gauge({
       name: 'prosody_filer_store_free_bytes',
-      help: 'Space on the filesystem of the store that this user may fill',
+      help: 'Free space on the filesystem of the store that prosody-filer may use',
       registers: this.#registers,
-      // Several workers look at one disk.
+      // All workers measure the same disk.
       aggregator: 'min',
       async collect() {
         try {
           this.set(await freeBytes());
         } catch {
-          // Rather no value than a wrong one: what is the matter with the store /healthz tells.
+          // No value is better than a wrong one. /healthz reports what is wrong with the store.
           this.remove({});
         }
       },
@@ -80,11 +80,11 @@ export class Metrics {
   }
 }
 
-/** Has the log lines that could not be written counted whenever the metrics are read. */
+/** Adds the number of lost log lines, read at each scrape. */
 export function watchLostLogLines(registry: Registry, count: () => number): void {
   new Counter({
     name: 'prosody_filer_log_lines_lost_total',
-    help: 'Lines of the log that could not be written',
+    help: 'Log lines that could not be written',
     registers: [registry],
     collect() {
       this.reset();
@@ -93,11 +93,11 @@ export function watchLostLogLines(registry: Registry, count: () => number): void
   });
 }
 
-/** Has what the sweeps have found read with the metrics; with workers, only their supervisor knows. */
+/** Adds the findings of the last sweep, read at each scrape. With several workers, only the supervisor sweeps. */
 export function watchSweeps(registry: Registry, sweeper: { readonly unreadable: number }): void {
   new Gauge({
     name: 'prosody_filer_store_unreadable_entries',
-    help: 'Entries of the store that the last sweep could not read and passed over',
+    help: 'Entries of the store that the last sweep could not read',
     registers: [registry],
     collect() {
       this.set(sweeper.unreadable);

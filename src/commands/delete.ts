@@ -21,7 +21,7 @@ export async function keyOf(target: string, config: Config): Promise<UploadKey> 
   try {
     const [, host, rawPath = ''] = /^https?:\/\/([^/?#]+)([^?#]*)/i.exec(target) ?? [];
     if (host === undefined) return parseUploadKey(`/${encodedPath(target)}`, []);
-    const basePath = ['', ...config.baseSegments.map(encodeURIComponent), ''].join('/');
+    const basePath = encodedPath(['', ...config.baseSegments, ''].join('/'));
     // The server and the bucket may share a domain: then the longer path decides.
     const inBucket = (await bucketUrls(config)).find(
       (url) =>

@@ -20,7 +20,7 @@ function localBaseUrl({ listen, baseSegments }: Config): string {
   if ('path' in listen)
     throw new UsageError('--base-url: expected the public URL of the server, because listenPort is a Unix socket');
   const host = ['::', '0.0.0.0'].includes(listen.host) ? '127.0.0.1' : listen.host;
-  return [describeTcpAddress(host, listen.port), ...baseSegments.map(encodeURIComponent), ''].join('/');
+  return describeTcpAddress(host, listen.port) + encodedPath(['', ...baseSegments, ''].join('/'));
 }
 
 const bytes = /^\d{1,15}$/;

@@ -1,6 +1,12 @@
 /*
- * All URLs go through one route: the path is parsed by upload/upload-key.ts from the raw target, since a router decodes
- * "%2F", keeps ".." and answers "%zz" by itself. Bodies are never parsed: a PUT's goes from the socket into the store.
+ * What Fastify does here: it calls the hooks in order, works out the client's address (trustProxy), turns what a handler
+ * throws into an answer (error-handler.ts), sends the small answers, and closes gracefully.
+ * What is done without it:
+ *
+ *   Routing. A router decodes "%2F", keeps ".." and answers "%zz" by itself. So all URLs have one route, and
+ *   upload/upload-key.ts parses the raw target.
+ *   Bodies. The body of a PUT goes from the socket into the store. A download goes to the raw response (get-upload.ts).
+ *   Logging. request-log.ts writes one line for each request.
  */
 import { randomUUID } from 'node:crypto';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
@@ -22,10 +28,10 @@ import { cutStalledClients } from './stalls.js';
 import { trustedProxies } from './trusted-proxies.js';
 import { UploadLimit } from './upload-limit.js';
 
-/** Longer than the 60 s for which nginx keeps its connections, so that it is never the one to find a closed one. */
+/** Longer than the 60 s for which nginx keeps idle connections, so that nginx never reuses one that is closed here. */
 const keepAliveMs = 75_000;
 
-/** How long the head of a request may take to arrive, and how often that is looked at. */
+/** How long the head of a request may take to arrive, and how often that is checked. */
 const maxHeadMs = 60_000;
 const headCheckMs = 5000;
 
@@ -51,7 +57,7 @@ async function dispatch(request: FastifyRequest, reply: FastifyReply, context: H
       reply.header('allow', allowedMethods(context.settings));
       throw new FilerError(
         'METHOD_UNKNOWN',
-        `the method ${request.method} is not among ${allowedMethods(context.settings)}`,
+        `the method ${request.method} is not supported, only ${allowedMethods(context.settings)}`,
       );
   }
 }
@@ -59,7 +65,7 @@ async function dispatch(request: FastifyRequest, reply: FastifyReply, context: H
 /** The upload server. */
 export type App = FastifyInstance;
 
-/** The upload server, ready to listen; everything that it works with is given to it. */
+/** Builds the upload server, ready to listen. */
 export function buildApp(dependencies: Omit<HandlerContext, 'commonRawHeaders' | 'uploadLimit'>): App {
   const { settings, logger, metrics } = dependencies;
   const common = commonHeaders(settings.cors);
@@ -75,9 +81,9 @@ export function buildApp(dependencies: Omit<HandlerContext, 'commonRawHeaders' |
     return503OnClosing: false,
     keepAliveTimeout: keepAliveMs,
     connectionTimeout: settings.stallTimeoutMs,
-    // dispatch() does it, with the headers that every answer carries.
     http: {
       IncomingMessage: turnTakingMessage(connections),
+      // dispatch() requires it, so that the refusal has the headers of every answer.
       requireHostHeader: false,
       headersTimeout: Math.min(maxHeadMs, settings.stallTimeoutMs),
       connectionsCheckingInterval: headCheckMs,
@@ -86,7 +92,10 @@ export function buildApp(dependencies: Omit<HandlerContext, 'commonRawHeaders' |
   });
   connections.watch(app.server);
   holdEarlyRequests(app.server, connections, ({ remoteAddress: client }) => {
-    logger.info({ client }, 'closed a connection: more than 4 KiB of requests were sent ahead of an answer');
+    logger.info(
+      { client },
+      'closed a connection: the client sent more than 4 KiB of further requests before the answer to the first',
+    );
     metrics?.refusals.inc({ method: 'other', reason: 'PIPELINE_LIMITED' });
   });
   cutStalledClients(app.server, connections, settings.stallTimeoutMs);
@@ -96,7 +105,7 @@ export function buildApp(dependencies: Omit<HandlerContext, 'commonRawHeaders' |
     const { raw } = request;
     connections.beginAnswer(request, reply);
     request.exchange = beginExchange(request, connections.find(raw.socket)?.readBefore ?? 0);
-    // Fastify refuses a Content-Type that it cannot parse before any parser is asked.
+    // Fastify refuses a Content-Type that it cannot parse, even without parsers. beginExchange() has kept the real one.
     raw.headers['content-type'] = 'application/octet-stream';
     raw.socket.setTimeout(settings.stallTimeoutMs);
     logExchange(logger, request, reply);
@@ -113,9 +122,9 @@ export function buildApp(dependencies: Omit<HandlerContext, 'commonRawHeaders' |
   app.setErrorHandler((error, request, reply) => handleError(error, request, reply, logger));
   const handler = (request: FastifyRequest, reply: FastifyReply) => dispatch(request, reply, context);
   app.all('/', handler);
-  // The one URL is always found, so that this gets the methods that Fastify does not know.
+  // The one route matches every URL. What remains are methods that Fastify does not know.
   app.setNotFoundHandler(handler);
-  // Without a listener Node answers "100 Continue" by itself, also to what will be refused.
+  // Without these listeners Node answers "100 Continue" by itself, even to requests that will be refused.
   app.server.on('checkContinue', app.routing);
   app.server.on('checkExpectation', app.routing);
   return app;

@@ -11,8 +11,8 @@ const statusOf: Readonly<Record<string, number>> = {
 };
 
 /**
- * Answers what the HTTP parser refuses, such as raw UTF-8 in the target, with the headers that every answer carries.
- * An answer that is on its way goes first; where it is the body of a request that ends wrongly, the connection is closed.
+ * Answers a request that the HTTP parser rejects, for example one with raw UTF-8 in its target. An earlier answer on the
+ * same connection is completed first. If the error is in the body of a request, the connection is closed instead.
  */
 export function answerClientErrors(
   headers: Readonly<Record<string, string>>,
@@ -23,7 +23,7 @@ export function answerClientErrors(
   return (error, socket) => {
     const status = statusOf[error.code ?? ''] ?? 400;
     const answer = () => {
-      logger.info({ status }, `${status} to a malformed HTTP request: ${error.message}`);
+      logger.info({ status }, `answered ${status} to a malformed HTTP request: ${error.message}`);
       const head = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}`;
       socket.write(`${head}content-length: 0\r\nconnection: close\r\n\r\n`);
       closeGently(socket);

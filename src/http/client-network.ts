@@ -1,6 +1,6 @@
 /*
- * Clients are told apart by their address, unless it may be a proxy's. Behind a proxy that is not in `trustProxy` all
- * clients have the address of the proxy: a private one if it is on the same host, in a container network or in the LAN.
+ * Clients are distinguished by their address, unless it may be that of a proxy. Behind a proxy that is not in `trustProxy`,
+ * all clients have the proxy's address. It is private if the proxy is on the same host, in a container network or in the LAN.
  */
 import { BlockList, isIP } from 'node:net';
 
@@ -21,7 +21,7 @@ for (const [network, bits] of [
 privateNetworks.addSubnet('fc00::', 7, 'ipv6');
 privateNetworks.addSubnet('fe80::', 10, 'ipv6');
 
-/** The first 64 bits, since a provider gives at least that network to each customer (RFC 6177). */
+/** The first 64 bits of an IPv6 address: providers give each customer at least a /64 (RFC 6177). */
 function networkOf(address: string): string {
   const [head = '', tail] = address.split('::');
   const groups = head === '' ? [] : head.split(':');
@@ -35,8 +35,8 @@ function networkOf(address: string): string {
 }
 
 /**
- * What tells a client apart: its IPv4 address, or the /64 network of its IPv6 address; `undefined` where nothing does.
- * `client` is its address as far as trusted proxies tell, `peer` the other end of the connection.
+ * What a client is counted by: its IPv4 address, or the /64 network of its IPv6 address; `undefined` if it may be a proxy.
+ * `client` is the address that trusted proxies report, `peer` the other end of the connection.
  */
 export function clientNetwork(client: string | undefined, peer: string | undefined): string | undefined {
   const address = client?.replace(/^::ffff:(?=\d+\.)/i, '');

@@ -3,8 +3,8 @@ import type { Connections } from './connections.js';
 import type { HandlerContext } from './settings.js';
 
 /**
- * Closing the server waits for running transfers, and breaks them off after shutdownTimeout. It is over when the store is done
- * with the last upload.
+ * Makes closing the server wait for running transfers, which it aborts after shutdownTimeout, and until the store has
+ * finished with the last upload.
  */
 export function closeInTime(
   app: App,
@@ -15,9 +15,9 @@ export function closeInTime(
   app.addHook('preClose', (done) => {
     connections.close();
     timer = setTimeout(() => {
-      const reason = `the server stopped, and the transfer did not end within ${shutdownTimeoutMs / 1000} s (shutdownTimeout)`;
+      const reason = `the server stopped, and the transfer did not finish within ${shutdownTimeoutMs / 1000} s (shutdownTimeout)`;
       const count = connections.breakOff(reason);
-      logger.warn({ transfers: count }, `broke off ${count} transfers that did not end within shutdownTimeout`);
+      logger.warn({ transfers: count }, `aborted ${count} transfers that did not finish within shutdownTimeout`);
     }, shutdownTimeoutMs);
     done();
   });

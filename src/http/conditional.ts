@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 
-/** What a client may have seen of an upload. */
+/** What identifies one state of an upload to a client. */
 export interface Validators {
   /** A strong entity tag with its quotes. */
   readonly etag: string;
@@ -16,13 +16,13 @@ function lists(header: string, etag: string, comparison: 'strong' | 'weak'): boo
   return tags.some((tag) => tag === etag || (comparison === 'weak' && tag === `W/${etag}`));
 }
 
-/** Whether the upload has changed after an HTTP-date, to the second; `undefined` where the header is no date. */
+/** Whether the upload changed after an HTTP-date, compared in whole seconds; `undefined` if the header is not a date. */
 function isNewerThan(header: string, modifiedAt: number): boolean | undefined {
   const date = Date.parse(header);
   return Number.isNaN(date) ? undefined : Math.floor(modifiedAt / 1000) * 1000 > date;
 }
 
-/** What the conditions of a GET or HEAD come to, evaluated in the order of RFC 9110 §13.2.2. */
+/** The outcome of the conditional headers of a GET or HEAD, evaluated in the order of RFC 9110 §13.2.2. */
 export function evaluateConditions(
   headers: IncomingHttpHeaders,
   { etag, modifiedAt }: Validators,
@@ -41,7 +41,7 @@ export function evaluateConditions(
   return isNewerThan(ifModifiedSince, modifiedAt) === false ? 'not-modified' : 'send';
 }
 
-/** Whether a Range may be honoured: no If-Range, or one that names exactly this state (RFC 9110 §13.1.5). */
+/** Whether Range applies: there is no If-Range, or it names exactly this state (RFC 9110 §13.1.5). */
 export function matchesIfRange(ifRange: string | undefined, { etag, modifiedAt }: Validators): boolean {
   if (ifRange === undefined || ifRange === etag) return true;
   return ifRange === new Date(modifiedAt).toUTCString();

@@ -1,12 +1,16 @@
+/*
+ * The state of each open connection. pipelining.ts, stalls.ts, close-in-time.ts and client-error.ts use it to bound what
+ * one client can hold. A connection has one request at a time: the next one waits until the answer is out.
+ */
 import type { Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { cutOff } from './exchange.js';
 
-/** How long a connection that is new when the server closes may take to send its first request. */
+/** How long a client that has sent no request yet still has for its first one when the server closes. */
 const firstRequestMs = 1000;
 
-/** A request whose answer is on its way. */
+/** A request whose answer is not complete yet. */
 export interface Owed {
   readonly request: FastifyRequest;
   readonly response: ServerResponse;
@@ -14,32 +18,32 @@ export interface Owed {
 
 /** The state of an open connection. */
 export interface Connection {
-  /** Whether it has had no request yet. Its client cannot know that the server is about to close. */
+  /** Whether no request has come yet. Such a client cannot know that the server is about to close. */
   isNew: boolean;
-  /** What the client waits for. There is one answer at a time: see pipelining.ts. */
+  /** The request that is being answered. */
   owed: Owed | undefined;
-  /** What happens once the owed answer is out. */
+  /** What to do once the owed answer is out. */
   next: (() => void) | undefined;
-  /** How many bytes had been read when the last request's head was there. */
+  /** How many bytes had been read when the head of the current request was complete. */
   headAt: number | undefined;
   /** How many bytes had been read when the last request was over. */
   readBefore: number;
-  /** Timeouts in a row in which the client took no byte, and how many bytes it had taken then: see stalls.ts. */
+  /** Consecutive timeouts in which the client read no data, and the bytes that it had read by then: see stalls.ts. */
   stalls: number;
   takenBytes: number;
 }
 
-/** The open connections of a server, and what each is waiting for. */
+/** The open connections of a server. */
 export class Connections {
   readonly #connections = new Map<Socket, Connection>();
   #isClosing = false;
 
-  /** Follows the server's connections from now on. */
+  /** Tracks every connection that the server accepts from now on. */
   watch(server: Server): void {
     server.on('connection', (socket: Socket) => {
-      // Pipelined requests bring a connection here again.
+      // pipelining.ts hands over a connection again for each request that it held back.
       if (this.#connections.has(socket)) return;
-      this.#connections.set(socket, {
+      const connection: Connection = {
         isNew: true,
         owed: undefined,
         next: undefined,
@@ -47,9 +51,10 @@ export class Connections {
         readBefore: 0,
         stalls: 0,
         takenBytes: 0,
-      });
+      };
+      this.#connections.set(socket, connection);
       socket.once('close', () => this.#connections.delete(socket));
-      if (this.#isClosing) this.#closeNew(socket);
+      if (this.#isClosing) this.#closeNew(socket, connection);
     });
   }
 
@@ -59,8 +64,8 @@ export class Connections {
   }
 
   /**
-   * Whether a request whose head is there may be answered now. It comes too early while an answer is owed, and also where its
-   * bytes came together with those of the request before: however soon that one is answered, one read brings one request.
+   * Whether a request may be answered now that its head is complete. It comes too early while an answer is owed. It also
+   * comes too early if the same read brought an earlier request, even one that is answered already: one request per read.
    */
   takeTurn(socket: Socket): boolean {
     const connection = this.#connections.get(socket);
@@ -70,31 +75,37 @@ export class Connections {
     return true;
   }
 
-  /** Remembers that the request's client waits for an answer until that is out. */
+  /** Marks the connection as owing an answer to the request until that answer is out. */
   beginAnswer(request: FastifyRequest, { raw: response }: FastifyReply): void {
     const { socket } = request.raw;
     const connection = this.#connections.get(socket);
     if (connection === undefined) return;
     connection.isNew = false;
     connection.owed = { request, response };
-    response.once('close', () => this.#finish(socket, connection));
+    response.once('close', () => {
+      Object.assign(connection, { owed: undefined, readBefore: socket.bytesRead, stalls: 0 });
+      if (this.#isClosing || connection.next !== undefined) this.goOn(socket, connection);
+    });
   }
 
-  /** Whether an answer is on its way on the connection. */
-  isAnswering(socket: Socket): boolean {
-    return this.#connections.get(socket)?.owed !== undefined;
+  /** Runs what waited for the answer, or ends the connection if the server is closing. */
+  goOn(socket: Socket, connection: Connection): void {
+    const { next } = connection;
+    Object.assign(connection, { next: undefined, headAt: undefined });
+    if (this.#isClosing) socket.destroySoon();
+    else if (socket.writable) next?.();
   }
 
-  /** Ends every connection on which nothing is on its way, now or as soon as that is so; new ones a moment later. */
+  /** Closes idle connections now, busy ones once their answer is out, and new ones if no request comes within 1 s. */
   close(): void {
     this.#isClosing = true;
-    for (const [socket, { isNew, owed }] of this.#connections) {
-      if (isNew) this.#closeNew(socket);
-      else if (owed === undefined) socket.destroy();
+    for (const [socket, connection] of this.#connections) {
+      if (connection.isNew) this.#closeNew(socket, connection);
+      else if (connection.owed === undefined) socket.destroy();
     }
   }
 
-  /** Breaks off all that is still on its way; returns how many requests that were. */
+  /** Closes every connection at once. Returns how many requests this aborted. */
   breakOff(reason: string): number {
     let count = 0;
     for (const [socket, { owed }] of this.#connections) {
@@ -108,20 +119,7 @@ export class Connections {
     return count;
   }
 
-  #closeNew(socket: Socket): void {
-    setTimeout(() => !this.isAnswering(socket) && socket.destroy(), firstRequestMs).unref();
-  }
-
-  /** Does what waits until no answer is owed. */
-  goOn(socket: Socket, connection: Connection): void {
-    const { next } = connection;
-    Object.assign(connection, { next: undefined, headAt: undefined });
-    if (this.#isClosing) socket.destroySoon();
-    else if (socket.writable) next?.();
-  }
-
-  #finish(socket: Socket, connection: Connection): void {
-    Object.assign(connection, { owed: undefined, readBefore: socket.bytesRead, stalls: 0 });
-    if (this.#isClosing || connection.next !== undefined) this.goOn(socket, connection);
+  #closeNew(socket: Socket, connection: Connection): void {
+    setTimeout(() => connection.owed === undefined && socket.destroy(), firstRequestMs).unref();
   }
 }

@@ -5,7 +5,7 @@ import { parseUploadKey } from '../upload/upload-key.js';
 import { allowedMethods } from './headers.js';
 import type { HandlerContext } from './settings.js';
 
-/** DELETE by Metronome itself: 204 also where there is nothing, as nothing else counts as success; throws otherwise. */
+/** DELETE, which Metronome sends. Answers 204 even if there is no such upload: Metronome takes any other status as a failure. */
 export async function deleteUpload(
   request: FastifyRequest,
   reply: FastifyReply,
@@ -14,7 +14,7 @@ export async function deleteUpload(
   const { secrets, deleteSecret, baseSegments } = settings;
   if (deleteSecret === undefined) {
     reply.header('allow', allowedMethods(settings));
-    throw new FilerError('METHOD_UNKNOWN', 'DELETE needs deleteSecret in the configuration');
+    throw new FilerError('METHOD_UNKNOWN', 'DELETE is disabled: deleteSecret is not set');
   }
   const key = parseUploadKey(request.exchange.path, baseSegments);
   verifyDeleteToken(new URLSearchParams(request.exchange.query), key, secrets, deleteSecret);

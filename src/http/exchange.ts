@@ -1,34 +1,34 @@
 import { isIP } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { ErrorCode } from '../errors.js';
+import type { HttpErrorCode } from '../errors.js';
 
-/** Why the server broke off a transfer. */
+/** Why the server aborted a transfer. */
 export type CutReason = 'DOWNLOADS_LIMITED' | 'DOWNLOAD_STALLED' | 'SHUTDOWN' | 'UPLOAD_STALLED';
 
-/** What one request and its answer are about, from the raw head on to the log line. */
+/** One request and its answer, as handlers, log and metrics need it. */
 export interface Exchange {
-  /** The client's address, as far as trusted proxies tell; `undefined` on a Unix socket. */
+  /** The client's address, from X-Forwarded-For if the proxy is trusted; `undefined` on a Unix socket. */
   readonly client: string | undefined;
   /** Percent-encoded path, without query. */
   readonly path: string;
-  /** As it was sent, without the question mark. */
+  /** The raw query, without the question mark. */
   readonly query: string;
-  /** The Content-Type that the client sent, `''` where it sent none. */
+  /** The Content-Type that the client sent, or `''`. */
   readonly contentType: string;
   /** ms on the monotonic clock. */
   readonly startedAt: number;
-  /** How many bytes the connection had read before this request. */
+  /** Bytes that the connection had read before this request. */
   readonly readBefore: number;
-  /** Bytes of the upload received or sent, or left to somebody else to send. */
+  /** Bytes of the upload that were received or sent, also by `sentBy`. */
   bytes: number;
-  /** Who was told to send them, if not this program. */
+  /** Who sends them in place of prosody-filer. */
   sentBy?: 'nginx' | 'the store';
   uploader?: string | undefined;
-  /** Why the request was refused or broke off, for the log. */
+  /** Why the request was refused or aborted, for the log. */
   reason?: string;
-  /** The same for the metrics, where it was refused. */
-  refusal?: ErrorCode;
-  /** The same for the metrics, where the server broke it off. */
+  /** Why it was refused, for the metrics. */
+  refusal?: HttpErrorCode | undefined;
+  /** Why the server aborted it, for the metrics. */
   cutFor?: CutReason;
 }
 
@@ -38,18 +38,18 @@ declare module 'fastify' {
   }
 }
 
-/** The client as far as trusted proxies tell; where X-Forwarded-For holds no address, the last proxy before it. */
+/** The client's address. If X-Forwarded-For does not hold an address there, the address of the last trusted proxy. */
 function clientOf({ ip, ips }: FastifyRequest): string | undefined {
   return ips === undefined || isIP(ip) !== 0 ? ip : ips.at(-2);
 }
 
-/** Reads the raw head of a request; its target may be in origin or absolute form (RFC 9112 §3.2). */
+/** Begins an exchange from the raw head of a request, whose target is in origin or absolute form (RFC 9112 §3.2). */
 export function beginExchange(request: FastifyRequest, readBefore: number): Exchange {
   const { raw, originalUrl } = request;
   const originForm = originalUrl.startsWith('/') ? originalUrl : originalUrl.replace(/^https?:\/\/[^/?]*/i, '');
   const queryAt = originForm.indexOf('?');
   return {
-    // Read now: a closed connection has no address any more.
+    // The address has to be read now: it is gone once the connection is closed.
     client: clientOf(request),
     path: queryAt === -1 ? originForm : originForm.slice(0, queryAt),
     query: queryAt === -1 ? '' : originForm.slice(queryAt + 1),
@@ -60,14 +60,14 @@ export function beginExchange(request: FastifyRequest, readBefore: number): Exch
   };
 }
 
-/** Breaks off the connection of a request, and notes why for log and metrics. */
+/** Closes the connection of a request at once, and records why for log and metrics. */
 export function cutOff({ exchange, raw }: FastifyRequest, code: CutReason, reason: string): void {
   Object.assign(exchange, { cutFor: code, reason });
   raw.socket.destroy();
 }
 
-/** Calls back when the exchange is over, however it ends, and nothing changes of it any more. */
+/** Calls back once the exchange is over, completed or aborted, and its facts are final. */
 export function afterExchange({ raw }: FastifyReply, callback: () => void): void {
-  // The handler hears of a broken connection in the same turn, and is to say first what it means.
+  // The handler learns of a closed connection in the same turn of the event loop, and has to record the reason first.
   raw.once('close', () => setImmediate(callback));
 }

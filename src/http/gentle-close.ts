@@ -1,7 +1,7 @@
 /*
- * Closing a socket with bytes unread resets the connection, and the client may never see what was answered
- * (RFC 9112 §9.6). So after an answer without which the client would go on sending, our side is closed first, a bounded
- * amount is read on, and the rest of the connection goes when the client closes it or a little later.
+ * Closing a socket that has unread bytes resets the connection, and the client may lose the answer (RFC 9112 §9.6).
+ * So if a request is refused before its body has arrived, only our side is closed at first. Up to 1 MiB of the body is
+ * still read. The connection ends when the client closes its side, or after 2 s.
  */
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
@@ -11,7 +11,7 @@ const smallBytes = 64 * 1024;
 const drainBytes = 1024 * 1024;
 const lingerMs = 2000;
 
-/** Ends our side once what was written is out; destroys the socket when the other side has ended too, or after 2 s. */
+/** Closes our side once everything is written. Destroys the socket when the client closes its side too, or after 2 s. */
 export function closeGently(socket: Socket): void {
   const timer = setTimeout(() => socket.destroy(), lingerMs).unref();
   socket.once('close', () => clearTimeout(timer));
@@ -23,8 +23,8 @@ function announcedBytes({ headers }: IncomingMessage): number {
 }
 
 /**
- * Has the connection of a refused request closed gently after its answer if a body is still to come. A small one is left
- * to Node, which reads it and keeps the connection, unless it is too slow; of a larger one no more than 1 MiB is read.
+ * Closes the connection of a refused request gently after the answer if some of its body has not arrived. Node reads the
+ * rest of a small body and keeps the connection, unless the request was refused for being too slow.
  */
 export function closeAfterAnswer(request: IncomingMessage, reply: FastifyReply, { isTooSlow = false } = {}): void {
   const isSmall = announcedBytes(request) <= smallBytes && request.headers.expect === undefined;
@@ -36,6 +36,6 @@ export function closeAfterAnswer(request: IncomingMessage, reply: FastifyReply, 
     drained += chunk.length;
     if (drained > drainBytes) request.pause();
   });
-  // What node:http calls once the answer is written.
+  // node:http calls this once the answer is written.
   socket.destroySoon = () => closeGently(socket);
 }

@@ -17,92 +17,99 @@ import {
 import { parseRange } from './range.js';
 import type { HandlerContext } from './settings.js';
 
-function requestedRange(request: FastifyRequest, reply: FastifyReply, upload: StoredUpload): ByteRange | undefined {
-  const { range, 'if-range': ifRange } = request.headers;
-  // RFC 9110 §14.2: Range means something for GET only.
-  if (range === undefined || request.method !== 'GET' || !matchesIfRange(ifRange?.toString(), upload)) return undefined;
+/** What to answer with, before any of it is sent. */
+interface Answer {
+  readonly status: 200 | 206 | 302 | 304;
+  readonly headers: RawHeaders;
+  /** Who sends the bytes of the upload to the client; `undefined`: the answer has none. */
+  readonly sentBy?: 'prosody-filer' | 'nginx' | 'the store' | undefined;
+  /** Which bytes; `undefined`: all of them. */
+  readonly range?: ByteRange | undefined;
+}
+
+function requestedRange({ method, headers }: FastifyRequest, upload: StoredUpload): ByteRange | undefined {
+  const { range, 'if-range': ifRange } = headers;
+  // RFC 9110 §14.2 defines Range for GET only.
+  if (range === undefined || method !== 'GET' || !matchesIfRange(ifRange?.toString(), upload)) return undefined;
   const parsed = parseRange(range, upload.size);
   if (parsed !== 'unsatisfiable') return parsed;
-  reply.header('content-range', `bytes */${upload.size}`);
-  throw new FilerError('RANGE_UNSATISFIABLE', `no byte of ${upload.size} lies in the range`);
+  throw new FilerError('RANGE_UNSATISFIABLE', `the range lies outside of the upload, which has ${upload.size} bytes`);
 }
 
-/** Sends the head past Fastify, whose streams halve the rate of large files. */
-async function sendHead(reply: FastifyReply, status: number, headers: RawHeaders): Promise<void> {
-  // The answers of one turn leave together: a write to a client that has gone idle costs several to one that is awake.
-  await nextTurn();
-  reply.raw.writeHead(status, headers);
-  reply.hijack();
+function lengthOf(range: ByteRange | undefined, { size }: StoredUpload): number {
+  return range === undefined ? size : range.last - range.first + 1;
 }
 
-/** Sends an answer that has no bytes. */
-async function sendEmpty(
-  reply: FastifyReply,
-  status: number,
-  headers: RawHeaders,
-  upload: StoredUpload,
-): Promise<void> {
-  await sendHead(reply, status, headers);
-  reply.raw.end();
-  upload.close();
-}
-
-/** Sends an answer and its bytes. */
-async function send(
-  { exchange }: FastifyRequest,
-  reply: FastifyReply,
-  status: number,
-  headers: RawHeaders,
-  upload: StoredUpload,
-  range?: ByteRange,
-): Promise<void> {
-  await sendHead(reply, status, headers);
-  try {
-    await upload.writeTo(reply.raw, range);
-    exchange.bytes = range === undefined ? upload.size : range.last - range.first + 1;
-  } catch (error) {
-    const code = error instanceof FilerError ? error.code : undefined;
-    if (code === 'DOWNLOADS_LIMITED') exchange.cutFor = code;
-    // Why a connection broke the log line says by itself, which may be written before this.
-    if (code !== 'BODY_INCOMPLETE') exchange.reason = messageOf(error);
-    reply.raw.destroy();
-  }
-}
-
-async function answer(
+/** The answer to a GET or HEAD of an open upload. Throws for 410, 412 and 416. */
+async function answerFor(
   request: FastifyRequest,
-  reply: FastifyReply,
   key: UploadKey,
   upload: StoredUpload,
   { commonRawHeaders, settings, retention, now }: HandlerContext,
-): Promise<void> {
+): Promise<Answer> {
   const at = now();
   const dated = { ...upload, key };
   const expiry = retention.expiryOf(dated);
   if (isExpired(expiry, at)) throw new FilerError('UPLOAD_EXPIRED', 'the upload has expired');
   const outcome = evaluateConditions(request.headers, upload);
-  if (outcome === 'precondition-failed') throw new FilerError('PRECONDITION_FAILED', 'the upload is not in that state');
+  if (outcome === 'precondition-failed') {
+    throw new FilerError('PRECONDITION_FAILED', 'the upload does not match If-Match or If-Unmodified-Since');
+  }
   const keptUntil = retention.keptUntil(dated);
   const headers = [...commonRawHeaders, ...validatorHeaders(upload, keptUntil, at)];
-  if (outcome === 'not-modified') return sendEmpty(reply, 304, headers, upload);
+  if (outcome === 'not-modified') return { status: 304, headers };
   if (upload.locate !== undefined && request.method === 'GET') {
     const location = await upload.locate(responseHeaders(key, upload, keptUntil, at), expiry);
-    Object.assign(request.exchange, { bytes: upload.size, sentBy: 'the store' });
-    return sendEmpty(reply, 302, [...commonRawHeaders, ...redirectHeaders(location)], upload);
+    return { status: 302, headers: [...commonRawHeaders, ...redirectHeaders(location)], sentBy: 'the store' };
   }
-  const range = requestedRange(request, reply, upload);
+  const range = requestedRange(request, upload);
   const status = range === undefined ? 200 : 206;
-  const length = range === undefined ? upload.size : range.last - range.first + 1;
   if (settings.accelRedirect !== undefined && isLeftToNginx(request, range)) {
-    Object.assign(request.exchange, { bytes: length, sentBy: 'nginx' });
     const toNginx = accelHeaders(settings.accelRedirect, key, cacheControl(keptUntil, at));
-    return sendEmpty(reply, status, [...commonRawHeaders, ...contentHeaders(key, upload), ...toNginx], upload);
+    const accelerated = [...commonRawHeaders, ...contentHeaders(key, upload), ...toNginx];
+    return { status, headers: accelerated, sentBy: 'nginx', range };
   }
-  headers.push(...contentHeaders(key, upload), 'accept-ranges', 'bytes', 'content-length', String(length));
+  headers.push(...contentHeaders(key, upload), 'accept-ranges', 'bytes');
+  headers.push('content-length', String(lengthOf(range, upload)));
   if (range !== undefined) headers.push('content-range', `bytes ${range.first}-${range.last}/${upload.size}`);
-  if (request.method === 'HEAD') return sendEmpty(reply, status, headers, upload);
+  return { status, headers, sentBy: request.method === 'HEAD' ? undefined : 'prosody-filer', range };
+}
+
+/** Sends the head past Fastify, whose streams halve the rate of large files. */
+async function sendHead(reply: FastifyReply, { status, headers }: Answer): Promise<void> {
+  // Waiting a turn lets several answers leave together. Waking up an idle client costs as much as several writes to a busy one.
+  await nextTurn();
+  reply.raw.writeHead(status, headers);
+  reply.hijack();
+}
+
+/** Sends the head, and the bytes that the client gets from prosody-filer itself. */
+async function send(
+  { exchange }: FastifyRequest,
+  reply: FastifyReply,
+  answer: Answer,
+  upload: StoredUpload,
+): Promise<void> {
+  const { sentBy, range } = answer;
+  if (sentBy !== 'prosody-filer') {
+    if (sentBy !== undefined) Object.assign(exchange, { sentBy, bytes: lengthOf(range, upload) });
+    await sendHead(reply, answer);
+    reply.raw.end();
+    upload.close();
+    return;
+  }
   await upload.prepare?.(range);
-  return send(request, reply, status, headers, upload, range);
+  await sendHead(reply, answer);
+  try {
+    await upload.writeTo(reply.raw, range);
+    exchange.bytes = lengthOf(range, upload);
+  } catch (error) {
+    const code = error instanceof FilerError ? error.code : undefined;
+    if (code === 'DOWNLOADS_LIMITED') exchange.cutFor = code;
+    // The log line has a text of its own for a broken connection. It may be written before this.
+    if (code !== 'BODY_INCOMPLETE') exchange.reason = messageOf(error);
+    reply.raw.destroy();
+  }
 }
 
 async function openAndAnswer(
@@ -118,14 +125,18 @@ async function openAndAnswer(
   }
   request.exchange.uploader = upload.uploader;
   try {
-    await answer(request, reply, key, upload, context);
+    await send(request, reply, await answerFor(request, key, upload, context), upload);
   } catch (error) {
     upload.close();
+    // Tells the client the size (RFC 9110 §15.5.17).
+    if (error instanceof FilerError && error.code === 'RANGE_UNSATISFIABLE') {
+      reply.header('content-range', `bytes */${upload.size}`);
+    }
     throw error;
   }
 }
 
-/** GET and HEAD of an upload: 200, 206, 302 or 304; throws for 404, 410, 412 and 416. */
+/** GET and HEAD of an upload. Answers 200, 206, 302 or 304, and throws for 404, 410, 412 and 416. */
 export async function getUpload(
   request: FastifyRequest,
   reply: FastifyReply,
@@ -134,7 +145,7 @@ export async function getUpload(
   const key = parseUploadKey(request.exchange.path, context.settings.baseSegments);
   await openAndAnswer(request, reply, key, context).catch((error: unknown) => {
     if (!(error instanceof FilerError && error.code === 'UPLOAD_REPLACED')) throw error;
-    // Mostly it was deleted just now: the second look finds out.
+    // Usually the upload was deleted a moment ago. The second attempt then finds that.
     return openAndAnswer(request, reply, key, context);
   });
   return reply;

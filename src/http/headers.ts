@@ -1,17 +1,18 @@
 import type { ResponseHeaders, StoredUpload } from '../storage/store.js';
+import { yearMs } from '../units.js';
 import { dispositionOf } from '../upload/content-disposition.js';
 import { servedType } from '../upload/content-type.js';
 import type { UploadKey } from '../upload/upload-key.js';
 
-/** The methods of clients. */
+/** The methods that clients use. */
 const clientMethods = 'OPTIONS, HEAD, GET, PUT';
 
-/** The methods that are taken (RFC 9110 §10.2.1): DELETE, which is for Metronome, with `deleteSecret` only. */
+/** The value of Allow (RFC 9110 §10.2.1). DELETE, which Metronome uses, is allowed only if `deleteSecret` is set. */
 export function allowedMethods({ deleteSecret }: { readonly deleteSecret?: string | undefined }): string {
   return deleteSecret === undefined ? clientMethods : `${clientMethods}, DELETE`;
 }
 
-const maxAgeSeconds = 365 * 24 * 60 * 60;
+const maxAgeSeconds = yearMs / 1000;
 
 const corsHeaders = {
   'access-control-allow-origin': '*',
@@ -21,43 +22,43 @@ const corsHeaders = {
   'access-control-max-age': '7200',
 };
 
-/** Headers as node:http takes them in the least time: names and values in turns. */
+/** Header names and values in turn: the form that node:http writes fastest. */
 export type RawHeaders = string[];
 
 /** The headers that every answer carries. */
 export function commonHeaders(cors: boolean): Record<string, string> {
   return {
     'x-content-type-options': 'nosniff',
-    // media-src lets a browser play a video that is opened by itself.
+    // Without media-src, browsers refuse to play a video that is opened directly.
     'content-security-policy': "default-src 'none'; media-src 'self'; frame-ancestors 'none'; sandbox",
     ...(cors ? corsHeaders : {}),
   };
 }
 
-/** The headers of an answer that is no upload's, beside those that every answer carries. */
+/** The further headers of every answer that is not an upload. */
 export const uncachedHeaders = { 'cache-control': 'no-store' };
 
-/** How long an upload may be cached (RFC 9111 §5.2.2): a year, but no longer than it is sure to stay. */
+/** Cache-Control for an upload (RFC 9111 §5.2.2): a year, or until `keptUntil` (ms since the epoch) if that is earlier. */
 export function cacheControl(keptUntil: number | undefined, now: number): string {
   const secondsLeft = keptUntil === undefined ? maxAgeSeconds : Math.max(0, Math.floor((keptUntil - now) / 1000));
   return `max-age=${Math.min(maxAgeSeconds, secondsLeft)}, immutable`;
 }
 
-/** What 200, 206 and 304 say of an upload that is sure to stay until then (ms since the epoch). */
+/** The headers that 200, 206 and 304 have in common. The upload stays at least until `keptUntil` (ms since the epoch). */
 export function validatorHeaders(upload: StoredUpload, keptUntil: number | undefined, now: number): RawHeaders {
   const lastModified = new Date(upload.modifiedAt).toUTCString();
   const caching = cacheControl(keptUntil, now);
   return ['etag', upload.etag, 'last-modified', lastModified, 'cache-control', caching];
 }
 
-/** What 200 and 206 say of an upload's content: its type, and for all that could run in a browser a download's name. */
+/** The headers of 200 and 206 about the content: its type, and Content-Disposition if a browser could run it. */
 export function contentHeaders(key: UploadKey, upload: StoredUpload): RawHeaders {
   const headers = ['content-type', servedType(upload.contentType)];
   const disposition = dispositionOf(key, upload.contentType);
   return disposition === undefined ? headers : [...headers, 'content-disposition', disposition];
 }
 
-/** What another server is to say of an upload that is sure to stay until then (ms since the epoch). */
+/** The headers that an S3 service should send with an upload that stays at least until `keptUntil` (ms since the epoch). */
 export function responseHeaders(
   key: UploadKey,
   { contentType }: StoredUpload,
@@ -68,7 +69,7 @@ export function responseHeaders(
   return { contentType: servedType(contentType), contentDisposition, cacheControl: cacheControl(keptUntil, now) };
 }
 
-/** What sends a client elsewhere, for this once: range and conditions go with it. */
+/** The headers of a redirect that is not cached. The client repeats its range and conditions at the new location. */
 export function redirectHeaders(location: string): RawHeaders {
   return ['location', location, 'content-length', '0', ...Object.entries(uncachedHeaders).flat()];
 }

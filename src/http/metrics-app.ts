@@ -7,23 +7,23 @@ import type { App } from './app.js';
 import { Connections } from './connections.js';
 import { holdEarlyRequests, turnTakingMessage } from './pipelining.js';
 
-/** A disk that hangs fails no call: it just does not answer. */
+/** A disk that hangs does not fail: its calls never return. */
 const maxCheckMs = 5000;
 
-/** What /healthz says. */
+/** The JSON body of /healthz. */
 type Health =
   | { readonly status: 'ok'; readonly freeBytes?: number }
   | { readonly status: 'failing'; readonly reason: string };
 
 async function refuseAfter(delayMs: number): Promise<never> {
   await sleep(delayMs, undefined, { ref: false });
-  throw new FilerError('STORE_BUSY', `the store has not answered for ${delayMs / 1000} s`);
+  throw new FilerError('STORE_BUSY', `the store did not answer within ${delayMs / 1000} s`);
 }
 
 function healthCheck(store: Store): () => Promise<Health> {
   let running: Promise<void> | undefined;
   return async () => {
-    // One at a time, since each that hangs holds a thread that uploads need.
+    // Only one check at a time: each one that hangs occupies a thread that uploads need.
     running ??= store.check().finally(() => {
       running = undefined;
     });
@@ -37,14 +37,14 @@ function healthCheck(store: Store): () => Promise<Health> {
   };
 }
 
-/** What the metrics listener tells, and of what. */
+/** What /metrics and /healthz report on. */
 export interface MetricsSource {
   readonly store: Store;
   /** All metrics in Prometheus's text format. */
   readMetrics(): Promise<string>;
 }
 
-/** The listener for operators: GET /metrics, and GET /healthz, which is 503 with the reason where uploads cannot be stored. */
+/** The server for operators: GET /metrics, and GET /healthz, which answers 503 with the reason if uploads cannot be stored. */
 export function buildMetricsApp({ store, readMetrics }: MetricsSource): App {
   const connections = new Connections();
   const app = Fastify({ forceCloseConnections: true, http: { IncomingMessage: turnTakingMessage(connections) } });

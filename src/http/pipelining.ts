@@ -1,20 +1,20 @@
 /*
  * Pipelined requests (RFC 9112 §9.3.2). Node parses all requests of a packet at once and keeps several objects for each,
- * also for a client that reads no answer. Here a connection has one request at a time: what follows stays bytes, and the
- * connection is not read on until the answer is out.
- * How: Node stops parsing behind the head of a request that upgrades the connection, and hands over the socket and the
- * bytes behind the head. So a request that comes too early pretends to upgrade. When its turn has come, its bytes are put
- * back in front of what the socket has, and the server is given the socket as if it were a new connection.
+ * even for a client that reads no answers. Here a connection has one request at a time. Later requests stay bytes, and the
+ * connection is not read any further until the answer is out.
+ * How it works: after the head of a request that upgrades the connection, Node stops parsing and hands over the socket and
+ * the bytes behind the head. So a request that comes too early pretends to be an upgrade. When its turn comes, its bytes
+ * are put back in front of the socket's, and the server gets the socket as if it were a new connection.
  */
 import { IncomingMessage, type Server } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Connections } from './connections.js';
 import { closeGently } from './gentle-close.js';
 
-/** Beyond that, the connection is closed after the answer, for which clients are prepared (RFC 9112 §9.3.2). */
+/** With more bytes, the connection is closed after the answer. Pipelining clients can handle that (RFC 9112 §9.3.2). */
 const maxHeldBytes = 4 * 1024;
 
-/** The class of a server's requests: it stops Node's parser at a request that comes before its turn. */
+/** A class for a server's requests that stops Node's parser at a request that comes before its turn. */
 export function turnTakingMessage(connections: Connections): typeof IncomingMessage {
   return class extends IncomingMessage {
     readonly #isEarly: boolean;
@@ -25,12 +25,12 @@ export function turnTakingMessage(connections: Connections): typeof IncomingMess
       if (this.#isEarly) socket.pause();
     }
 
-    // Other requests that want to upgrade are answered as if they did not.
+    // A client's own wish to upgrade is ignored.
     get upgrade(): boolean {
       return this.#isEarly || this.method === 'CONNECT';
     }
 
-    // Node sets what the head says.
+    // Node assigns what the head says.
     set upgrade(_value: boolean) {}
   };
 }
@@ -43,7 +43,7 @@ function headBytes({ method, url, httpVersion, rawHeaders }: IncomingMessage): B
   return Buffer.from(`${head}\r\n`, 'latin1');
 }
 
-/** Holds each request that comes before its turn until the answer before it is out; calls back where it is too much. */
+/** Holds back each request that comes before its turn until the previous answer is out. Calls back on more than 4 KiB. */
 export function holdEarlyRequests(server: Server, connections: Connections, onTooMuch: (socket: Socket) => void): void {
   server.on('upgrade', (request: IncomingMessage, socket: Socket, rest: Buffer) => {
     const connection = connections.find(socket);
@@ -52,7 +52,7 @@ export function holdEarlyRequests(server: Server, connections: Connections, onTo
       return;
     }
     const response = connection.owed?.response;
-    // Node has taken its own listeners from the socket. Without one for errors, a broken connection would end the process.
+    // Node has removed its own listeners from the socket. Without one for errors, a reset connection would end the process.
     const onError = () => undefined;
     const onDrain = () => response?.emit('drain');
     const onTimeout = () => server.emit('timeout', socket);
@@ -66,7 +66,7 @@ export function holdEarlyRequests(server: Server, connections: Connections, onTo
       socket.unshift(held);
       server.emit('connection', socket);
     };
-    // In another turn of the event loop: others have theirs before.
+    // In another turn of the event loop, so that other connections get theirs first.
     if (response === undefined) setImmediate(() => connections.goOn(socket, connection));
   });
 }

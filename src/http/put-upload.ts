@@ -11,21 +11,21 @@ import { clientNetwork } from './client-network.js';
 import type { HandlerContext } from './settings.js';
 import { beginWithRoom, limitTime, maxUploadMs } from './upload-body.js';
 
-/** Errors after which the bytes that the client sent count for its daily quota. */
+/** Errors after which the bytes that were received still count towards the uploader's daily quota. */
 const brokenOff: ReadonlySet<ErrorCode> = new Set(['BODY_INCOMPLETE', 'UPLOAD_TOO_SLOW']);
 
-/** Content-Length in bytes (RFC 9112 §6.2); the size is what the token signs, so a body without one is refused. */
+/** Content-Length in bytes (RFC 9112 §6.2). It is required, since tokens sign the size. */
 function announcedSize(headers: IncomingHttpHeaders): number {
   const length = headers['content-length'];
   if (length === undefined || !/^\d+$/.test(length)) {
-    throw new FilerError('LENGTH_MISSING', 'the PUT announces no Content-Length');
+    throw new FilerError('LENGTH_MISSING', 'the PUT has no Content-Length header');
   }
   return Number(length);
 }
 
 /**
- * Counts the bytes of the body that have arrived, also those that Node has not parsed yet. The connection's own counter tells
- * them, less what came before and the head, as clients write it.
+ * Counts the bytes of the body that have arrived, including those that Node has not parsed yet: all that the connection has
+ * read, minus earlier requests and the head of this one.
  */
 function countArrival({ raw, exchange, originalUrl }: FastifyRequest, size: number): () => number {
   const { socket, method, rawHeaders } = raw;
@@ -37,14 +37,14 @@ function countArrival({ raw, exchange, originalUrl }: FastifyRequest, size: numb
   return () => Math.max(0, Math.min(size, socket.bytesRead - bytesBefore));
 }
 
-/** The uploader and the client's network, which each have a share of the places for uploads. */
+/** The uploader and the client's network. Each of them gets a limited share of the running uploads. */
 function sendersOf({ exchange, raw }: FastifyRequest): string[] {
   const { uploader, client } = exchange;
   const network = clientNetwork(client, raw.socket.remoteAddress);
   return [uploader === undefined ? [] : bareJid(uploader), network ?? []].flat();
 }
 
-/** Puts the upload where the limits have room for it. */
+/** Reserves room for the upload, stores it, and settles the reservation. */
 async function putWithin(
   request: FastifyRequest,
   { limits, uploadLimit }: HandlerContext,
@@ -66,7 +66,7 @@ async function putWithin(
   }
 }
 
-/** PUT of an upload: 201 once it can be fetched; throws for everything else. */
+/** PUT of an upload. Answers 201 once it can be downloaded, and throws otherwise. */
 export async function putUpload(
   request: FastifyRequest,
   reply: FastifyReply,
@@ -80,7 +80,7 @@ export async function putUpload(
   const grant = await verifyToken(source, announced, settings, settings.baseSegments, now());
   exchange.uploader = grant.uploader;
   if (settings.maxFileSize !== undefined && announced.size > settings.maxFileSize) {
-    throw new FilerError('SIZE_REFUSED', `${announced.size} bytes are more than maxFileSize, ${settings.maxFileSize}`);
+    throw new FilerError('SIZE_REFUSED', `${announced.size} bytes exceed maxFileSize, ${settings.maxFileSize}`);
   }
   const isHeldBack = headers.expect !== undefined && raw.httpVersion === '1.1';
   const facts = {
@@ -102,7 +102,7 @@ export async function putUpload(
   };
   await putWithin(request, context, dated, async (makeRoom, isAwaited) => {
     if (makeRoom === undefined) return store.put(key, { ...upload, isAwaited, openBody });
-    // A full disk has no room for a temporary file either, before the first bytes have made some.
+    // A full disk has no room for a temporary file either, until room was made for the first bytes.
     const body = await beginWithRoom(openBody(), makeRoom);
     return store.put(key, { ...upload, isRoomMade: true, openBody: () => body });
   });

@@ -3,8 +3,8 @@ import type { ByteRange } from '../storage/store.js';
 const singleRange = /^bytes=(\d*)-(\d*)$/i;
 
 /**
- * The part of `size` bytes that a Range header asks for (RFC 9110 §14.1.2): `a-b`, `a-` or `-n`; `'unsatisfiable'` where
- * it names no byte; `undefined` where it is to be ignored: malformed, another unit, several ranges.
+ * The part of `size` bytes that a Range header asks for (RFC 9110 §14.1.2): `a-b`, `a-` or `-n`. `'unsatisfiable'` if it
+ * lies outside of them. `undefined` if the header must be ignored: it is malformed, has another unit or several ranges.
  */
 export function parseRange(header: string, size: number): ByteRange | 'unsatisfiable' | undefined {
   const [, from = '', to = ''] = singleRange.exec(header.trim()) ?? [];

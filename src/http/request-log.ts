@@ -11,7 +11,7 @@ function logLine(logger: FilerLogger, request: FastifyRequest, { raw }: FastifyR
   const level = levelOf(request, raw.statusCode);
   if (!logger.isLevelEnabled(level)) return;
   const { client, path, bytes, sentBy, startedAt, uploader } = request.exchange;
-  const reason = request.exchange.reason ?? (raw.writableFinished ? undefined : 'the client went away or stalled');
+  const reason = request.exchange.reason ?? (raw.writableFinished ? undefined : 'the client disconnected or stalled');
   const line = {
     reqId: request.id,
     client,
@@ -28,7 +28,7 @@ function logLine(logger: FilerLogger, request: FastifyRequest, { raw }: FastifyR
   logger[level](line, 'request');
 }
 
-/** Logs one line when the exchange is over, however it ends: never the query nor a header, where tokens stand. */
+/** Logs one line once the exchange is over, completed or aborted. Query and headers are left out: they hold tokens. */
 export function logExchange(logger: FilerLogger, request: FastifyRequest, reply: FastifyReply): void {
   afterExchange(reply, () => logLine(logger, request, reply));
 }

@@ -7,44 +7,44 @@ import type { TokenSettings } from '../token/token.js';
 import type { RawHeaders } from './headers.js';
 import type { UploadLimit } from './upload-limit.js';
 
-/** What of the configuration the HTTP side needs. */
+/** The settings of the HTTP server. */
 export interface HttpSettings extends TokenSettings {
   /** Decoded path segments of the base URL, e.g. `['upload']`. */
   readonly baseSegments: readonly string[];
-  /** Bytes of the largest upload taken whatever the token says; `undefined`: the token decides. */
+  /** The largest upload in bytes, whatever the token allows; `undefined`: only the token decides. */
   readonly maxFileSize?: number | undefined;
-  /** Metronome's delete_secret; without it DELETE is refused. */
+  /** Metronome's delete_secret; `undefined`: DELETE is refused. */
   readonly deleteSecret?: string | undefined;
-  /** Uploads that may run at once. */
+  /** How many uploads may run at once. */
   readonly maxUploads: number;
-  /** Addresses and networks of proxies whose X-Forwarded-For is believed, `unix` for the one on a Unix socket. */
+  /** Addresses and networks of the proxies whose X-Forwarded-For is used; `unix` for a proxy on a Unix socket. */
   readonly trustProxy: readonly string[];
-  /** The URI, with slashes around it, of the internal location by which nginx sends uploads; `undefined`: it does not. */
+  /** The URI of nginx's internal location, which begins and ends with a slash; `undefined`: nginx does not send uploads. */
   readonly accelRedirect?: string | undefined;
   /** Whether answers carry CORS headers. */
   readonly cors: boolean;
-  /** How long the client of an upload may send no byte. That of a download may take no byte for 30 times as long. */
+  /** How long the client of an upload may pause. The client of a download may pause 30 times as long. */
   readonly stallTimeoutMs: number;
   /** How long running transfers may go on when the server closes. */
   readonly shutdownTimeoutMs: number;
-  /** How long an upload of so many bytes may take, ms; if not set, as http/upload-body.ts says. */
+  /** How long an upload of this size may take, ms; by default `maxUploadMs` of http/upload-body.ts. */
   readonly maxUploadMs?: (size: number) => number;
 }
 
-/** The part of a pino logger that is used here. */
+/** The part of a pino logger that http/ uses. */
 export type FilerLogger = Pick<BaseLogger, 'info' | 'warn' | 'error'> & Pick<Logger, 'isLevelEnabled'>;
 
-/** What every handler works with. */
+/** What handlers depend on. */
 export interface HandlerContext {
   readonly store: Store;
   readonly settings: HttpSettings;
   readonly retention: Retention;
   readonly limits: Limits;
   readonly uploadLimit: UploadLimit;
-  /** The headers that every answer carries. */
+  /** The headers of every answer. */
   readonly commonRawHeaders: RawHeaders;
   readonly logger: FilerLogger;
-  /** Where requests are counted, if they are. */
+  /** Counts requests; `undefined`: metrics are off. */
   readonly metrics?: Metrics | undefined;
   /** ms since the epoch. */
   readonly now: () => number;

@@ -1,6 +1,6 @@
 /*
- * Who is waited for when a connection has moved no byte for stallTimeout: a client, which is cut sooner or later, or
- * prosody-filer itself, its disk or its bucket, for which the client is not to blame.
+ * A connection on which no byte moved for stallTimeout waits either for the client or for prosody-filer and its store.
+ * Only in the first case is the connection closed: after one timeout for an upload, after 30 for a download.
  */
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
@@ -8,12 +8,12 @@ import type { Connection, Connections, Owed } from './connections.js';
 import { cutOff } from './exchange.js';
 
 /**
- * Timeouts in a row in which the client of a download may take no byte. Kernels and proxies hold up to 8 MB for a client
- * and ask for more in large steps: a client at 4 KB/s needs half an hour for that much.
+ * A download ends after so many consecutive timeouts in which its client read no data. Kernels and proxies buffer up to
+ * 8 MB for a client and read on in large steps. A client at 4 KB/s needs half an hour for that much.
  */
 const downloadPatience = 30;
 
-/** Whether the client of a download has used up its patience. */
+/** Counts a timeout of a download, and tells whether it was one too many. */
 function isGivenUp(socket: Socket, connection: Connection): boolean {
   const takenBytes = socket.bytesWritten - socket.writableLength;
   connection.stalls = takenBytes === connection.takenBytes ? connection.stalls + 1 : 1;
@@ -21,12 +21,12 @@ function isGivenUp(socket: Socket, connection: Connection): boolean {
   return connection.stalls >= downloadPatience;
 }
 
-/** Whether the client has to go on sending: it has been asked for the body, and there is room for it. */
+/** Whether it is the client's turn to send: its body is being read and is not complete. */
 function isBodyAwaited({ request: { raw } }: Owed): boolean {
   return !raw.complete && raw.readableFlowing === true;
 }
 
-/** Why the client that is waited for has to go now, `undefined` while it may take its time or is not waited for. */
+/** Why the connection must be closed now, `undefined` if the client still has time or we do not wait for it. */
 function reasonToCut(
   socket: Socket,
   connection: Connection,
@@ -36,11 +36,11 @@ function reasonToCut(
   return isBodyAwaited(owed) ? 'UPLOAD_STALLED' : undefined;
 }
 
-/** Cuts clients that stall, in place of Node, which cuts every connection that moves no byte. */
+/** Closes the connections of clients that stall. Node's default would close every connection on which no byte moves. */
 export function cutStalledClients(server: Server, connections: Connections, stallTimeoutMs: number): void {
   const reasons = {
-    DOWNLOAD_STALLED: `the client took no byte for ${(downloadPatience * stallTimeoutMs) / 1000} s (${downloadPatience} times stallTimeout)`,
-    UPLOAD_STALLED: `the client sent no byte for ${stallTimeoutMs / 1000} s (stallTimeout)`,
+    DOWNLOAD_STALLED: `the client read no data for ${(downloadPatience * stallTimeoutMs) / 1000} s (${downloadPatience} times stallTimeout)`,
+    UPLOAD_STALLED: `the client sent no data for ${stallTimeoutMs / 1000} s (stallTimeout)`,
   };
   server.on('timeout', (socket: Socket) => {
     const connection = connections.find(socket);

@@ -1,11 +1,11 @@
 import { compile } from '@fastify/proxy-addr';
 
-/** What `trustProxy` calls the proxy at the other end of a Unix socket, which has no address. */
+/** The name in `trustProxy` for a proxy that connects by a Unix socket, since it has no address. */
 export const unixProxy = 'unix';
 
 /**
- * Whether the sender of a request or of its X-Forwarded-For may be believed, in the form that Fastify asks for;
- * `false` where nobody is, since an empty list would be gone through for every request.
+ * Whether an address belongs to a trusted proxy, as a function for Fastify's `trustProxy`. `false` if there are no trusted
+ * proxies, which spares a check for every request.
  */
 export function trustedProxies(proxies: readonly string[]): false | ((address: string | undefined) => boolean) {
   if (proxies.length === 0) return false;

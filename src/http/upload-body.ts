@@ -1,25 +1,25 @@
 /*
- * The body of a PUT on its way to the store. An error that is emitted on it ends the store's `put` and leaves the
- * connection open for the answer, which destroying the request would not.
+ * The body of a PUT on its way to the store. To end the store's `put`, an error is emitted on the request. Destroying the
+ * request would close the connection, and the client would get no answer.
  */
 import type { IncomingMessage } from 'node:http';
 import { type Readable, Transform } from 'node:stream';
 import { FilerError } from '../errors.js';
 
-/** How long an upload may take: 10 minutes, and a second for each KiB. */
+/** How long an upload of `size` bytes may take, in ms: 10 minutes plus one second for each KiB. */
 export function maxUploadMs(size: number): number {
-  // A timer can wait no longer, 24 days.
+  // Timers cannot wait longer than this, about 24 days.
   return Math.min(2 ** 31 - 1, 600_000 + (size / 1024) * 1000);
 }
 
-/** Ends the body with `UPLOAD_TOO_SLOW` unless it is complete in so many ms. */
+/** Emits `UPLOAD_TOO_SLOW` on the body unless it is complete within `maxMs`. */
 export function limitTime(body: IncomingMessage, maxMs: number): void {
   const seconds = Math.round(maxMs / 1000);
   const timer = setTimeout(
     () =>
       body.emit(
         'error',
-        new FilerError('UPLOAD_TOO_SLOW', `the upload was not complete after ${seconds} s, the limit for its size`),
+        new FilerError('UPLOAD_TOO_SLOW', `the upload did not finish within ${seconds} s, the limit for its size`),
       ),
     maxMs,
   ).unref();
@@ -27,7 +27,7 @@ export function limitTime(body: IncomingMessage, maxMs: number): void {
   body.once('end', clear).once('close', clear);
 }
 
-/** The body, whose bytes go on once `makeRoom` has made room for all that have arrived. */
+/** The body, which passes on bytes only once `makeRoom` has made room for all that have arrived. */
 function bodyWithRoom(body: Readable, makeRoom: (arrived: number) => Promise<number>): Readable {
   let arrived = 0;
   let room = 0;
@@ -40,21 +40,21 @@ function bodyWithRoom(body: Readable, makeRoom: (arrived: number) => Promise<num
         done(null, chunk);
       }, done);
     },
-    // An empty file takes room, too.
+    // An empty file takes room too.
     flush(done) {
       if (arrived > 0) return done();
       makeRoom(0).then(() => done(), done);
     },
   });
   body.on('error', (error) => roomy.destroy(error)).once('close', () => body.readableEnded || roomy.destroy());
-  // The store takes no more: the rest of what the client sends is dropped.
+  // If the store stops reading, the rest of what the client sends is dropped.
   roomy.once('close', () => body.resume());
   return body.pipe(roomy);
 }
 
 /**
- * The body with the room that its first bytes need, once they are there; the others follow when theirs is made.
- * Throws what `makeRoom` throws, and `BODY_INCOMPLETE` where no byte comes.
+ * Waits until the first bytes of the body have arrived and room was made for them. The body that it returns makes room for
+ * the other bytes as they arrive. Throws what `makeRoom` throws, and `BODY_INCOMPLETE` if the client leaves before.
  */
 export async function beginWithRoom(body: Readable, makeRoom: (arrived: number) => Promise<number>): Promise<Readable> {
   const roomy = bodyWithRoom(body, makeRoom);
@@ -63,7 +63,9 @@ export async function beginWithRoom(body: Readable, makeRoom: (arrived: number) 
       reject(
         cause instanceof FilerError
           ? cause
-          : new FilerError('BODY_INCOMPLETE', 'the body ended before its first byte', { cause }),
+          : new FilerError('BODY_INCOMPLETE', 'the client disconnected before it sent the first byte of the body', {
+              cause,
+            }),
       );
     roomy.once('readable', resolve).once('end', resolve).once('error', fail).once('close', fail);
   });

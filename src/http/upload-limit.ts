@@ -1,9 +1,9 @@
 import { FilerError } from '../errors.js';
 
-/** Each uploader's and each client's part of the places, once half of them are taken. */
+/** The share of maxUploads that one sender may use once half of maxUploads is in use. */
 const share = 1 / 10;
 
-/** Limits how many uploads run at once: in all, and of each sender when half of the places are taken. */
+/** Limits how many uploads run at once: in total, and for each sender once half of maxUploads is in use. */
 export class UploadLimit {
   readonly #max: number;
   readonly #maxShare: number;
@@ -16,7 +16,7 @@ export class UploadLimit {
     this.#maxShare = Math.max(1, Math.floor(max * share));
   }
 
-  /** How many are running. */
+  /** How many uploads are running. */
   get running(): number {
     return this.#running;
   }
@@ -30,12 +30,12 @@ export class UploadLimit {
   }
 
   /**
-   * Runs an upload of these senders, e.g. `romeo@example.org` and `2001:db8::/64`. Throws `UPLOADS_LIMITED` if all places
-   * are taken, or if half are taken and one of the senders has its share.
+   * Runs an upload that counts for all of these senders, e.g. `romeo@example.org` and `2001:db8::/64`. Throws
+   * `UPLOADS_LIMITED` if maxUploads is reached, or if half of it is in use and a sender has reached its share.
    */
   async run<T>(senders: readonly string[], upload: () => Promise<T>): Promise<T> {
     if (this.#running >= this.#max) {
-      throw new FilerError('UPLOADS_LIMITED', `${this.#max} uploads are running already (maxUploads)`);
+      throw new FilerError('UPLOADS_LIMITED', `${this.#max} uploads are running already, as many as maxUploads allows`);
     }
     if (this.#running * 2 >= this.#max) for (const sender of senders) this.#requireShare(sender);
     this.#count(senders, 1);
@@ -50,8 +50,8 @@ export class UploadLimit {
   #requireShare(sender: string): void {
     const running = this.#runningOf.get(sender) ?? 0;
     if (running < this.#maxShare) return;
-    const limit = `while half of maxUploads is in use, each sender may have ${this.#maxShare}, a tenth`;
-    throw new FilerError('UPLOADS_LIMITED', `${sender} has ${running} uploads running; ${limit}`);
+    const limit = `while half of maxUploads is in use, each sender may run at most ${this.#maxShare} (a tenth)`;
+    throw new FilerError('UPLOADS_LIMITED', `${sender} already runs ${running} uploads; ${limit}`);
   }
 
   #count(senders: readonly string[], change: 1 | -1): void {

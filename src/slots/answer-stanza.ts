@@ -21,15 +21,15 @@ const unavailable: StanzaError = { type: 'cancel', condition: 'service-unavailab
 const notFound: StanzaError = { type: 'cancel', condition: 'item-not-found' };
 const failed: StanzaError = { type: 'cancel', condition: 'internal-server-error' };
 
-/** What stanzas are answered with. */
+/** What answers to stanzas depend on. */
 export interface AnswerContext {
   /** The component's domain. */
   readonly jid: string;
-  /** What clients call the service. */
+  /** The name that clients show for the service. */
   readonly name: string;
   /** Bytes. */
   readonly maxFileSize: number;
-  /** Whether a file can be told when to go. */
+  /** Whether clients may set an expiry for a file. */
   readonly takesExpiry: boolean;
   /** Gives a slot to a bare JID, or throws. */
   give(jid: string, request: SlotRequest): Promise<IssuedSlot>;
@@ -54,7 +54,7 @@ async function giveSlot(iq: Element, namespace: string, request: SlotRequest, co
   } catch (error) {
     const refusal = refusalOf(error, namespace, context.maxFileSize);
     if (refusal === undefined) throw error;
-    // Who asks too often is logged once, by the one who counts.
+    // slot-service.ts logs a JID that asks too often, once a minute.
     const level = error instanceof FilerError && error.code === 'SLOTS_LIMITED' ? 'debug' : 'warn';
     context.logger[level]({ uploader, reason: messageOf(error) }, 'slot refused');
     return errorOf(iq, refusal);
@@ -76,15 +76,15 @@ async function answer(iq: Element, context: AnswerContext): Promise<Element> {
 }
 
 /**
- * The answer to a stanza that came from the XMPP server: XEP-0363, XEP-0030 and XEP-0199; `undefined` for what is not to be
- * answered. Never rejects: a failure of our own is logged, and answered too.
+ * The answer to a stanza from the XMPP server (XEP-0363, XEP-0030, XEP-0199), `undefined` if the stanza needs none. Never
+ * rejects: an unexpected error is logged, and the client gets internal-server-error.
  */
 export async function answerStanza(stanza: Element, context: AnswerContext): Promise<Element | undefined> {
   if (!mustBeAnswered(stanza)) return undefined;
   try {
     return await answer(stanza, context);
   } catch (error) {
-    context.logger.error({ uploader: stanza.attrs['from'], err: error }, 'a slot could not be given');
+    context.logger.error({ uploader: stanza.attrs['from'], err: error }, 'a slot request failed');
     return errorOf(stanza, failed);
   }
 }

@@ -1,12 +1,12 @@
 /*
- * One connection to an XMPP server as its component (XEP-0114), from connecting to its end:
+ * One connection to an XMPP server as its component (XEP-0114), from beginning to end:
  *
  *   → <stream:stream to=JID>      ← <stream:stream id=ID>
  *   → <handshake>hex of SHA-1(ID + secret)</handshake>      ← <handshake/>
- *   ⇄ stanzas; the server has checked their `from`
+ *   ⇄ stanzas, whose `from` the server has checked
  *
- * A connection on which nothing comes for a while is tried with a ping (XEP-0199) to ourselves, which the server passes on
- * to us: so a half-open one is noticed, whatever the domain of the server.
+ * If nothing arrives for a while, the component sends a ping (XEP-0199) to itself, which the server has to deliver. This
+ * detects a half-open connection without knowing the server's domain.
  */
 import { createHash } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
@@ -14,7 +14,7 @@ import { type Element, escapeXML } from 'ltx';
 import { errorOf, mustBeAnswered, xml } from './stanza.js';
 import { StanzaReader } from './stanza-reader.js';
 
-/** The XMPP server, and as what to connect to it. */
+/** The XMPP server, and the component's name and secret on it. */
 export interface ComponentAccount {
   readonly host: string;
   readonly port: number;
@@ -22,23 +22,23 @@ export interface ComponentAccount {
   readonly secret: string;
 }
 
-/** How patient a connection is, ms. */
+/** The timeouts of a connection, ms. */
 export interface LinkTimings {
-  /** After how long without a word from the server it is pinged. */
+  /** How long the server may be silent before it is pinged. */
   readonly idleMs: number;
-  /** How long the server may take to connect us, and to answer a ping. */
+  /** How long the server may take to accept the component, and to answer a ping. */
   readonly answerMs: number;
 }
 
-/** What a connection does with what comes. */
+/** What a connection calls. */
 export interface LinkHandlers {
-  /** The server has taken us as its component. */
+  /** The server has accepted the component. */
   onReady(): void;
   /** The answer to a stanza; must not reject. */
   answer(stanza: Element): Promise<Element | undefined>;
 }
 
-/** The server has ended the stream with an error (RFC 6120 §4.9). */
+/** The server ended the stream with an error (RFC 6120 §4.9). */
 export class StreamError extends Error {
   readonly condition: string;
 
@@ -48,15 +48,15 @@ export class StreamError extends Error {
   }
 }
 
-/** How long the server may take to close its side as well. */
+/** How long the server may take to close its side of the connection. */
 const maxGoodbyeMs = 2000;
 
-/** What may wait to be read by the server, bytes. */
-const maxUnsent = 1024 * 1024;
+/** How many bytes may wait until the server reads them. */
+const maxUnsentBytes = 1024 * 1024;
 
-/** A connection, from the moment on at which it is made. */
+/** A connection. Creating one begins to connect. */
 export class ComponentLink {
-  /** Resolves, at its end, to why it ended. */
+  /** Resolves to the reason once the connection has ended. */
   readonly ended: Promise<Error>;
   readonly #account: ComponentAccount;
   readonly #timings: LinkTimings;
@@ -76,7 +76,7 @@ export class ComponentLink {
       onOpen: (id) => this.#authenticate(id),
       onStanza: (stanza) => this.#receive(stanza),
       onSkipped: (root) => this.#refuse(root),
-      onClose: () => this.#end(new Error('it closed the stream')),
+      onClose: () => this.#end(new Error('the server closed the stream')),
     });
     socket.setTimeout(timings.answerMs);
     socket.on('timeout', () => this.#doubt());
@@ -92,11 +92,11 @@ export class ComponentLink {
     const namespaces = "xmlns='jabber:component:accept' xmlns:stream='http://etherx.jabber.org/streams'";
     socket.write(`<?xml version='1.0'?><stream:stream ${namespaces} to='${escapeXML(jid)}'>`);
     this.ended = new Promise((resolve) => {
-      socket.once('close', () => resolve(this.#reason ?? new Error('it closed the connection')));
+      socket.once('close', () => resolve(this.#reason ?? new Error('the server closed the connection')));
     });
   }
 
-  /** Says goodbye, and resolves when the connection is closed. */
+  /** Closes the stream, and resolves once the connection is closed. */
   async close(): Promise<void> {
     if (this.#state === 'opening') this.#socket.destroy();
     this.#state = 'closing';
@@ -123,7 +123,7 @@ export class ComponentLink {
   #doubt(): void {
     const { answerMs } = this.#timings;
     if (this.#state !== 'ready') {
-      this.#end(new Error(`it has not answered for ${answerMs / 1000} s`));
+      this.#end(new Error(`the server did not answer within ${answerMs / 1000} s`));
       return;
     }
     const { jid } = this.#account;
@@ -134,7 +134,7 @@ export class ComponentLink {
 
   #send(stanza: Element): void {
     if (this.#state === 'closing' || !this.#socket.writable) return;
-    if (this.#socket.writableLength > maxUnsent) this.#end(new Error('it does not read what it is sent'));
+    if (this.#socket.writableLength > maxUnsentBytes) this.#end(new Error('the server stopped reading'));
     else this.#socket.write(stanza.toString());
   }
 
@@ -149,7 +149,7 @@ export class ComponentLink {
       this.#beReady();
       this.#handlers.onReady();
     } else {
-      this.#end(new Error(`it answered the handshake with <${stanza.name}>`));
+      this.#end(new Error(`the server answered the handshake with <${stanza.name}>`));
     }
   }
 

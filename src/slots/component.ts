@@ -8,12 +8,12 @@ import {
   StreamError,
 } from './component-link.js';
 
-/** When a component tries again, ms. */
+/** When a component reconnects, ms. */
 export interface ComponentTimings extends LinkTimings {
-  /** The first pause; each further one is twice as long, and all vary by half so that several do not go in step. */
+  /** The first pause. Each further one is twice as long. All are shortened by a random part, up to half. */
   readonly minPauseMs: number;
   readonly maxPauseMs: number;
-  /** The least pause after the server has refused us, which only an operator will change. */
+  /** The shortest pause after the server refused the component, since an operator has to mend that. */
   readonly refusedPauseMs: number;
 }
 
@@ -25,30 +25,36 @@ const usualTimings: ComponentTimings = {
   refusedPauseMs: 5000,
 };
 
-/** What a component works with. */
+/** What a component depends on. */
 export interface ComponentContext {
   readonly answer: LinkHandlers['answer'];
   readonly logger: Record<'debug' | 'info' | 'error', (line: object, message: string) => void>;
   readonly timings?: ComponentTimings;
 }
 
-/** What the operator can do about a connection that failed, by the code of the system or the condition of the stream. */
+/** What an operator can do about a failed connection, by the error code of the system or the condition of the stream. */
 const explanations: Readonly<Record<string, (account: ComponentAccount) => string>> = {
-  ECONNREFUSED: () =>
-    'component.port: expected the port on which the XMPP server takes components, nobody listens there',
-  ENOTFOUND: ({ host }) => `component.host: expected the host of the XMPP server, ${host} is unknown`,
-  'not-authorized': () => "component.secret: expected the component's secret on the XMPP server, got another one",
-  'host-unknown': ({ jid }) => `component.jid: expected a component that the XMPP server knows, ${jid} is none`,
-  conflict: ({ jid }) => `component.jid: expected one that nobody else is connected as, ${jid} is connected already`,
+  ECONNREFUSED: ({ host, port }) =>
+    `component.port: nothing listens on ${host} port ${port}. Set it to the port on which the XMPP server accepts components.`,
+  ENOTFOUND: ({ host }) =>
+    `component.host: the host name ${host} does not exist. Set it to the host of the XMPP server.`,
+  'not-authorized': () =>
+    'component.secret: the XMPP server refused it. Set it to the secret that the XMPP server has for this component.',
+  'host-unknown': ({ jid }) =>
+    `component.jid: the XMPP server does not know the component ${jid}. Add it there, or correct component.jid.`,
+  conflict: ({ jid }) =>
+    `component.jid: the XMPP server accepts only one program as ${jid}, and another one is connected already`,
 };
 
-/** Why a connection ended, by what the operator can do about it if that is known. */
+/** Why a connection ended, and what the operator can do about it if that is known. One line. */
 export function explainEnd(reason: Error, account: ComponentAccount): string {
   const code = reason instanceof StreamError ? reason.condition : systemErrorCode(reason);
-  return explanations[code ?? '']?.(account) ?? `the XMPP server: ${messageOf(reason) || code}`;
+  return (
+    explanations[code ?? '']?.(account) ?? `the connection to the XMPP server failed: ${messageOf(reason) || code}`
+  );
 }
 
-/** A component of an XMPP server: connected as long as it can be, and connecting again when it is not. */
+/** A component of an XMPP server. It reconnects whenever the connection ends, until it is stopped. */
 export class Component {
   readonly #account: ComponentAccount;
   readonly #context: ComponentContext;
@@ -58,7 +64,7 @@ export class Component {
   #link: ComponentLink | undefined;
   #lastReason: string | undefined;
 
-  /** Starts to connect. */
+  /** Begins to connect. */
   constructor(account: ComponentAccount, context: ComponentContext) {
     this.#account = account;
     this.#context = context;
@@ -66,7 +72,7 @@ export class Component {
     this.#stopped = this.#run();
   }
 
-  /** Disconnects, and resolves when that is done. */
+  /** Disconnects, and resolves once that is done. */
   async stop(): Promise<void> {
     this.#stopping.abort();
     await this.#link?.close();
@@ -87,7 +93,7 @@ export class Component {
       const reason = await this.#link.ended;
       if (signal.aborted) return;
       this.#complain(explainEnd(reason, this.#account));
-      // One that is thrown out again and again waits longer and longer as well.
+      // Only a connection that lasted resets the pauses. If the server ends each one soon, the pauses grow too.
       if (performance.now() - readyAt > this.#timings.maxPauseMs) attempt = 0;
       await wait(this.#pause(attempt, reason), undefined, { ref: false, signal }).catch(() => undefined);
     }
@@ -105,7 +111,7 @@ export class Component {
     this.#context.logger.info({ jid, server: `${host} port ${port}` }, 'connected to the XMPP server');
   }
 
-  /** The first time for all to see, and again only if there is another reason. */
+  /** Logs an error once for each reason. Repetitions are logged at debug level. */
   #complain(reason: string): void {
     const { host, port, jid } = this.#account;
     const level = reason === this.#lastReason ? 'debug' : 'error';

@@ -2,7 +2,7 @@ import { FilerError } from '../errors.js';
 import { type CountedUpload, countedBytes, Usage } from '../retention/usage.js';
 import type { UploaderIds } from '../upload/uploader.js';
 
-/** What the daily quota of slots works with. */
+/** What the daily quota of slots depends on. */
 export interface DailyQuotaContext {
   readonly uploaderIds: UploaderIds;
   /** What a JID sent in the last 24 hours. */
@@ -11,7 +11,7 @@ export interface DailyQuotaContext {
   readonly now: () => number;
 }
 
-/** The bytes for which each uploader was given slots in 24 hours; whom none was given in that time takes no memory. */
+/** Counts the bytes of the slots that each uploader got in 24 hours. Uploaders without any take no memory. */
 export class DailyQuota {
   readonly #bytes: number;
   readonly #context: DailyQuotaContext;
@@ -23,7 +23,7 @@ export class DailyQuota {
     this.#given = new Usage(context.now);
   }
 
-  /** Counts a slot of a JID for its day; the result takes it back. Throws `QUOTA_REACHED` where there is no room for it. */
+  /** Counts a slot of a JID. Returns a function that takes it back. Throws `QUOTA_REACHED` if it exceeds the quota. */
   async count(jid: string, size: number): Promise<() => void> {
     const { uploaderIds, now } = this.#context;
     const ids = uploaderIds.idsOf(jid);
@@ -31,7 +31,7 @@ export class DailyQuota {
     const { bytes, lessAt } = this.#given.sentBy(ids);
     const counted = countedBytes(size);
     if (bytes + counted > this.#bytes) {
-      const found = `slots for ${bytes} bytes were given in 24 hours, ${counted} more would exceed component.dailyQuota, ${this.#bytes}`;
+      const found = `the uploader got slots for ${bytes} bytes in 24 hours; ${counted} more would exceed component.dailyQuota, ${this.#bytes}`;
       throw new FilerError('QUOTA_REACHED', found, { retryAt: counted > this.#bytes ? undefined : lessAt });
     }
     const slot = { size, uploader: uploaderIds.idOf(jid), modifiedAt: now() };
@@ -39,7 +39,7 @@ export class DailyQuota {
     return () => this.#given.removeSent(slot);
   }
 
-  /** What was given before a restart is known as far as it was uploaded. */
+  /** After a restart, counts what the uploader has uploaded in place of the slots that it got before. */
   async #recall(jid: string, ids: readonly string[]): Promise<void> {
     if (this.#given.hasSent(ids)) return;
     const sent = await this.#context.sentByHour(jid);

@@ -1,7 +1,7 @@
 /*
- * What may be asked for, by the settings alone. The key of a slot has three segments, as ejabberd's has:
+ * Which slots may be given, as far as the settings decide it. The key of a slot has three segments, as with ejabberd:
  *
- *   <id of the uploader, 64 hex digits (upload/uploader.ts)>/<40 random characters of A-Z a-z 0-9 - _>/<file name as the client gave it>
+ *   <uploader's id, 64 hex digits (upload/uploader.ts)>/<40 random characters of A-Z a-z 0-9 - _>/<file name from the client>
  */
 import { randomBytes } from 'node:crypto';
 import { FilerError } from '../errors.js';
@@ -11,41 +11,41 @@ import { compilePattern } from '../upload/name-pattern.js';
 import { keyBelow, type UploadKey } from '../upload/upload-key.js';
 import type { PlannedSlot } from './slot-issuer.js';
 
-/** Who may have slots, and for what. */
+/** Who may get slots, and for which files. */
 export interface SlotSettings {
   /** Bare JIDs and domains, in lower case. */
   readonly access: readonly string[];
   /** Bytes. */
   readonly maxFileSize: number;
-  /** Patterns for content types such as `image/*`; empty: all. */
+  /** Patterns for content types such as `image/*`; empty: all types are allowed. */
   readonly allowedTypes: readonly string[];
 }
 
-/** What a client asks for, as it stands in its request; `undefined` where it says nothing. */
+/** The raw fields of a client's request; `undefined` if a field is missing. */
 export interface SlotRequest {
   readonly filename: string | undefined;
   readonly size: string | undefined;
   readonly contentType: string | undefined;
-  /** When the file is to be gone (XEP-0082). */
+  /** The expiry that the client asks for (XEP-0082). */
   readonly expireBefore?: string | undefined;
 }
 
 const randomKeyBytes = 30;
 
-/** A longer one would not fit into a URL. */
+/** A longer type would not fit into a URL. */
 const maxTypeLength = 255;
 
-/** What of a client's text stands in the log. */
+/** How many characters of a client's text are logged. */
 const maxQuotedLength = 300;
 
-/** A size that no number is too small for; with a sign, in hex or with an exponent it is none. */
+/** 1 to 15 digits, which a number holds exactly; no sign, no exponent, no hex. */
 const sizePattern = /^\d{1,15}$/;
 
 /** DateTime of XEP-0082 §3.2. */
 const timePattern = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/;
 
 function quote(value: string | undefined): string {
-  return value === undefined ? 'none' : JSON.stringify(value.slice(0, maxQuotedLength));
+  return value === undefined ? 'missing' : JSON.stringify(value.slice(0, maxQuotedLength));
 }
 
 /** The domain of a bare JID. */
@@ -53,33 +53,33 @@ export function domainOf(jid: string): string {
   return jid.replace(/^.*@/s, '');
 }
 
-/** Whether the bare JID or its domain is among those that may have slots. */
+/** Whether the bare JID or its domain may get slots. */
 export function mayHaveSlots(jid: string, { access }: SlotSettings): boolean {
   return access.includes(jid) || access.includes(domainOf(jid));
 }
 
-/** Throws `UPLOADER_REFUSED` unless the bare JID may have slots. */
+/** Throws `UPLOADER_REFUSED` unless the bare JID may get slots. */
 export function requireAccess(jid: string, settings: SlotSettings): void {
   if (mayHaveSlots(jid, settings)) return;
-  throw new FilerError('UPLOADER_REFUSED', 'neither the JID nor its domain is in component.access');
+  throw new FilerError('UPLOADER_REFUSED', 'component.access lists neither the JID nor its domain');
 }
 
 function checkedSize(size: string | undefined, maxFileSize: number): number {
   if (size === undefined || !sizePattern.test(size)) {
-    throw new FilerError('REQUEST_INVALID', `the request's size is no number of bytes: ${quote(size)}`);
+    throw new FilerError('REQUEST_INVALID', `invalid size in the slot request: ${quote(size)}`);
   }
   if (Number(size) <= maxFileSize) return Number(size);
-  throw new FilerError('SIZE_REFUSED', `${size} bytes are more than maxFileSize, ${maxFileSize}`);
+  throw new FilerError('SIZE_REFUSED', `${size} bytes exceed maxFileSize, ${maxFileSize}`);
 }
 
 function newKey(uploader: string, filename: string | undefined): UploadKey {
   const slot = `${uploader}/${randomBytes(randomKeyBytes).toString('base64url')}` as UploadKey;
   const key = filename === undefined ? undefined : keyBelow(slot, filename);
   if (key !== undefined) return key;
-  throw new FilerError('REQUEST_INVALID', `the request's filename is no file name: ${quote(filename)}`);
+  throw new FilerError('REQUEST_INVALID', `invalid file name in the slot request: ${quote(filename)}`);
 }
 
-/** What is no media type says as little as nothing. */
+/** The announced type. An invalid media type counts as no type. */
 function announcedType(type = ''): string | undefined {
   return type.length <= maxTypeLength && essenceOf(type) !== undefined ? type : undefined;
 }
@@ -88,24 +88,27 @@ function checkedTime(expireBefore: string | undefined): number | undefined {
   if (expireBefore === undefined) return undefined;
   const time = timePattern.test(expireBefore) ? Date.parse(expireBefore) : Number.NaN;
   if (!Number.isNaN(time)) return time;
-  throw new FilerError('REQUEST_INVALID', `the request's expire-before is no time: ${quote(expireBefore)}`);
+  throw new FilerError('REQUEST_INVALID', `invalid expire-before in the slot request: ${quote(expireBefore)}`);
 }
 
 function requireType(type: string, allowedTypes: readonly string[]): void {
   const essence = essenceOf(type) ?? '';
   if (allowedTypes.length === 0 || allowedTypes.some((pattern) => compilePattern(pattern.toLowerCase())(essence)))
     return;
-  throw new FilerError('TYPE_REFUSED', `${quote(type)} is not among component.allowedTypes`);
+  throw new FilerError('TYPE_REFUSED', `component.allowedTypes does not allow ${quote(type)}`);
 }
 
-/** Throws `UPLOAD_EXPIRED` for an upload that would be gone before it is there. */
+/** Throws `UPLOAD_EXPIRED` if the upload would have expired already. */
 export function requireFuture({ expiresAt }: PlannedSlot, now: number): void {
   if (!isExpired(expiresAt, now)) return;
-  throw new FilerError('UPLOAD_EXPIRED', "the request's expire-before is past: check the clocks of client and server");
+  throw new FilerError(
+    'UPLOAD_EXPIRED',
+    'expire-before in the slot request has passed already; check the clocks of client and server',
+  );
 }
 
 /**
- * The upload that the uploader with this id asks for, under a key that nobody can guess.
+ * Checks the request of the uploader with this id, and gives the upload a key that nobody can guess.
  * Throws `REQUEST_INVALID`, `SIZE_REFUSED` or `TYPE_REFUSED`.
  */
 export function planSlot(

@@ -14,30 +14,29 @@ import {
   type SlotSettings,
 } from './slot-policy.js';
 
-/** How often each JID may ask, and each domain without access. */
+/** How often each JID may ask for a slot. The JIDs of a domain without access count as one. */
 const requestsPerMinute = 60;
 
-/** The settings of slots, and how much each uploader may be given. */
+/** The settings of slots. */
 export interface SlotServiceSettings extends SlotSettings {
-  /** Bytes for which each uploader may be given slots in 24 hours. */
+  /** Bytes for which each uploader may get slots in 24 hours; `undefined`: no limit. */
   readonly dailyQuota: number | undefined;
 }
 
-/** What the store has room for. */
+/** The limits of the store, as slots need them. */
 export interface SlotLimits {
   /**
-   * Throws what `Limits` throws for an upload without room, and removes nothing to make it. One that nobody will see counts
-   * from now on, unless the result takes it back.
+   * Throws what `Limits` throws if the store has no room for the upload, and never deletes uploads to make room. An unseen
+   * upload counts as stored from now on. The function that it returns takes that back.
    */
   admitSlot(slot: { readonly size: number; readonly uploader: string }, isUploadUnseen: boolean): Promise<() => void>;
   /** What a JID sent in the last 24 hours. */
   sentByHour(uploader: string): Promise<CountedUpload[]>;
 }
 
-/** What slots are given with. */
+/** What the slot service depends on. */
 export interface SlotServiceContext {
   readonly issuer: SlotIssuer;
-  /** The store's. */
   readonly limits: SlotLimits;
   readonly uploaderIds: UploaderIds;
   readonly logger: Record<'info' | 'warn', (line: object, message: string) => void>;
@@ -45,12 +44,12 @@ export interface SlotServiceContext {
   readonly now: () => number;
 }
 
-/** Gives slots to those who may have them. */
+/** Gives slots to the JIDs that may get them, within their limits. */
 export class SlotService {
   readonly #settings: SlotServiceSettings;
   readonly #context: SlotServiceContext;
   readonly #dailyQuota: DailyQuota | undefined;
-  /** Forgets each key after its minute. */
+  /** Forgets a JID or domain after its minute. */
   readonly #pace = new RateLimiterMemory({ points: requestsPerMinute, duration: 60 });
 
   constructor(settings: SlotServiceSettings, context: SlotServiceContext) {
@@ -62,7 +61,10 @@ export class SlotService {
     this.#dailyQuota = new DailyQuota(dailyQuota, { ...context, sentByHour });
   }
 
-  /** A slot for a bare JID. Throws what `planSlot`, `requireAccess`, `requireFuture`, `SlotLimits` and the issuer throw, and `SLOTS_LIMITED`. */
+  /**
+   * Gives a slot to a bare JID. Throws `SLOTS_LIMITED`, and what `planSlot`, `requireAccess`, `requireFuture`, `SlotLimits`
+   * and the issuer throw.
+   */
   async give(jid: string, request: SlotRequest): Promise<IssuedSlot> {
     await this.#requirePace(jid);
     requireAccess(jid, this.#settings);
@@ -81,8 +83,8 @@ export class SlotService {
 
   async #issue(jid: string, planned: PlannedSlot): Promise<IssuedSlot> {
     const { issuer, limits, now } = this.#context;
-    // By the JID, so that uploads under all of its ids count. The PUT reserves its room later; a slot without room is
-    // refused now, so that its client learns of it in time.
+    // By the JID, so that uploads under all of its ids count. The PUT will reserve the room. But the client should learn
+    // now if there is none.
     const takeBack = await limits.admitSlot({ size: planned.size, uploader: jid }, issuer.isUploadUnseen);
     try {
       return await issuer.issue(planned, now());
@@ -93,13 +95,13 @@ export class SlotService {
   }
 
   async #requirePace(jid: string): Promise<void> {
-    // A foreign server can make up any number of JIDs.
+    // A foreign server can invent any number of JIDs.
     const asker = mayHaveSlots(jid, this.#settings) ? jid : domainOf(jid);
     try {
       await this.#pace.consume(asker);
     } catch (error) {
       if (!(error instanceof RateLimiterRes)) throw error;
-      const reason = `${asker} asked more than ${requestsPerMinute} times in a minute`;
+      const reason = `${asker} asked for a slot more than ${requestsPerMinute} times within a minute`;
       if (error.consumedPoints === requestsPerMinute + 1) {
         this.#context.logger.warn({ uploader: jid, reason }, 'slots refused until the minute is over');
       }

@@ -1,7 +1,7 @@
 /*
- * A stream of XML (RFC 6120 §4): one root, whose children are stanzas. What a stanza takes of memory is bounded: of one that
- * is too long, or has too many elements, only the root is kept; one that then goes on and on ends the stream, since a
- * parser holds a text or an attribute as a whole. Entities are not expanded, and a DTD ends the stream (§11.1).
+ * Reads a stream of XML (RFC 6120 §4): one root element, whose children are stanzas. The memory for a stanza is bounded. If
+ * a stanza is too long or has too many elements, only its root is kept. If it is longer than 4 Mi characters, the stream ends,
+ * since the parser keeps a whole text or attribute. Entities are not expanded, and a DTD ends the stream (§11.1).
  */
 import { Element } from 'ltx';
 import { SaxesParser, type SaxesTagPlain } from 'saxes';
@@ -10,18 +10,18 @@ const maxStanzaLength = 256 * 1024;
 const maxElements = 1000;
 const maxSkippedLength = 4 * 1024 * 1024;
 
-/** Who is told what was read. */
+/** What the reader calls. */
 export interface StanzaHandlers {
-  /** The stream has begun, with this id. */
+  /** The stream was opened with this id. */
   onOpen(id: string | undefined): void;
   onStanza(stanza: Element): void;
-  /** A stanza had to be skipped; all that is left of it is its root. */
+  /** A stanza was too large. Only its root was kept. */
   onSkipped(root: Element): void;
   /** The stream's root was closed. */
   onClose(): void;
 }
 
-/** Reads the stanzas of one stream, from text in pieces of any length. */
+/** Reads the stanzas of one stream from text in pieces of any length. */
 export class StanzaReader {
   readonly #parser = new SaxesParser();
   readonly #handlers: StanzaHandlers;
@@ -37,7 +37,7 @@ export class StanzaReader {
   constructor(handlers: StanzaHandlers) {
     this.#handlers = handlers;
     this.#parser.on('doctype', () => {
-      throw new Error('it sent a DTD');
+      throw new Error('the server sent a DTD');
     });
     this.#parser.on('opentagstart', () => {
       if (this.#depth === 1) this.#start = this.#parser.position;
@@ -48,11 +48,11 @@ export class StanzaReader {
     this.#parser.on('closetag', () => this.#close());
   }
 
-  /** Reads on, and calls the handlers. Throws an Error where the text is no XML or a stanza is far too long. */
+  /** Reads the next piece, and calls the handlers. Throws an Error if it is not XML or a stanza is far too long. */
   write(text: string): void {
     this.#received += text.length;
     this.#parser.write(text);
-    if (this.#received - this.#start > maxSkippedLength) throw new Error('it sent a stanza without an end');
+    if (this.#received - this.#start > maxSkippedLength) throw new Error('the server sent a stanza that does not end');
   }
 
   #open({ name, attributes }: SaxesTagPlain): void {
@@ -65,7 +65,7 @@ export class StanzaReader {
   #begin(root: Element): void {
     this.#elements = 0;
     this.#isSkipping = false;
-    // Attributes without an end are not to be answered either.
+    // A stanza whose root is too large by itself is not answered.
     this.#root = this.#isWithinLimits(1) ? root : undefined;
     this.#current = root;
   }
@@ -74,7 +74,7 @@ export class StanzaReader {
     if (this.#depth >= 2 && this.#isWithinLimits(0)) this.#current?.t(text);
   }
 
-  /** Whether so many more elements of the stanza, and all of it that was read, are to be kept. */
+  /** Counts more elements of the stanza, and tells whether it is still small enough to keep. */
   #isWithinLimits(elements: number): boolean {
     this.#elements += elements;
     const length = this.#parser.position - this.#start;

@@ -2,7 +2,7 @@ import { Element } from 'ltx';
 
 const errorsNs = 'urn:ietf:params:xml:ns:xmpp-stanzas';
 
-/** An element with children, those left out that are `undefined`. */
+/** Builds an element. Children that are `undefined` are left out. */
 export function xml(
   name: string,
   attributes: Readonly<Record<string, string | number | undefined>>,
@@ -17,13 +17,13 @@ export function xml(
 export interface StanzaError {
   readonly type: 'auth' | 'cancel' | 'modify' | 'wait';
   readonly condition: string;
-  /** For the user. */
+  /** Shown to the user. */
   readonly text?: string;
-  /** What an application says beside the condition. */
+  /** An application-specific condition. */
   readonly detail?: Element | undefined;
 }
 
-/** Whether the stanza is an iq that must be answered, one of type get or set (RFC 6120 §8.2.3). */
+/** Whether the stanza is an iq of type get or set, which must be answered (RFC 6120 §8.2.3). */
 export function mustBeAnswered(stanza: Element): boolean {
   const { type, from } = stanza.attrs;
   return stanza.is('iq') && (type === 'get' || type === 'set') && from !== undefined;
@@ -34,12 +34,12 @@ function answerTo(iq: Element, type: 'result' | 'error', ...children: readonly (
   return xml('iq', { type, id, from: to, to: from }, ...children);
 }
 
-/** The answer to an iq. */
+/** The result for an iq. */
 export function resultOf(iq: Element, child?: Element): Element {
   return answerTo(iq, 'result', child);
 }
 
-/** The answer to an iq that cannot have the one that was asked for. */
+/** The error for an iq. */
 export function errorOf(iq: Element, { type, condition, text, detail }: StanzaError): Element {
   return answerTo(
     iq,

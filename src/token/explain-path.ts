@@ -2,8 +2,8 @@ import { percentDecoded } from '../upload/percent-decoded.js';
 import type { UploadKey } from '../upload/upload-key.js';
 
 /**
- * The mistake in a set-up under which a token would be right that does not sign the key, in one line for the operator;
- * `baseSegments` are those of the base URL's path. `undefined` where none of the common mistakes explains it.
+ * Finds out whether a common configuration mistake explains why a token does not sign the key. Returns one line for the
+ * log, or `undefined`. `baseSegments` are the segments of the base URL's path.
  */
 export function explainPath(
   key: UploadKey,
@@ -14,13 +14,13 @@ export function explainPath(
   const mistakes = [
     {
       key: basePath !== '' && key.startsWith(basePath) ? key.slice(basePath.length) : undefined,
-      explanation: `the path holds the prefix ${basePath} twice: look at the proxy and at uploadSubDir`,
+      explanation: `the path has the prefix ${basePath} twice; check the proxy and uploadSubDir`,
     },
     {
       key: basePath === '' ? undefined : basePath + key,
-      explanation: `the issuer signed the path together with the prefix ${basePath}: look at its base URL`,
+      explanation: `the issuer signed the path including the prefix ${basePath}; check the base URL on the XMPP server`,
     },
-    { key: percentDecoded(key), explanation: 'the path was percent-encoded twice: look at the proxy' },
+    { key: percentDecoded(key), explanation: 'the path was percent-encoded twice; check the proxy' },
   ];
   return mistakes.find((mistake) => mistake.key !== undefined && isSigned(mistake.key as UploadKey))?.explanation;
 }

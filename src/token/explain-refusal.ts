@@ -3,8 +3,8 @@ import { type QueryScheme, querySchemes } from './query-schemes.js';
 import type { AnnouncedUpload, TokenSettings } from './token.js';
 
 /**
- * Why a query token does not sign the upload, in one line for the operator, as far as it can be told: each common
- * mistake is tried against the digest. `baseSegments` are those of the base URL's path.
+ * Why a query token does not sign the upload, in one line for the log. It tries each common mistake against the digest.
+ * `baseSegments` are the segments of the base URL's path.
  */
 export function explainRefusal(
   digest: string,
@@ -17,12 +17,14 @@ export function explainRefusal(
   const other = querySchemes.find((candidate) => candidate.verify(digest, upload, settings) !== undefined);
   if (other !== undefined) return `it is a ${other.name} token in the parameter "${scheme.parameter}"`;
   if (scheme.verify(digest, upload, { ...settings, strictContentType: false }) !== undefined) {
-    return 'its slot is for another content type (strictContentType)';
+    return 'it was made for another content type, and strictContentType is on';
   }
   const mistake = explainPath(
     upload.key,
     baseSegments,
     (key) => scheme.verify(digest, { ...upload, key }, settings) !== undefined,
   );
-  return mistake ?? `made with another secret, or for another path, type or size than ${upload.size} bytes`;
+  return (
+    mistake ?? `it was made with another secret, or for another path, type or size; the PUT has ${upload.size} bytes`
+  );
 }

@@ -5,7 +5,7 @@ export function hmacHex(secret: string, message: Buffer): string {
   return createHmac('sha256', secret).update(message).digest('hex');
 }
 
-/** Whether any secret signs the message with this digest; every secret is tried, each compared in constant time. */
+/** Whether this is the digest of the message with any of the secrets. Tries all of them, each in constant time. */
 export function isSignedByAny(secrets: readonly string[], message: Buffer, digest: string): boolean {
   const given = Buffer.from(digest, 'latin1');
   let isSigned = false;

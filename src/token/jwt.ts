@@ -1,38 +1,38 @@
 /*
- * What the two tokens have in common that are a JWT (bearer.ts, slot-token.ts): RFC 7515 HS256, and the claims filesize
- * (bytes), filetype, sub (the uploader), iat, exp and expires (s since the epoch). The header's typ says which of the two
- * it is, so that neither passes for the other (RFC 8725 §3.11); which upload it is for stands in claims of its own.
+ * What Bearer tokens (bearer.ts) and slot tokens (slot-token.ts) have in common: both are JWTs signed with HS256 (RFC 7515)
+ * with the claims filesize (bytes), filetype, sub (the uploader), iat, exp and expires (s since the epoch). Each kind has
+ * its own typ in the header, so that it cannot be used as the other (RFC 8725 §3.11), and its own claims that name the upload.
  */
 import { errors, type JWTPayload, jwtVerify, SignJWT } from 'jose';
 import { FilerError } from '../errors.js';
 import { unknownType } from '../upload/content-type.js';
 import type { AnnouncedUpload, Grant, Slot } from './token.js';
 
-/** How long Prosody 0.12's tokens are valid. */
+/** As long as the tokens of Prosody 0.12 are valid. */
 const validSeconds = 300;
 
-/** What an issuer may say of an upload in a JWT beside what it allows. */
+/** Further facts that an issuer can put into a JWT. */
 export interface JwtOptions {
-  /** When it is made, ms since the epoch. */
+  /** When the token is made, ms since the epoch. */
   readonly now: number;
   /** The uploader's bare JID or id. */
   readonly uploader?: string | undefined;
-  /** When the file should go, ms since the epoch. */
+  /** When the file should expire, ms since the epoch. */
   readonly expiresAt?: number | undefined;
 }
 
-/** One kind of JWT: its `typ`, and what refusals call it. */
+/** One kind of JWT: its `typ`, and its name in refusals. */
 export interface JwtKind {
   readonly typ: string;
   readonly name: string;
 }
 
-/** A refusal of a token of this kind, for the log. */
+/** The error for a refused token of this kind. */
 export function refuseJwt({ name }: JwtKind, reason: string, cause?: unknown): FilerError {
   return new FilerError('TOKEN_REFUSED', `${name} token: ${reason}`, { cause });
 }
 
-/** A JWT that allows an upload for 300 s from `now`, which the kind's own claims name. */
+/** Signs a JWT that is valid for 300 s from `now`. `ownClaims` name the upload. */
 export function signJwt(
   { typ }: JwtKind,
   secret: string,
@@ -54,8 +54,8 @@ export function signJwt(
 }
 
 /**
- * The claims of a JWT of this kind that one of the secrets signed and that is valid at `now` (ms since the epoch).
- * Throws `TOKEN_REFUSED`.
+ * The claims of a JWT, which has to be of this kind, signed with one of the secrets, and valid at `now` (ms since the
+ * epoch). Throws `TOKEN_REFUSED`.
  */
 export async function verifyJwt(
   kind: JwtKind,
@@ -72,22 +72,24 @@ export async function verifyJwt(
       if (!(error instanceof errors.JWTExpired))
         throw refuseJwt(kind, error instanceof Error ? error.message : 'invalid', error);
       const age = Math.round(now / 1000 - Number(error.payload.exp));
-      throw refuseJwt(kind, `expired ${age} s ago; do both servers' clocks agree?`, error);
+      throw refuseJwt(kind, `it expired ${age} s ago; check that the clocks of both servers agree`, error);
     }
   }
-  throw refuseJwt(kind, 'signed with another secret');
+  throw refuseJwt(kind, 'it was signed with another secret');
 }
 
 /**
- * What verified claims allow for an upload that they are known to name. Throws `TOKEN_REFUSED` where the file has
- * expired already, and `SIZE_REFUSED` for another size.
+ * What verified claims allow, once it is known that they name this upload. Throws `TOKEN_REFUSED` if the file would have
+ * expired already, and `SIZE_REFUSED` if the size differs.
  */
 export function grantOf(kind: JwtKind, claims: JWTPayload, { size }: AnnouncedUpload, now: number): Grant {
   const { filesize, filetype, expires, sub } = claims;
-  if (expires !== undefined && typeof expires !== 'number') throw refuseJwt(kind, 'its claim "expires" is no number');
-  if (expires !== undefined && expires * 1000 <= now) throw refuseJwt(kind, 'the file that it is for has expired');
+  if (expires !== undefined && typeof expires !== 'number')
+    throw refuseJwt(kind, 'its claim "expires" is not a number');
+  if (expires !== undefined && expires * 1000 <= now)
+    throw refuseJwt(kind, 'the expiry of the file has passed already');
   if (filesize !== size) {
-    throw new FilerError('SIZE_REFUSED', `the slot is for ${filesize} bytes, the PUT announces ${size}`);
+    throw new FilerError('SIZE_REFUSED', `the slot is for ${filesize} bytes, the PUT has ${size}`);
   }
   return {
     contentType: typeof filetype === 'string' ? filetype : unknownType,

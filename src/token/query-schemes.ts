@@ -1,5 +1,5 @@
 /*
- * The token schemes of the query: one HMAC-SHA256 in hex over what was signed.
+ * The token schemes of the query. Each token is an HMAC-SHA256 in hex over these bytes:
  *   ?v=             Prosody mod_http_upload_external (default), ejabberd:    path SP size
  *   ?v2= ?token=    the same module as "v2"; Metronome:                      path NUL size NUL type
  * The path is the upload key in UTF-8, the size is decimal, the type is verbatim.
@@ -13,9 +13,9 @@ import type { AnnouncedUpload, Grant, Slot, TokenSettings } from './token.js';
 export interface QueryScheme {
   readonly name: 'v1' | 'v2' | 'token';
   readonly parameter: string;
-  /** The digest by which an issuer with this secret allows the upload. */
+  /** The digest that allows the upload. */
   sign(secret: string, slot: Slot): string;
-  /** What the digest allows, or `undefined` where it does not sign this upload. */
+  /** What the digest allows, `undefined` if it does not sign this upload. */
   verify(digest: string, upload: AnnouncedUpload, settings: TokenSettings): Grant | undefined;
 }
 
@@ -45,7 +45,7 @@ function verifyUntyped(digest: string, upload: AnnouncedUpload, settings: TokenS
   return grant(upload, announced === unknownType ? typeOfName(upload.key) : announced);
 }
 
-/** Types that a slot may have been signed for, given what real clients send on the PUT instead (`omemo`: old Dino). */
+/** The types that the slot may have been signed for. Some clients send another one in the PUT (old Dino: `omemo`). */
 function candidateTypes(upload: AnnouncedUpload): Set<string> {
   const [withoutParameters = ''] = upload.contentType.split(';');
   return new Set([upload.contentType, withoutParameters.trimEnd(), unknownType, typeOfName(upload.key), 'omemo']);
@@ -61,7 +61,7 @@ function verifyTyped(digest: string, upload: AnnouncedUpload, settings: TokenSet
   return signedType === undefined ? undefined : grant(upload, signedType);
 }
 
-/** Every query scheme, the one that counts first when several stand in one URL. */
+/** Every query scheme, in order of precedence if one URL has several. */
 export const querySchemes: readonly QueryScheme[] = [
   { name: 'v2', parameter: 'v2', sign: signTyped, verify: verifyTyped },
   { name: 'token', parameter: 'token', sign: signTyped, verify: verifyTyped },

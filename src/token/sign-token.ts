@@ -4,21 +4,21 @@ import { type QueryScheme, querySchemes } from './query-schemes.js';
 import { signSlotToken, slotParameter } from './slot-token.js';
 import type { Slot } from './token.js';
 
-/** The ways to prove to this server that an upload is allowed. */
+/** A kind of token that allows an upload. */
 export type TokenScheme = QueryScheme['name'] | 'bearer' | 'slot';
 
 /** Every scheme that can be signed. */
 export const tokenSchemes: readonly TokenScheme[] = [...querySchemes.map(({ name }) => name), 'bearer', 'slot'];
 
-/** What a PUT carries to be allowed: a query without its `?`, or headers. */
+/** What a PUT has to carry: a query without its `?`, or headers. */
 export interface SignedPut {
   readonly query: string;
   readonly headers: Readonly<Record<string, string>>;
 }
 
 /**
- * Signs a PUT as an issuer with this secret does; only Bearer and slot tokens hold a time, an uploader and an expiry.
- * Throws `KEY_INVALID` where the scheme takes no such key.
+ * Signs a PUT as an issuer with this secret does. Only Bearer and slot tokens contain a time, an uploader and an expiry.
+ * Throws `KEY_INVALID` if the scheme does not support the key.
  */
 export async function signPut(
   scheme: TokenScheme,

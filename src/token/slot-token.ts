@@ -1,10 +1,13 @@
 /*
- * The token of the slots that we hand out ourselves: PUT <path>?slot=<JWT>. Against Prosody's Bearer token (bearer.ts):
- * it names the whole path, of any depth, in the claim path, in place of slot and filename; it stands in the query, since
- * clients drop a slot's headers (profanity#1499, yaxim#274, converse.js#2728); its typ is its own; and sub is no JID but,
- * like the path's first segment, the uploader's id, since proxies log URLs and whoever has a JWT can read its claims. expires
- * stands there only where the client itself asked for the file to go; the retention settings are no part of it, since they are
- * to apply to what is stored already when they change.
+ * The token of slots that prosody-filer issues itself: PUT <path>?slot=<JWT>. It differs from Prosody's Bearer token
+ * (bearer.ts) as follows:
+ *
+ *   The claim path holds the whole path, of any depth, in place of slot and filename.
+ *   It is in the query, since clients drop the headers of a slot (profanity#1499, yaxim#274, converse.js#2728).
+ *   It has its own typ.
+ *   sub is the uploader's id, like the first segment of the path, and not a JID: proxies log URLs, and claims are readable.
+ *   expires is there only if the client asked for an expiry. The retention settings are left out of it, so that a change of
+ *   them also applies to stored uploads.
  */
 import { explainPath } from './explain-path.js';
 import { grantOf, type JwtKind, type JwtOptions, refuseJwt, signJwt, verifyJwt } from './jwt.js';
@@ -12,17 +15,17 @@ import type { AnnouncedUpload, Grant, Slot, TokenSettings } from './token.js';
 
 const kind: JwtKind = { typ: 'upload-slot+jwt', name: 'slot' };
 
-/** The parameter of the PUT's query in which the token stands. */
+/** The parameter of the query that holds the token. */
 export const slotParameter = 'slot';
 
-/** The token by which we allow an upload, for 300 s from `now`; safe in a URL as it is. */
+/** Signs a token that allows the upload for 300 s from `now`. It can stand in a URL as it is. */
 export function signSlotToken(secret: string, slot: Slot, options: JwtOptions): Promise<string> {
   return signJwt(kind, secret, slot, options, { path: slot.key });
 }
 
 /**
- * What our own token allows for the announced upload at `now` (ms since the epoch).
- * Throws `TOKEN_REFUSED`, or `SIZE_REFUSED` where only the size differs.
+ * Verifies a slot token for the announced upload at `now` (ms since the epoch).
+ * Throws `TOKEN_REFUSED`, or `SIZE_REFUSED` if only the size differs.
  */
 export async function verifySlotToken(
   jwt: string,
@@ -34,7 +37,7 @@ export async function verifySlotToken(
   const claims = await verifyJwt(kind, jwt, secrets, now);
   if (claims['path'] !== upload.key) {
     const mistake = explainPath(upload.key, baseSegments, (key) => key === claims['path']);
-    throw refuseJwt(kind, mistake ?? 'made for another path');
+    throw refuseJwt(kind, mistake ?? 'it was made for another path');
   }
   return grantOf(kind, claims, upload, now);
 }

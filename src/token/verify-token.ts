@@ -5,7 +5,7 @@ import { type QueryScheme, querySchemes } from './query-schemes.js';
 import { slotParameter, verifySlotToken } from './slot-token.js';
 import type { AnnouncedUpload, Grant, TokenSettings } from './token.js';
 
-/** Where a request may carry its token. */
+/** The parts of a request that can hold its token. */
 export interface TokenSource {
   readonly query: URLSearchParams;
   readonly authorization: string | undefined;
@@ -17,7 +17,7 @@ function refuseRepeated(query: URLSearchParams): void {
   if (repeated !== undefined) throw new FilerError('TOKEN_REFUSED', `the parameter "${repeated}" is repeated`);
 }
 
-/** The query's digest for one of the schemes, the highest version first. */
+/** The digest in the query and its scheme, in the schemes' order of precedence. */
 function findDigest(query: URLSearchParams): { scheme: QueryScheme; digest: string } | undefined {
   for (const scheme of querySchemes) {
     const digest = query.get(scheme.parameter);
@@ -27,9 +27,9 @@ function findDigest(query: URLSearchParams): { scheme: QueryScheme; digest: stri
 }
 
 /**
- * What the request's token allows for the announced upload; of our own slots' token, the highest version in the query and
- * Bearer only the first one that is present counts.
- * `now` is in ms since the epoch, `baseSegments` those of the base URL's path (to name a doubled prefix).
+ * Verifies the token of a request for the announced upload. If there are several tokens, only the first one counts: the slot
+ * token, then the query schemes in their order, then Bearer.
+ * `now` is in ms since the epoch. `baseSegments`, the segments of the base URL's path, serve to explain a refusal.
  * Throws `TOKEN_MISSING`, `TOKEN_REFUSED`, `AUTHORIZATION_MALFORMED` or `SIZE_REFUSED`.
  */
 export async function verifyToken(
@@ -51,7 +51,10 @@ export async function verifyToken(
     throw new FilerError('TOKEN_REFUSED', `${scheme.name} token: ${reason}`);
   }
   if (source.authorization === undefined) {
-    throw new FilerError('TOKEN_MISSING', 'neither slot, v2, token or v in the query nor an Authorization header');
+    throw new FilerError(
+      'TOKEN_MISSING',
+      'no token: the request needs slot, v2, token or v in the query, or an Authorization header',
+    );
   }
   return verifyBearer(source.authorization, upload, settings, now);
 }

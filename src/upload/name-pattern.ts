@@ -1,36 +1,40 @@
 /*
- * Patterns for file names and content types. Without a backslash in front,
+ * Patterns for file names and content types:
  *
- *   *        stands for any characters but "/", or for none        [abc] [a-z] [!abc]   for one of these, or for one other than "/"
- *   ?        for one character but "/"                             {jpg,png}            for one of these
+ *   *              any number of characters except "/"
+ *   ?              one character except "/"
+ *   [abc] [a-z]    one of these characters
+ *   [!abc]         one other character except "/"
+ *   {jpg,png}      one of these texts
+ *   \*             the character itself
  *
- * All else stands for itself. What means something in other programs ("**", "!(…)", "+(…)", "{1..3}", a "!" in front) is
- * refused, so that no rule matches other files than its author meant. Matching never backtracks further than to the last
- * star: it takes at most as many steps as the length of the pattern times that of the text.
+ * Any other character stands for itself. Patterns that other programs give a meaning ("**", "!(…)", "+(…)", "{1..3}", a
+ * leading "!") are refused, so that a rule never matches files that its author did not mean. Matching backtracks only to the
+ * last star: it takes at most as many steps as the length of the pattern times the length of the text.
  */
 
-/** The longest pattern in characters, which is also that of a name. */
+/** The longest pattern in characters. Names cannot be longer either. */
 const maxPatternLength = 255;
-/** How many patterns one with braces may stand for. */
+/** How many alternatives the braces of a pattern may produce. */
 const maxAlternatives = 64;
 
-/** Whether one character may stand here; `many`: any number of characters but "/". */
+/** Tells whether one character matches; `many`: any number of characters except "/". */
 type Part = ((character: string) => boolean) | 'many';
 
-/** Says what is wrong with a pattern. */
+/** A pattern is invalid. The message is what was expected, in words that follow "expected ". */
 export class PatternError extends Error {
   override readonly name = 'PatternError';
 }
 
 const escapable = /^[\p{P}\p{S}]$/u;
-/** What means something else to other programs. */
+/** Characters with a meaning in other programs. */
 const reserved: Readonly<Record<string, string>> = {
-  '(': '"(" only as "\\("',
-  ')': '")" only as "\\)"',
-  '|': '"|" only as "\\|"',
-  '"': "'\"' only as '\\\"'",
-  ']': '"[" before "]"',
-  '}': '"{" before "}"',
+  '(': '"\\(" in place of "("',
+  ')': '"\\)" in place of ")"',
+  '|': '"\\|" in place of "|"',
+  '"': "'\\\"' in place of '\"'",
+  ']': 'a "[" before "]"',
+  '}': 'a "{" before "}"',
 };
 
 class PatternReader {
@@ -41,12 +45,12 @@ class PatternReader {
     this.#characters = [...pattern];
   }
 
-  /** The parts of each alternative. */
+  /** Returns the parts of each alternative. */
   read(): Part[][] {
     if (this.#characters.length > maxPatternLength) {
       throw new PatternError(`at most ${maxPatternLength} characters`);
     }
-    if (this.#peek() === '!') throw new PatternError('"!" at the beginning only as "\\!"');
+    if (this.#peek() === '!') throw new PatternError('"\\!" in place of "!" at the beginning');
     let alternatives: Part[][] = [[]];
     while (this.#peek() !== undefined) {
       const next = this.#peek() === '{' ? this.#readBraces() : [[this.#readPart()]];
@@ -64,14 +68,14 @@ class PatternReader {
 
   #take(): string {
     const character = this.#characters[this.#at];
-    if (character === undefined) throw new PatternError('a closing "]" or "}", or a sign after "\\",');
+    if (character === undefined) throw new PatternError('a closing "]" or "}", or punctuation after "\\",');
     this.#at += 1;
     return character;
   }
 
   #readEscaped(): string {
     const character = this.#take();
-    if (!escapable.test(character)) throw new PatternError('a sign, not a letter, after "\\"');
+    if (!escapable.test(character)) throw new PatternError('punctuation, not a letter, after "\\"');
     return character;
   }
 
@@ -87,7 +91,7 @@ class PatternReader {
     return (other) => other === literal;
   }
 
-  /** `{a,b}`, of which each side may be empty or hold all but braces. */
+  /** Reads `{a,b}`. Each side may be empty, and cannot contain braces. */
   #readBraces(): Part[][] {
     this.#take();
     const sides: Part[][] = [[]];
@@ -128,12 +132,12 @@ class PatternReader {
 
   #readMember(): string {
     const character = this.#take();
-    if (character === '[') throw new PatternError('"[" between "[" and "]" only as "\\["');
+    if (character === '[') throw new PatternError('"\\[" in place of "[" between "[" and "]"');
     return character === '\\' ? this.#readEscaped() : character;
   }
 
   #refuseRepetition(): void {
-    if (this.#peek() === '+') throw new PatternError('"+" after "]" or "}" only as "\\+"');
+    if (this.#peek() === '+') throw new PatternError('"\\+" in place of "+" after "]" or "}"');
   }
 }
 
@@ -141,7 +145,7 @@ function codeOf(character: string): number {
   return character.codePointAt(0) ?? 0;
 }
 
-/** Whether the parts stand for the whole text. What a star left out so far is all that is ever tried again. */
+/** Whether the parts match the whole text. After a mismatch, the last star takes one more character. */
 function fits(parts: readonly Part[], text: readonly string[]): boolean {
   let part = 0;
   let at = 0;
@@ -165,7 +169,7 @@ function fits(parts: readonly Part[], text: readonly string[]): boolean {
   return parts.slice(part).every((rest) => rest === 'many');
 }
 
-/** What tells whether a text fits the pattern, of which case counts. Throws a PatternError that says what was expected. */
+/** Compiles a pattern into a function that tells whether a text matches it, case-sensitively. Throws a PatternError. */
 export function compilePattern(pattern: string): (text: string) => boolean {
   const alternatives = new PatternReader(pattern).read();
   return (text) => {

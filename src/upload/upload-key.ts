@@ -1,7 +1,7 @@
 /*
  * An upload key is the upload's path below the base URL: percent-decoded UTF-8 segments joined by "/".
- * The raw path is split before anything is decoded, and what does not decode to a plain file name is
- * refused, never repaired: no "." or "..", no encoded "/", no control character, nothing over 255 bytes.
+ * The raw path is split before it is decoded. A segment that is not a plain file name is refused, never repaired: "." and
+ * "..", an encoded "/", a control character, or more than 255 bytes.
  */
 import { FilerError } from '../errors.js';
 
@@ -10,7 +10,7 @@ declare const brand: unique symbol;
 /** A path below storeDir that is safe to join to it, e.g. `<uuid>/photo.jpg`. */
 export type UploadKey = string & { readonly [brand]: true };
 
-/** The folder in storeDir for what is not an upload; no key begins with it. */
+/** The folder in storeDir for everything except uploads. No key begins with it. */
 export const reservedFolder = '.prosody-filer';
 
 const maxSegmentBytes = 255;
@@ -20,7 +20,7 @@ function decodeSegment(raw: string): string {
   try {
     return decodeURIComponent(raw);
   } catch (cause) {
-    throw new FilerError('KEY_INVALID', 'the path is not percent-encoded UTF-8', { cause });
+    throw new FilerError('KEY_INVALID', 'the path is not valid percent-encoded UTF-8', { cause });
   }
 }
 
@@ -34,7 +34,7 @@ function faultOf(segment: string): string | undefined {
 
 function requireFileName(segment: string): void {
   const fault = faultOf(segment);
-  if (fault !== undefined) throw new FilerError('KEY_INVALID', `the path holds ${fault}`);
+  if (fault !== undefined) throw new FilerError('KEY_INVALID', `the path contains ${fault}`);
 }
 
 /** Whether the first segment of a path is the reserved folder, in any letter case. */
@@ -48,14 +48,14 @@ function refuseOutside(segments: readonly string[], baseSegments: readonly strin
   const isGlued = glued !== '' && segments[baseSegments.length - 1]?.startsWith(glued) === true;
   const hint =
     isGlued && segments.length >= baseSegments.length
-      ? '; does the base URL of the XMPP server lack its trailing slash?'
+      ? '; does the base URL on the XMPP server lack its trailing slash?'
       : '';
   throw new FilerError('NOT_FOUND', `the path is not below ${base}${hint}`);
 }
 
 /**
- * The key that a request's raw path (percent-encoded, without query) names below the base URL's decoded segments.
- * Throws `NOT_FOUND` for a path outside of the base or the base itself, `KEY_INVALID` for what no upload may be called.
+ * The key for a request's raw path (percent-encoded, without query). `baseSegments` are the decoded segments of the base
+ * URL's path. Throws `NOT_FOUND` for the base URL itself and outside of it, and `KEY_INVALID` if no upload can have the path.
  */
 export function parseUploadKey(rawPath: string, baseSegments: readonly string[]): UploadKey {
   const segments = rawPath.split('/').slice(1).map(decodeSegment);
@@ -63,7 +63,7 @@ export function parseUploadKey(rawPath: string, baseSegments: readonly string[])
   const keySegments = segments.slice(baseSegments.length);
   if (!isBelowBase || keySegments.length === 0) refuseOutside(segments, baseSegments);
   if (keySegments.length === 1 && keySegments[0] === '') {
-    throw new FilerError('NOT_FOUND', 'the path names no upload');
+    throw new FilerError('NOT_FOUND', 'the path ends before the name of an upload');
   }
   keySegments.forEach(requireFileName);
   if (isReserved(keySegments[0])) {
@@ -73,15 +73,15 @@ export function parseUploadKey(rawPath: string, baseSegments: readonly string[])
 }
 
 /**
- * The key of what lies under this name in the folder at `parent` (`undefined`: at the top), be it an upload or a folder
- * of uploads; `undefined` where `parseUploadKey` takes no such path.
+ * The key of an upload or folder with this name in the folder `parent` (`undefined`: in storeDir itself); `undefined` if
+ * `parseUploadKey` would refuse that path.
  */
 export function keyBelow(parent: UploadKey | undefined, name: string): UploadKey | undefined {
   if (faultOf(name) !== undefined || (parent === undefined && isReserved(name))) return undefined;
   return (parent === undefined ? name : `${parent}/${name}`) as UploadKey;
 }
 
-/** The key that a path of decoded segments is, joined by "/"; `undefined` where no upload may have it. */
+/** The key for decoded segments that are joined by "/"; `undefined` if no upload can have it. */
 export function keyOfPath(path: string): UploadKey | undefined {
   let key: UploadKey | undefined;
   for (const segment of path.split('/')) {
@@ -91,10 +91,10 @@ export function keyOfPath(path: string): UploadKey | undefined {
   return key;
 }
 
-/** 40 digits from ejabberd, 64 from our own slots (uploader.ts). */
+/** ejabberd's ids have 40 digits, those of our own slots 64 (uploader.ts). */
 const keyOfUploader = /^([0-9a-f]{40}(?:[0-9a-f]{24})?)\/[^/]+\/[^/]+$/;
 
-/** The uploader's id, with which ejabberd and our own slots begin their three-segment paths; `undefined` for any other key. */
+/** The uploader's id. It is the first of three segments for ejabberd's and our own slots; `undefined` for other keys. */
 export function uploaderOfKey(key: UploadKey): string | undefined {
   return keyOfUploader.exec(key)?.[1];
 }

@@ -183,9 +183,9 @@ describe('sign', () => {
   it('ends with 2 for an upload that the server would refuse', async (t) => {
     const { folder } = await signing(t);
     const wrong: [RegExp, ...string[]][] = [
-      [/^prosody-filer: path: expected .*, got 'slot\/\.\.': the path holds the segment "\.\."\n$/, 'slot/..', '5'],
+      [/^prosody-filer: path: expected .*, got 'slot\/\.\.': the path contains the segment "\.\."\n$/, 'slot/..', '5'],
       [/^prosody-filer: path: .* reserved folder/, '.prosody-filer/x', '5'],
-      [/^prosody-filer: path: expected .*, got 'a\/b\/f': a Bearer token is for/, 'a/b/f', '5', '--scheme', 'bearer'],
+      [/^prosody-filer: path: expected .*, got 'a\/b\/f': a Bearer token needs/, 'a/b/f', '5', '--scheme', 'bearer'],
       [/^prosody-filer: file: expected .*, got 'none': ENOENT/, 's/f', 'none'],
       [/^prosody-filer: file: expected .*, got '\.', which is not a regular file/, 's/f', '.'],
       [/argument 'v3' is invalid\. Allowed choices are v2, token, v1, bearer, slot\./, 's/f', '5', '--scheme', 'v3'],

@@ -92,7 +92,7 @@ for (const settings of [{ logFormat: 'json' }, { logFormat: 'pretty' }, { logFor
       assert.equal((await program.stop()).code, 0);
       const lines = (await output).trimEnd().split('\n');
       const longLines = lines.filter((line) => line.includes(longPath));
-      const reports = lines.flatMap((line) => /lost (\d+) lines of this log: nobody reads/.exec(line)?.[1] ?? []);
+      const reports = lines.flatMap((line) => /lost (\d+) lines of this log: no process reads/.exec(line)?.[1] ?? []);
       assert.equal(
         reports.map(Number).reduce((sum, count) => sum + count, 0),
         lost,

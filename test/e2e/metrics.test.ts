@@ -109,7 +109,7 @@ describe('/healthz', () => {
     const answers = await Promise.all([1, 2, 3].map(() => send(`${metricsOrigin}/healthz`)));
     for (const { status, body } of answers) {
       assert.equal(status, 503);
-      assert.match(body.toString(), /"reason":"the store has not answered for 5 s"/);
+      assert.match(body.toString(), /"reason":"the store did not answer within 5 s"/);
     }
   });
 });

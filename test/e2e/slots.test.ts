@@ -127,7 +127,7 @@ for (const [name, { whyNot, start }] of Object.entries(servers)) {
       const { reason: said } = await filer.waitForLog(
         ({ msg, reason }) => msg === 'slot refused' && /1000001/.test(String(reason)),
       );
-      assert.equal(said, '1000001 bytes are more than maxFileSize, 1000000');
+      assert.equal(said, '1000001 bytes exceed maxFileSize, 1000000');
     });
 
     await t.test('no token and no secret is logged', async () => {
@@ -222,7 +222,10 @@ describe('the component', { skip: noProsody }, () => {
     const { level, reason } = await filer.waitForLog(isDisconnected);
     assert.deepEqual(
       [level, reason],
-      ['error', "component.secret: expected the component's secret on the XMPP server, got another one"],
+      [
+        'error',
+        'component.secret: the XMPP server refused it. Set it to the secret that the XMPP server has for this component.',
+      ],
     );
     await filer.waitForLog((line) => isDisconnected(line) && line['level'] === 'debug');
     assert.equal((await send(`${filer.uploadUrl}none`)).status, 404);
@@ -233,7 +236,7 @@ describe('the component', { skip: noProsody }, () => {
     const componentPort = await freePort();
     const filer = await startFiler(t, { componentPort });
     const { reason } = await filer.waitForLog(isDisconnected);
-    assert.match(String(reason), /^component\.port: expected .* nobody listens there$/);
+    assert.match(String(reason), /^component\.port: nothing listens on 127\.0\.0\.1 port \d+\. Set it to the port/);
     const server = await startProsody(t, { issuer: 'component', componentPort, secret });
     await connected(filer);
     await roundTrip(await connectXmppClient(t, server));
@@ -276,7 +279,7 @@ describe('the component', { skip: noProsody }, () => {
     const { reason } = await second.waitForLog(isDisconnected);
     assert.equal(
       reason,
-      'component.jid: expected one that nobody else is connected as, upload.localhost is connected already',
+      'component.jid: the XMPP server accepts only one program as upload.localhost, and another one is connected already',
     );
     await roundTrip(client);
     await filer.stop();

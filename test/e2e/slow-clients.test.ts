@@ -86,7 +86,7 @@ describe('a slow client', { concurrency: 2 }, () => {
     const ended = program.logLines().filter(({ msg }) => msg === 'request');
     assert.deepEqual(
       ended.map(({ reason }) => reason),
-      ['the client took no byte for 3 s (30 times stallTimeout)'],
+      ['the client read no data for 3 s (30 times stallTimeout)'],
     );
     assert.ok(trickling.bytesRead < size - 1_000_000, `${trickling.bytesRead} bytes came at once`);
     trickling.resume();

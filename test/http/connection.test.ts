@@ -313,7 +313,7 @@ describe('a download', () => {
     connection.socket.destroy();
     await eventually(async () => logLines.length === 1);
     assert.equal(logLines[0]?.['aborted'], true);
-    assert.equal(logLines[0]?.['reason'], 'the client went away or stalled');
+    assert.equal(logLines[0]?.['reason'], 'the client disconnected or stalled');
   });
 
   it('of a file that becomes shorter is cut off, not ended as if it were whole', async (t) => {

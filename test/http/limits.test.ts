@@ -85,8 +85,8 @@ describe('eviction for a PUT', () => {
     assert.deepEqual(
       requests().map(({ status, reason }) => [status, reason]),
       [
-        [400, 'the body ended before its first byte'],
-        [400, 'the client sent no byte for 0.3 s (stallTimeout)'],
+        [400, 'the client disconnected before it sent the first byte of the body'],
+        [400, 'the client sent no data for 0.3 s (stallTimeout)'],
       ],
     );
     assert.deepEqual(
@@ -203,7 +203,7 @@ describe('an upload that takes too long', () => {
     assert.match(await connection.untilClosed(), /^HTTP\/1\.1 408 [\s\S]*connection: close/i);
     assert.deepEqual(await temporary(), []);
     await eventually(async () => logLines.at(-1)?.['status'] === 408);
-    assert.equal(logLines.at(-1)?.['reason'], 'the upload was not complete after 0 s, the limit for its size');
+    assert.equal(logLines.at(-1)?.['reason'], 'the upload did not finish within 0 s, the limit for its size');
     assert.match(await metrics.registry.metrics(), /refusals_total\{method="PUT",reason="UPLOAD_TOO_SLOW"\} 1/);
     assert.equal((await put('s/f', 1000)).status, 201);
   });
@@ -247,7 +247,7 @@ describe('the places for uploads', () => {
     assert.deepEqual([refused.status, refused.headers['retry-after']], [503, '5']);
     assert.match(
       String(server.logLines.at(-1)?.['reason']),
-      /^romeo@example\.org has 2 uploads running; .* each sender may have 2, a tenth$/,
+      /^romeo@example\.org already runs 2 uploads; .* each sender may run at most 2 \(a tenth\)$/,
     );
     assert.equal((await server.put('new/f', 10)).status, 201);
   });
@@ -261,7 +261,7 @@ describe('the places for uploads', () => {
     const ofOthers = Array.from({ length: 9 }, (_, index) => headFrom(`s${index}`, `192.0.2.${index}`));
     await occupy(t, server, ofOthers);
     assert.equal((await server.put('d/f', 10, from('2001:db8::2:3'))).status, 503);
-    assert.match(String(server.logLines.at(-1)?.['reason']), /^2001:db8:0:0::\/64 has 3 uploads running/);
+    assert.match(String(server.logLines.at(-1)?.['reason']), /^2001:db8:0:0::\/64 already runs 3 uploads/);
     for (const address of ['2001:db8:0:1::1', '192.0.2.5', '127.0.0.1', 'unknown']) {
       assert.equal((await server.put(`${address}/f`, 10, from(address))).status, 201, address);
     }

@@ -96,9 +96,9 @@ interface Refusal {
 
 const good = `?v=${v1Token('s/f.jpg', 5)}`;
 const refusals: Record<string, Refusal> = {
-  'without a token': { status: 403, target: '/upload/s/f.jpg', reason: /neither slot, v2, token or v/ },
+  'without a token': { status: 403, target: '/upload/s/f.jpg', reason: /needs slot, v2, token or v/ },
   'with a wrong token': { status: 403, target: `/upload/s/f.jpg?v=${'0'.repeat(64)}`, reason: /another secret/ },
-  'with a repeated parameter': { status: 403, target: `/upload/s/f.jpg${good}&v=x`, reason: /repeated/ },
+  'with a repeated parameter': { status: 403, target: `/upload/s/f.jpg${good}&v=x`, reason: /"v" is repeated/ },
   'with a token for another size': {
     status: 403,
     target: `/upload/s/f.jpg?v=${v1Token('s/f.jpg', 6)}`,
@@ -108,7 +108,7 @@ const refusals: Record<string, Refusal> = {
     status: 401,
     target: '/upload/s/f.jpg',
     headers: { authorization: 'Basic eDp5' },
-    reason: /no Bearer token/,
+    reason: /does not hold a Bearer token/,
   },
   'with an expired Bearer token': {
     status: 403,
@@ -120,24 +120,24 @@ const refusals: Record<string, Refusal> = {
     status: 413,
     target: '/upload/s/f.jpg',
     headers: { authorization: bearer({ ...claims, filesize: 6 }) },
-    reason: /for 6 bytes, the PUT announces 5/,
+    reason: /for 6 bytes, the PUT has 5/,
   },
   'with an expired slot token': {
     status: 403,
     target: `/upload/s/f.jpg?slot=${slotToken({ exp: now / 1000 - 7 })}`,
-    reason: /slot token: expired 7 s ago/,
+    reason: /slot token: it expired 7 s ago/,
   },
   'with a slot token for another size': {
     status: 413,
     target: `/upload/s/f.jpg?slot=${slotToken({ filesize: 6 })}`,
-    reason: /for 6 bytes, the PUT announces 5/,
+    reason: /for 6 bytes, the PUT has 5/,
   },
   'with a slot token for another path': {
     status: 403,
     target: `/upload/s/g.jpg?slot=${slotToken()}`,
-    reason: /slot token: made for another path/,
+    reason: /slot token: it was made for another path/,
   },
-  'over maxFileSize': { status: 413, settings: { maxFileSize: 4 }, reason: /more than maxFileSize, 4/ },
+  'over maxFileSize': { status: 413, settings: { maxFileSize: 4 }, reason: /exceed maxFileSize, 4/ },
   'to a path with dots': { status: 400, target: `/upload/s/..?v=${v1Token('s/..', 5)}`, reason: /segment ".."/ },
   'with an encoded slash': { status: 400, target: '/upload/s/a%2fb', reason: /encoded slash/ },
   'that is not UTF-8': { status: 400, target: '/upload/s/%zz', reason: /percent-encoded UTF-8/ },

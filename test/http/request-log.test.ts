@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { Store } from '../../src/storage/store.js';
 import { eventually } from '../support/eventually.js';
 import { send } from '../support/http-client.js';
 import { startServer } from '../support/server.js';
@@ -71,7 +72,7 @@ describe('the log', () => {
     await eventually(async () => logLines.length === 5);
     for (const { reason } of logLines.slice(0, -1))
       assert.match(String(reason), /question mark of the URL was percent-enc/);
-    assert.match(String(logLines[4]?.['reason']), /^neither [^;]*$/);
+    assert.match(String(logLines[4]?.['reason']), /^no token: [^;]*$/);
   });
 
   it('names the uploader where the token or the path does', async (t) => {
@@ -110,5 +111,17 @@ describe('the log', () => {
     await eventually(async () => logLines.length === 26);
     const text = JSON.stringify(logLines);
     for (const secret of [token, jwt, jwt.slice(7, 40), 'mysecret']) assert.ok(!text.includes(secret));
+  });
+
+  it('gives an unexpected error the id and path of its request', async (t) => {
+    const open = () => Promise.reject(new Error('boom'));
+    const wrapStore = (store: Store) => Object.assign(Object.create(store), { open });
+    const { origin, logLines } = await startServer(t, { wrapStore });
+    assert.equal((await send(`${origin}/upload/s/f`)).status, 500);
+    await eventually(async () => logLines.length === 2);
+    const [error, request] = logLines;
+    assert.deepEqual([error?.['path'], error?.['reqId']], ['/upload/s/f', request?.['reqId']]);
+    assert.match(String(error?.['err']), /boom/);
+    assert.deepEqual([request?.['status'], request?.['reason']], [500, 'boom']);
   });
 });

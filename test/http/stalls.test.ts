@@ -93,7 +93,7 @@ describe('a client that stalls', () => {
     );
     await connection.untilClosed();
     await eventually(() => logLines.length === 1);
-    assert.equal(logLines[0]?.['reason'], 'the client sent no byte for 0.1 s (stallTimeout)');
+    assert.equal(logLines[0]?.['reason'], 'the client sent no data for 0.1 s (stallTimeout)');
     assert.match(await metrics.registry.metrics(), /refusals_total\{method="PUT",reason="UPLOAD_STALLED"\} 1/);
   });
 
@@ -109,7 +109,7 @@ describe('a client that stalls', () => {
     connection.socket.write('GET /upload/f HTTP/1.1\r\nHost: x\r\n\r\n');
     await eventually(() => logLines.length === 1);
     assert.ok(performance.now() - startedAt > 29 * 20);
-    assert.equal(logLines[0]?.['reason'], 'the client took no byte for 0.6 s (30 times stallTimeout)');
+    assert.equal(logLines[0]?.['reason'], 'the client read no data for 0.6 s (30 times stallTimeout)');
     assert.match(await metrics.registry.metrics(), /refusals_total\{method="GET",reason="DOWNLOAD_STALLED"\} 1/);
     await eventually(async () => (await openFiles()) <= before);
   });

@@ -97,10 +97,10 @@ describe('a component', () => {
     await server.nextReady();
     await eventually(() => lines.at(-1)?.level === 'info');
     assert.deepEqual(errors(), [
-      "component.secret: expected the component's secret on the XMPP server, got another one",
-      'component.jid: expected one that nobody else is connected as, upload.example.org is connected already',
-      'component.jid: expected a component that the XMPP server knows, upload.example.org is none',
-      'the XMPP server: x (é)',
+      'component.secret: the XMPP server refused it. Set it to the secret that the XMPP server has for this component.',
+      'component.jid: the XMPP server accepts only one program as upload.example.org, and another one is connected already',
+      'component.jid: the XMPP server does not know the component upload.example.org. Add it there, or correct component.jid.',
+      'the connection to the XMPP server failed: x (é)',
     ]);
     assert.equal(lines.filter(({ level }) => level === 'debug').length, 2);
     assert.ok(performance.now() - startedAt >= 6 * 10, 'it waits at least half of refusedPauseMs each time');
@@ -117,7 +117,7 @@ describe('a component', () => {
     }
     assert.equal(link.socket.destroyed, false);
     await eventually(() => link.socket.destroyed);
-    assert.deepEqual(errors(), ['the XMPP server: it has not answered for 0.5 s']);
+    assert.deepEqual(errors(), ['the connection to the XMPP server failed: the server did not answer within 0.5 s']);
     await server.nextReady();
   });
 
@@ -131,8 +131,8 @@ describe('a component', () => {
     for (let count = 0; count < 300; count += 1) link.socket.write(echo);
     await eventually(() => errors().length === 2);
     assert.deepEqual(errors(), [
-      'the XMPP server: it has not answered for 0.5 s',
-      'the XMPP server: it does not read what it is sent',
+      'the connection to the XMPP server failed: the server did not answer within 0.5 s',
+      'the connection to the XMPP server failed: the server stopped reading',
     ]);
   });
 

@@ -127,8 +127,8 @@ describe('patterns', () => {
     const rule = (line: string) => `[[retention]]\n${line}\nexpiresAfter = "1d"\n`;
     const rules = [`match = '!(a)'`, `match = 'a/*'`, `contentType = 'video/**'`, `match = '*.{jpg,png}'`].map(rule);
     assert.deepEqual(await problemsOf(t, `${minimal}${component}allowedTypes = ["image/*", "[a"]\n${rules.join('')}`), [
-      `component.allowedTypes[1]: expected a closing "]" or "}", or a sign after "\\", in a pattern, got '[a'`,
-      `retention[0].match: expected "!" at the beginning only as "\\!" in a pattern, got '!(a)'`,
+      `component.allowedTypes[1]: expected a closing "]" or "}", or punctuation after "\\", in a pattern, got '[a'`,
+      `retention[0].match: expected "\\!" in place of "!" at the beginning in a pattern, got '!(a)'`,
       `retention[1].match: expected no "/" in a pattern for file names, got 'a/*'`,
       `retention[2].contentType: expected one "*", not two in a pattern, got 'video/**'`,
     ]);

@@ -73,7 +73,10 @@ describe('a slot that is given', () => {
   it('is refused for a file that would be gone before it is uploaded', async () => {
     const { give, lines } = serviceWith({});
     const expiring = (time: number) => give(1, 'f', jid, new Date(time).toISOString());
-    await assert.rejects(expiring(now), { code: 'UPLOAD_EXPIRED', message: /expire-before is past/ });
+    await assert.rejects(expiring(now), {
+      code: 'UPLOAD_EXPIRED',
+      message: /expire-before in the slot request has passed already/,
+    });
     await assert.rejects(expiring(0), { code: 'UPLOAD_EXPIRED' });
     assert.deepEqual(lines, []);
     await expiring(now + 1000);
@@ -211,7 +214,7 @@ describe('the daily quota', () => {
     storeLimits.beginCount();
     count(40 * kB, ids.ofMysecret, clock.now);
     storeLimits.endCount();
-    await assert.rejects(give(61 * kB), { code: 'QUOTA_REACHED', message: /^slots for 40000 bytes/ });
+    await assert.rejects(give(61 * kB), { code: 'QUOTA_REACHED', message: /^the uploader got slots for 40000 bytes/ });
     await give(60 * kB);
   });
 });
@@ -225,7 +228,9 @@ describe('requests in a minute', () => {
       refused.map(({ code, retryAt }) => [code, retryAt > now && retryAt <= now + 60_000]),
       Array.from({ length: 2 }, () => ['SLOTS_LIMITED', true]),
     );
-    assert.deepEqual(warnings, [{ uploader: jid, reason: `${jid} asked more than 60 times in a minute` }]);
+    assert.deepEqual(warnings, [
+      { uploader: jid, reason: `${jid} asked for a slot more than 60 times within a minute` },
+    ]);
     await give(1, 'f', 'juliet@example.org');
   });
 

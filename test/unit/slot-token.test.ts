@@ -86,9 +86,12 @@ describe("our own slots' token", () => {
     'that is no JWT': ['a.b.c', /Invalid|JOSE|invalid/],
     'for another path': [token, /another path/, { key: path.replace('.jpg', '.png') }],
     'for a path under it': [token, /another path/, { key: `${path}/x` }],
-    'for a path with a doubled prefix': [token, /holds the prefix upload\/ twice/, { key: `upload/${path}` }],
+    'for a path with a doubled prefix': [token, /has the prefix upload\/ twice/, { key: `upload/${path}` }],
     'for a path that was encoded twice': [token, /encoded twice/, { key: path.replace(' ', '%20') }],
-    'whose file is expired already': [jwt({ ...claims, expires: issuedAt }, { typ: slotTyp }), /has expired/],
+    'whose file is expired already': [
+      jwt({ ...claims, expires: issuedAt }, { typ: slotTyp }),
+      /expiry of the file has passed/,
+    ],
   };
   for (const [what, [slotToken, message, attempt]] of Object.entries(refused)) {
     it(`is refused ${what}`, () => assert.rejects(verify(slotToken, attempt), { code: 'TOKEN_REFUSED', message }));

@@ -77,7 +77,7 @@ describe('a stanza that is too much', () => {
       const { reader, told } = reading(beginning);
       assert.throws(() => {
         for (let count = 0; count < 80; count += 1) reader.write(piece);
-      }, /without an end/);
+      }, /a stanza that does not end/);
       assert.deepEqual(told, []);
     }
   });

@@ -160,7 +160,7 @@ describe('the reason of a refusal', () => {
     refuses(`v=${v1Token('s/f', 5)}`, announce('upload/s/f', 5), /prefix upload\/ twice/));
 
   it('names a prefix that was signed', () =>
-    refuses(`v=${v1Token('upload/s/f', 5)}`, announce('s/f', 5), /together with the prefix upload\//));
+    refuses(`v=${v1Token('upload/s/f', 5)}`, announce('s/f', 5), /including the prefix upload\//));
 
   it('names a path that was encoded twice', () =>
     refuses(`v=${v1Token('s/a b', 5)}`, announce('s/a%20b', 5), /percent-encoded twice/));
