@@ -1,24 +1,31 @@
 import ms from 'ms';
 import xbytes from 'xbytes';
 
+/** Milliseconds in an hour. */
+export const hourMs = 60 * 60 * 1000;
+/** Milliseconds in a day of 24 hours. */
+export const dayMs = 24 * hourMs;
+/** Milliseconds in a year of 365 days. */
+export const yearMs = 365 * dayMs;
+
 const sizePattern = /^\d+(\.\d+)? ?([KMGT]I?)?B$/;
 const durationPattern = /^\d+(\.\d+)? ?(ms|s|m|h|d|w|seconds?|minutes?|hours?|days?|weeks?)$/;
 
-/** Bytes in a size such as `50MB` (decimal), `50 MiB` (binary) or `0B`, in any letter case; NaN for anything else. */
+/** Bytes in a size such as `50MB` (decimal), `50 MiB` (binary) or `0B`, in any letter case; NaN for any other text. */
 export function parseSize(text: string): number {
   const upper = text.toUpperCase();
   return sizePattern.test(upper) ? Math.round(xbytes.parseSize(upper)) : Number.NaN;
 }
 
-/** A number of bytes for people, in decimal units such as `23.03 KB` or `7 B`. */
+/** A number of bytes as people read it, in decimal units such as `23.03 KB` or `7 B`. */
 export function formatSize(bytes: number): string {
   return xbytes(bytes, { fixed: bytes < 1000 ? 0 : 2 });
 }
 
-/** `ms` throws for a longer text. */
+/** `ms` throws if the text is longer. */
 const maxDurationLength = 99;
 
-/** Whole milliseconds in a duration such as `60s`, `1.5h` or `28 days`; NaN for anything else. */
+/** Whole milliseconds in a duration such as `60s`, `1.5h` or `28 days`; NaN for any other text. */
 export function parseDuration(text: string): number {
   const isDuration = text.length <= maxDurationLength && durationPattern.test(text);
   return isDuration ? Math.round(ms(text as ms.StringValue)) : Number.NaN;
