@@ -6,7 +6,7 @@ import type { PurgeOptions } from './commands/purge.js';
 import { serve } from './commands/serve.js';
 import type { SignOptions } from './commands/sign.js';
 import { defaultBaseUrl } from './config/base-url.js';
-import { ConfigError } from './config/config.js';
+import { ConfigError } from './config/config-error.js';
 import { findUser } from './diagnosis/local/find-user.js';
 import { FilerError, messageOf, systemErrorCode, UsageError } from './errors.js';
 import type { Output, ResultOptions } from './output.js';

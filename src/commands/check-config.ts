@@ -1,4 +1,5 @@
-import { type Config, ConfigError } from '../config/config.js';
+import type { Config } from '../config/config.js';
+import { ConfigError } from '../config/config-error.js';
 import { type LoadedConfig, loadConfig } from '../config/load-config.js';
 import type { Check, Verdict } from '../diagnosis/local/check.js';
 import { checkListening } from '../diagnosis/local/check-listening.js';
