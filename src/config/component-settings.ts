@@ -6,6 +6,12 @@ import { requireSecret } from './secret-file.js';
 import { integer, printable, secret, secretFile, size, string, text } from './setting-types.js';
 
 const domain = '[^\\s@/\\p{Cc}\\uFFFE\\uFFFF]+';
+const jidOrDomain = { type: 'string', pattern: `^(${domain}@)?${domain}$`, expected: 'a JID or a domain' } as const;
+const typePattern = {
+  type: 'string',
+  pattern: printable,
+  expected: 'a pattern for content types such as "image/*"',
+} as const;
 
 /** The table `[component]`. */
 export const componentTable = {
@@ -39,8 +45,7 @@ export const componentTable = {
       default: 'HTTP File Upload',
       expected: 'a name that clients may show for the service',
     }),
-    access: list(
-      { type: 'string', pattern: `^(${domain}@)?${domain}$`, expected: 'a JID or a domain' },
+    access: list(jidOrDomain)(
       'Who may ask for slots: domains (their users, not those of domains below them) and bare JIDs. The log shows the list at the start.',
       {
         unset: 'the users of the domain above `jid`',
@@ -49,12 +54,7 @@ export const componentTable = {
         expected: 'a list of JIDs and domains, not empty',
       },
     ),
-    allowedTypes: list(
-      {
-        type: 'string',
-        pattern: printable,
-        expected: 'a pattern for content types such as "image/*"',
-      },
+    allowedTypes: list(typePattern)(
       'Patterns for the content types of which clients may upload files. If a client names no type, the type of the file name counts. With `upload = "direct"` the PUT must send the type.',
       {
         default: [],
@@ -74,8 +74,7 @@ export const componentTable = {
       unset: 'no limit',
       example: '200MB',
     }),
-    upload: choice(
-      ['filer', 'direct'],
+    upload: choice('filer', 'direct')(
       'Where clients upload. `"filer"`: to prosody-filer. `"direct"`: to the bucket of `[s3]`, by URLs that are signed for 5 minutes.',
       { default: 'filer' },
     ),

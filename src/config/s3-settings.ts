@@ -34,11 +34,7 @@ export const s3Table = {
     }),
     secretAccessKey: secret(
       'Secret of the access key. Set this or `secretAccessKeyFile`, together with `accessKeyId`.',
-      {
-        unset: 'none',
-        example: '...',
-        expected: 'the secret of the access key, not empty',
-      },
+      { unset: 'none', example: '...', expected: 'the secret of the access key, not empty' },
     ),
     secretAccessKeyFile: secretFile('File that holds the secret of the access key.', {
       unset: 'none',
@@ -56,7 +52,10 @@ export const s3Table = {
       { default: false, example: true },
     ),
     download: choice(
-      ['proxy', 'redirect', 'public'],
+      'proxy',
+      'redirect',
+      'public',
+    )(
       'How recipients get the files. `"proxy"`: through prosody-filer. `"redirect"`: from the store, by a URL that is signed for 10 minutes. `"public"`: from `baseDomain`.',
       { default: 'proxy' },
     ),

@@ -38,24 +38,16 @@ export function entriesOf<const Type extends object>(type: Type, facts: Facts = 
   });
 }
 
-/** An entry whose value is one of these texts. */
-export function choice<const Value extends string, const Given extends Facts>(
-  values: readonly Value[],
-  description: string,
-  given: Given,
-): Entry<{ readonly type: 'string'; readonly enum: readonly Value[] }, Given> {
+/** Returns a function that makes entries whose value is one of these texts. */
+export function choice<const Value extends string>(...values: readonly Value[]) {
   const quoted = values.map((value) => `"${value}"`);
   const expected = `${quoted.slice(0, -1).join(', ')} or ${quoted.at(-1)}`;
-  return { type: 'string', enum: values, expected, ...given, description };
+  return entriesOf({ type: 'string', enum: values }, { expected });
 }
 
-/** An entry whose value is a list of such items. */
-export function list<const Items extends object, const Given extends Facts>(
-  items: Items,
-  description: string,
-  given: Given,
-): Entry<{ readonly type: 'array'; readonly items: Items }, Given> {
-  return { type: 'array', items, ...given, description };
+/** Returns a function that makes entries whose value is a list of such items. */
+export function list<const Items extends object>(items: Items) {
+  return entriesOf({ type: 'array', items });
 }
 
 /** A table that holds these keys and no others. */

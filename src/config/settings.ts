@@ -55,8 +55,7 @@ export const settingsSchema = table({
     'Secret that the XMPP server signs tokens with. Set the same one there. Make a random one with `openssl rand -hex 32`.',
     { ...signingSecret, unset: 'required, unless `secrets` or `secretFile` is set', example: 'mysecret' },
   ),
-  secrets: list(
-    { type: 'string', minLength: 1, ...signingSecret },
+  secrets: list({ type: 'string', minLength: 1, ...signingSecret })(
     'More secrets that are valid too, so that you can change the secret without refusing uploads. Keep an old one as long as uploads from its time are stored: quotas, `stats` and `purge --uploader` need it.',
     { isSecret: true, unset: 'none', example: ['old-secret'], minItems: 1, expected: 'a list of secrets, not empty' },
   ),
@@ -77,12 +76,7 @@ export const settingsSchema = table({
   }),
   uploadSubDir: string(
     'Path of the base URL that the XMPP server hands out, with or without slashes around it, not percent-encoded.',
-    {
-      default: '/',
-      example: 'upload/',
-      format: 'basePath',
-      expected: 'the path of the base URL, such as "upload/"',
-    },
+    { default: '/', example: 'upload/', format: 'basePath', expected: 'the path of the base URL, such as "upload/"' },
   ),
   fileMode: mode('Octal mode of stored files, whatever the umask. Set it if nginx reads the files itself.', {
     unset: '`"0644"` less the umask',
@@ -113,8 +107,7 @@ export const settingsSchema = table({
     'How long the URL of a deleted upload stays blocked: GET is answered with 410, PUT with 409. Most tokens never expire, so a client could upload the file again. `"0s"` blocks nothing.',
     { default: '30d', format: 'window', expected: 'a time such as "30d", or "0s"' },
   ),
-  retention: list(
-    retentionTable,
+  retention: list(retentionTable)(
     'Another `expiresAfter` for some uploads. The first table whose conditions an upload meets decides.',
     { default: [], unset: 'none', expected: 'tables [[retention]]' },
   ),
@@ -128,30 +121,20 @@ export const settingsSchema = table({
   ),
   minFreeSpace: size(
     'How much space must stay free on the disk when all running uploads have arrived. An upload that needs some of it is answered with 507.',
-    {
-      unset: 'none',
-      example: '1GB',
-      isForFolder: true,
-    },
+    { unset: 'none', example: '1GB', isForFolder: true },
   ),
-  whenFull: choice(
-    ['refuse', 'evict'],
+  whenFull: choice('refuse', 'evict')(
     'What happens when `maxStoreSize` or `minFreeSpace` is reached. `"refuse"`: the upload is answered with 507. `"evict"`: prosody-filer deletes the oldest uploads as the bytes of the new one arrive.',
     { default: 'refuse' },
   ),
-  evictMinAge: duration('How old an upload must be before `whenFull = "evict"` may delete it.', {
-    default: '1d',
-  }),
+  evictMinAge: duration('How old an upload must be before `whenFull = "evict"` may delete it.', { default: '1d' }),
   userQuota: size(
     'How much may be stored for each uploader, if the token or the path names the uploader (mod_http_file_share, ejabberd, `[component]`). More is answered with 413.',
     { unset: 'no limit', example: '1GB' },
   ),
   dailyQuota: size(
     'How much each uploader may send in 24 hours, if the token or the path names the uploader. More is answered with 413 and `Retry-After`.',
-    {
-      unset: 'no limit',
-      example: '200MB',
-    },
+    { unset: 'no limit', example: '200MB' },
   ),
   sweepInterval: timeout(
     'How often prosody-filer looks for expired uploads and deletes them. From its expiry on, an upload is answered with 410, even before the sweep.',
@@ -161,8 +144,7 @@ export const settingsSchema = table({
     'How many processes serve, 1 to 64. More than one helps with large uploads on several cores, and costs about 100 MB of memory each. If a worker dies, another one starts after 1 s, or after up to 60 s if that one dies too.',
     { default: 1, minimum: 1, maximum: 64, expected: 'a number of processes, 1 to 64' },
   ),
-  trustProxy: list(
-    proxy,
+  trustProxy: list(proxy)(
     'Addresses or networks of proxies whose `X-Forwarded-For` names the client, for the log and for the shares of `maxUploads`. A network needs a prefix length of at least 1. `"unix"` is the proxy on the Unix socket.',
     { default: [], example: ['127.0.0.1', '::1'], expected: 'a list of addresses or networks' },
   ),
@@ -170,8 +152,7 @@ export const settingsSchema = table({
     'If true, the PUT must have the content type that the slot was requested for (v2 and token). Many clients send another one.',
     { default: false },
   ),
-  durability: choice(
-    ['sync', 'none'],
+  durability: choice('sync', 'none')(
     'When prosody-filer answers 201. `"sync"`: when the upload is on the disk. `"none"`: earlier, which is faster, but a power failure may lose the last uploads.',
     { default: 'sync' },
   ),
@@ -187,9 +168,7 @@ export const settingsSchema = table({
   ),
   cors: flag(
     'If true, answers have CORS headers, which web clients need. Set it to false only if the proxy adds them.',
-    {
-      default: true,
-    },
+    { default: true },
   ),
   stallTimeout: timeout(
     'How long prosody-filer waits for the next byte of a request or an upload before it closes the connection. A download may stand still for 30 times as long.',
@@ -200,15 +179,25 @@ export const settingsSchema = table({
     { default: '30s' },
   ),
   logLevel: choice(
-    ['trace', 'debug', 'info', 'warn', 'warning', 'error', 'fatal', 'panic'],
+    'trace',
+    'debug',
+    'info',
+    'warn',
+    'warning',
+    'error',
+    'fatal',
+    'panic',
+  )(
     'Lowest level that prosody-filer logs: `trace`, `debug`, `info`, `warn`, `error` or `fatal`. Each request is one line at `info`, a refused upload is one at `warn`.',
     { default: 'info' },
   ),
   logFormat: choice(
-    ['auto', 'json', 'pretty'],
-    'Format of the log: `"json"`, `"pretty"` for people, or `"auto"`: pretty on a terminal, JSON elsewhere.',
-    { default: 'auto' },
-  ),
+    'auto',
+    'json',
+    'pretty',
+  )('Format of the log: `"json"`, `"pretty"` for people, or `"auto"`: pretty on a terminal, JSON elsewhere.', {
+    default: 'auto',
+  }),
   s3: {
     ...s3Table,
     description: 'Bucket of an S3-compatible store that holds the uploads, in place of `storeDir`.',
