@@ -39,7 +39,7 @@ function makeParts(
       return [name, undefined];
     }
   });
-  return Object.fromEntries(made);
+  return Object.fromEntries(made) as Parts;
 }
 
 function plainSettings(settings: Settings): PlainSettings {

@@ -27,7 +27,7 @@ async function problemsOf(t: TestContext, text: string): Promise<string[]> {
   return assert.fail('the configuration was taken');
 }
 
-describe('a configuration of the original', () => {
+describe('a configuration of the original prosody-filer', () => {
   it('works unchanged', async (t) => {
     const { config, warnings } = await load(
       t,
@@ -53,12 +53,12 @@ describe('a configuration of the original', () => {
     assert.deepEqual((await load(t, `\uFEFF${minimal}`)).config.secrets, ['k']);
   });
 
-  it('with a published secret gets a warning', async (t) => {
+  it('warns of a secret that was published', async (t) => {
     const { warnings } = await load(t, 'secret = "mysecret"\nstoreDir = "/s"\n');
     assert.match(warnings.join(), /secret: this one is published/);
   });
 
-  it('may serve at the root', async (t) => {
+  it('may serve uploads at the root path', async (t) => {
     for (const line of ['', 'uploadSubDir = ""', 'uploadSubDir = "/"']) {
       assert.deepEqual((await load(t, minimal + line)).config.baseSegments, []);
     }
@@ -93,13 +93,13 @@ describe('listenPort', () => {
 });
 
 describe('metricsListen', () => {
-  it('is nowhere unless it is set', async (t) => {
+  it('is off by default', async (t) => {
     assert.equal((await load(t, minimal)).config.metricsListen, undefined);
     const { config } = await load(t, `${minimal}metricsListen = "127.0.0.1:9550"`);
     assert.deepEqual(config.metricsListen, { host: '127.0.0.1', port: 9550 });
   });
 
-  it('refuses what is no address', async (t) => {
+  it('refuses text that is not an address', async (t) => {
     assert.deepEqual(await problemsOf(t, `${minimal}metricsListen = "9550"`), [
       `metricsListen: expected an address such as "127.0.0.1:9550", got '9550'`,
     ]);
@@ -110,20 +110,20 @@ describe('metricsListen', () => {
     [':5050', '127.0.0.1:5050'],
     ['10.0.0.1:5050', '0.0.0.0:5050'],
   ]) {
-    it(`refuses ${metrics} where listenPort is ${uploads}`, async (t) => {
+    it(`refuses ${metrics} if listenPort is ${uploads}`, async (t) => {
       assert.deepEqual(await problemsOf(t, `${minimal}listenPort = "${uploads}"\nmetricsListen = "${metrics}"`), [
         `metricsListen: expected another address than that of listenPort, got '${metrics}'`,
       ]);
     });
   }
 
-  it('may be a port of listenPort on another address', async (t) => {
+  it('may use the port of listenPort on another address', async (t) => {
     await load(t, `${minimal}listenPort = "10.0.0.1:5050"\nmetricsListen = "127.0.0.1:5050"`);
   });
 });
 
 describe('patterns', () => {
-  it('that other programs take are refused, each with its place', async (t) => {
+  it('in the syntax of other programs are refused, each with its place', async (t) => {
     const component = '[component]\njid = "u.example.org"\nsecret = "c"\nbaseUrl = "https://u.example.org/"\n';
     const rule = (line: string) => `[[retention]]\n${line}\nexpiresAfter = "1d"\n`;
     const rules = [`match = '!(a)'`, `match = 'a/*'`, `contentType = 'video/**'`, `match = '*.{jpg,png}'`].map(rule);
@@ -137,7 +137,7 @@ describe('patterns', () => {
 });
 
 describe('retention', () => {
-  it('is a time for all and rules for some', async (t) => {
+  it('has a default and rules', async (t) => {
     const text = `${minimal}expiresAfter = "28d"\n[[retention]]\nmatch = "story_*"\nexpiresAfter = "24h"\n
       [[retention]]\ncontentType = "video/*"\nlargerThan = "20MB"\nexpiresAfter = "1w"\n`;
     assert.deepEqual((await load(t, text)).config.retention, {
@@ -157,7 +157,7 @@ describe('retention', () => {
     ]);
   });
 
-  it('is told the place of each mistake', async (t) => {
+  it('reports the place of each mistake', async (t) => {
     const text = `${minimal}expiresAfter = "0s"\n[[retention]]\nmatch = 5\nexpiresAfter = "24h"\n[[retention]]\nexpiresAfter = "1 moon"\n`;
     const problems = await problemsOf(t, text);
     assert.ok(problems.includes(`expiresAfter: expected a time such as "24h" or "28d", got '0s'`), problems.join());
@@ -195,7 +195,7 @@ describe('trustProxy', () => {
 });
 
 describe('accelRedirect', () => {
-  it('is a path that lies beside that of uploads', async (t) => {
+  it('is a path outside that of uploads', async (t) => {
     const { config } = await load(t, `${minimal}uploadSubDir = "upload"\naccelRedirect = "/internal-uploads/"`);
     assert.equal(config.accelRedirect, '/internal-uploads/');
     assert.equal((await load(t, minimal)).config.accelRedirect, undefined);
@@ -213,7 +213,7 @@ describe('accelRedirect', () => {
 });
 
 describe('secrets', () => {
-  it('may be several, also from a file, and those of `secrets` come last', async (t) => {
+  it('may be several, also from a file; those of `secrets` come last', async (t) => {
     const file = path.join(await tempDir(t), 'secret');
     await writeFile(file, 'from file\n');
     const { config } = await load(t, `secret = "a"\nsecrets = ["b", "c"]\nsecretFile = "${file}"\nstoreDir = "/s"`);
@@ -222,7 +222,7 @@ describe('secrets', () => {
     assert.deepEqual(renewed.config.secrets, ['from file', 'old']);
   });
 
-  it('must be there, and not be empty', async (t) => {
+  it('must be set and not empty', async (t) => {
     const expected = 'expected the secret that the XMPP server signs with, not empty,';
     assert.deepEqual(await problemsOf(t, 'storeDir = "/s"'), [`secret: ${expected} but it is not set`]);
     assert.deepEqual(await problemsOf(t, 'secret = ""\nstoreDir = "/s"'), [`secret: ${expected} got an empty text`]);
@@ -231,7 +231,7 @@ describe('secrets', () => {
     ]);
   });
 
-  it('never stand in a message', async (t) => {
+  it('never appear in a message', async (t) => {
     const problems = [
       ...(await problemsOf(t, 'secret = ["hunter2"]\nstoreDir = "/s"')),
       ...(await problemsOf(t, 'storeDir = "/s"\nsecret = "hunter2')),
@@ -244,7 +244,7 @@ describe('secrets', () => {
     assert.ok(!problems.join().includes('hunter2'), problems.join());
   });
 
-  it('never lie where uploads are served from', async (t) => {
+  it('are refused in a file below storeDir', async (t) => {
     const folder = await tempDir(t);
     const file = path.join(folder, 'config.toml');
     for (const storeDir of [folder, path.dirname(folder), `${folder}/./`]) {
@@ -258,7 +258,7 @@ describe('secrets', () => {
     assert.match((await problemsOf(t, text)).join(), /but \S+secret is in it/);
   });
 
-  it('must be text where they stand in a file', async (t) => {
+  it('must be text if they come from a file', async (t) => {
     const file = path.join(await tempDir(t), 'secret');
     for (const bytes of [Buffer.of(), Buffer.from('\n'), Buffer.of(0xff, 0xfe)]) {
       await writeFile(file, bytes);
@@ -269,14 +269,14 @@ describe('secrets', () => {
     }
   });
 
-  it('must be readable where they stand in a file', async (t) => {
+  it('must be readable if they come from a file', async (t) => {
     const [problem] = await problemsOf(t, 'secretFile = "/nonexistent"\nstoreDir = "/s"');
     assert.match(problem ?? '', /^secretFile: expected a file that this user can read, but reading it failed: ENOENT$/);
   });
 });
 
 describe('a wrong configuration', () => {
-  it('is told every mistake with key, found and expected', async (t) => {
+  it('reports every mistake with key, value found and value expected', async (t) => {
     const text = [
       'listenPort = "nowhere"',
       'sekret = "k"',
@@ -302,28 +302,28 @@ describe('a wrong configuration', () => {
     ]);
   });
 
-  it('is told line and column of what is no TOML', async (t) => {
+  it('reports line and column of a TOML syntax error', async (t) => {
     assert.match((await problemsOf(t, 'secret = "k"\nstoreDir = /s\n')).join(), /^2:\d+: /);
   });
 
-  it('is told a value that only looks like TOML', async (t) => {
+  it('reports a value that only looks like TOML', async (t) => {
     assert.match((await problemsOf(t, 'secret = 2020-13-45')).join(), /^expected TOML, but a value in it is invalid$/);
   });
 
-  it('is told no near key where none is near', async (t) => {
+  it('suggests no key if no known key is similar', async (t) => {
     for (const name of ['foo', 'bad', 'toString', 'bananas']) {
       assert.deepEqual(await problemsOf(t, `${minimal}${name} = 1`), [`${name}: expected a known key`]);
     }
   });
 
-  it('may not name a key twice in two letter cases', async (t) => {
+  it('may not set a key twice in different letter case', async (t) => {
     assert.match(
       (await problemsOf(t, `${minimal}STOREDIR = "/t"`)).join(),
       /^storeDir: expected each key once, but it also stands there as STOREDIR$/,
     );
   });
 
-  it('is told every mistake in the parts that depend on several keys', async (t) => {
+  it('reports every mistake that concerns several keys', async (t) => {
     const text =
       'secret = "k"\nstoreDir = "/s"\ntrustProxy = ["unix"]\n[s3]\nbucket = "uploads"\n[component]\njid = "u"\nsecret = "c"\n';
     assert.deepEqual(await problemsOf(t, text), [
@@ -334,13 +334,13 @@ describe('a wrong configuration', () => {
     ]);
   });
 
-  it('is told a number that is too large for JavaScript', async (t) => {
+  it('reports a number that is too large for JavaScript', async (t) => {
     const [problem] = await problemsOf(t, `${minimal}maxFileSize = 9223372036854775807`);
     assert.match(problem ?? '', /^maxFileSize: expected a size .*, got 9223372036854775807n$/);
   });
 });
 
-describe('what a library would refuse at the start', () => {
+describe('a value that a library would refuse at the start', () => {
   const disk = (line: string) => `${minimal}${line}\n`;
   const s3 = (line: string) => `secret = "k"\n[s3]\nbucket = "uploads"\n${line}\n`;
   const component = (line: string) =>
@@ -385,12 +385,12 @@ describe('what a library would refuse at the start', () => {
     [component('name = "a\\u0001"'), /^component\.name: expected a name that clients may show for the service/],
     [component('secretFile = 5'), /^component\.secretFile: expected the path of a file/],
   ] as const) {
-    it(`is a mistake: ${problem.source}`, async (t) => {
+    it(`is reported: ${problem.source}`, async (t) => {
       assert.match((await problemsOf(t, text)).join('\n'), problem);
     });
   }
 
-  it('is taken where it is right', async (t) => {
+  it('is accepted if it is valid', async (t) => {
     const lines = [
       'trustProxy = ["10.0.0.0/1", "::ffff:10.0.0.1", "fe80::1%eth0"]',
       'stallTimeout = "1.0001s"',
@@ -421,7 +421,7 @@ describe('writeDefaultConfig', () => {
     assert.notEqual(first, second);
   });
 
-  it('never replaces one', async (t) => {
+  it('never replaces an existing file', async (t) => {
     const file = path.join(await tempDir(t), 'config.toml');
     await writeFile(file, '');
     assert.throws(() => writeDefaultConfig(file, defaultBaseUrl), { name: 'ConfigError', message: /EEXIST/ });
@@ -436,7 +436,7 @@ describe('parseBaseUrl', () => {
     }
   });
 
-  it('refuses what is no URL, and what would not stand in a configuration as it is', () => {
+  it('refuses text that is not a URL, and URLs that a configuration cannot hold unchanged', () => {
     for (const url of [
       ...['', 'uploads.example.org', 'ftp://example.org/', 'https:///upload/', 'https://example.org/a/../b/'],
       ...[
@@ -456,7 +456,7 @@ describe('parseBaseUrl', () => {
 describe('[s3]', () => {
   const bucket = 'secret = "k"\n[s3]\nbucket = "uploads"\n';
 
-  it('takes the place of storeDir', async (t) => {
+  it('replaces storeDir', async (t) => {
     const text = `${bucket}ENDPOINTURL = "https://s3.example.org"\naccessKeyId = "id"\nsecretAccessKey = "hush"\n`;
     const { config } = await load(t, text);
     assert.equal(config.storeDir, undefined);
@@ -472,7 +472,7 @@ describe('[s3]', () => {
     });
   });
 
-  it('begins each key with the path, with one slash behind it or with nothing', async (t) => {
+  it('prefixes each key with the path and one slash, or with nothing', async (t) => {
     for (const [given, path] of [
       ['', ''],
       ['/', ''],
@@ -486,7 +486,7 @@ describe('[s3]', () => {
     assert.match(problem ?? '', /^s3\.path: expected the path that all keys in the bucket begin with/);
   });
 
-  it('is reached by anybody under baseDomain', async (t) => {
+  it('is public under baseDomain', async (t) => {
     for (const [given, url] of [
       ['cdn.example.org', 'https://cdn.example.org/'],
       ['http://localhost:1/b', 'http://localhost:1/b/'],
@@ -496,7 +496,7 @@ describe('[s3]', () => {
     }
   });
 
-  it('reads the secret of its key from a file', async (t) => {
+  it('reads the secret access key from a file', async (t) => {
     const file = path.join(await tempDir(t), 'key');
     await writeFile(file, 'hush\n');
     const text = `${bucket}region = "eu-central-1"\naccessKeyId = "id"\nsecretAccessKeyFile = "${file}"\n`;
@@ -514,12 +514,12 @@ describe('[s3]', () => {
     ['region = "eu-central-1"\nsecretAccessKey = 5', /^s3\.secretAccessKey: .*, got a number$/],
     ['endpointUrl = "s3.example.org"', /^s3\.endpointUrl: expected the URL of the S3 service/],
   ] as const) {
-    it(`is told: ${problem.source}`, async (t) => {
+    it(`reports: ${problem.source}`, async (t) => {
       assert.match((await problemsOf(t, bucket + lines)).join('\n'), problem);
     });
   }
 
-  it('needs a bucket, and takes nothing that is for a folder', async (t) => {
+  it('needs a bucket, and refuses settings that are for a folder', async (t) => {
     assert.deepEqual(await problemsOf(t, 'secret = "k"\n[s3]\nregion = "eu-central-1"\n'), [
       's3.bucket: expected the name of a bucket, but it is not set',
     ]);
@@ -542,7 +542,7 @@ describe('[component]', () => {
   const component =
     'uploadSubDir = "upload/"\n[component]\njid = "upload.example.org"\nsecret = "c"\nbaseUrl = "https://u.example.org/upload/"\n';
 
-  it('lets the users of the domain above ask for slots if nobody else is named', async (t) => {
+  it('gives slots to users of the parent domain by default', async (t) => {
     const { config } = await load(t, minimal + component);
     assert.deepEqual([config.component?.access, config.component?.isDefaultAccess], [['example.org'], true]);
     assert.deepEqual([config.component?.port, config.component?.maxFileSize], [5347, 100 * 1024 * 1024]);
@@ -557,7 +557,7 @@ describe('[component]', () => {
     ['secretFile = "/f"', /^component\.secret: expected either it or component\.secretFile, got both/],
     ['upload = "direct"', /^component\.upload: expected "filer", because "direct" needs a table \[s3\]/],
   ] as const) {
-    it(`is told: ${problem.source}`, async (t) => {
+    it(`reports: ${problem.source}`, async (t) => {
       assert.match((await problemsOf(t, minimal + component + lines)).join('\n'), problem);
     });
   }
