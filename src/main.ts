@@ -8,7 +8,7 @@ import * as purge from './commands/purge.js';
 import * as serve from './commands/serve.js';
 import * as sign from './commands/sign.js';
 import * as stats from './commands/stats.js';
-import { ConfigError } from './config/config.js';
+import { ConfigError } from './config/config-error.js';
 import { FilerError, messageOf, systemErrorCode, UsageError } from './errors.js';
 import type { Output } from './output.js';
 import { printable } from './printable.js';

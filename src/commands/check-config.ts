@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
-import { type Config, ConfigError } from '../config/config.js';
+import type { Config } from '../config/config.js';
+import { ConfigError } from '../config/config-error.js';
 import type { LoadedConfig } from '../config/load-config.js';
 import type { Check, Verdict } from '../diagnosis/local/check.js';
 import type { Output, ResultOptions } from '../output.js';

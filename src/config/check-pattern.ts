@@ -1,34 +1,20 @@
 import { compilePattern, PatternError } from '../upload/name-pattern.js';
-import { SettingProblem } from './setting-problem.js';
-import type { RetentionSetting } from './settings.js';
+import { SettingProblem } from './config-error.js';
 
-/** What is wrong with a pattern that stands at this place of the file, `undefined` where nothing is. */
-function problemOf(place: string, pattern: string): string | undefined {
+/** What is wrong with a pattern at this place of the file; empty if it is right. */
+export function patternProblems(place: string, pattern: string | undefined): string[] {
+  if (pattern === undefined) return [];
   try {
     compilePattern(pattern);
-    return undefined;
+    return [];
   } catch (error) {
     if (!(error instanceof PatternError)) throw error;
-    return `${place}: expected ${error.message} in a pattern, got '${pattern}'`;
+    return [`${place}: expected ${error.message} in a pattern, got '${pattern}'`];
   }
 }
 
-/** What is wrong with the patterns of retention rules. */
-export function patternProblems(rules: readonly RetentionSetting[]): string[] {
-  return rules
-    .flatMap(({ match, contentType }, index) => [
-      match === undefined ? undefined : problemOf(`retention[${index}].match`, match),
-      match?.includes('/') === true
-        ? `retention[${index}].match: expected no "/" in a pattern for file names, got '${match}'`
-        : undefined,
-      contentType === undefined ? undefined : problemOf(`retention[${index}].contentType`, contentType),
-    ])
-    .filter((problem) => problem !== undefined);
-}
-
-/** Throws a SettingProblem unless all are patterns for content types. */
+/** Throws a SettingProblem if any of these is not a pattern. */
 export function requirePatterns(place: string, patterns: readonly string[]): void {
-  const problems = patterns.map((pattern, index) => problemOf(`${place}[${index}]`, pattern));
-  const first = problems.find((problem) => problem !== undefined);
-  if (first !== undefined) throw new SettingProblem(first);
+  const problems = patterns.flatMap((pattern, index) => patternProblems(`${place}[${index}]`, pattern));
+  if (problems.length > 0) throw new SettingProblem(...problems);
 }

@@ -1,97 +1,135 @@
 import { inspect } from 'node:util';
 import { Ajv, type ErrorObject } from 'ajv';
 import { closest, distance } from 'fastest-levenshtein';
-import { componentSchema } from './component-settings.js';
-import { s3Schema } from './s3-settings.js';
-import { formats } from './setting-types.js';
-import { type Settings, secretKeys, settingsSchema } from './settings.js';
+import { parseDuration, parseSize } from '../units.js';
+import type { Facts, Unit } from './schema.js';
+import { formats, parseMode } from './setting-types.js';
+import { type Settings, settingsSchema } from './settings.js';
 
-type Properties = Readonly<Record<string, { readonly description?: string }>>;
+/** A schema, or a part of one, as it is walked through. */
+interface Schema extends Facts {
+  readonly unit?: Unit;
+  readonly items?: Schema;
+  readonly properties?: Readonly<Record<string, Schema>>;
+}
 
-const ajv = new Ajv({ allErrors: true, verbose: true, useDefaults: true, formats });
-const validate = ajv.compile(settingsSchema);
-const tables: Readonly<Record<string, Properties>> = {
-  '': settingsSchema.properties,
-  s3: s3Schema.properties,
-  component: componentSchema.properties,
-};
-
-/** One thing that is wrong: the key at the top level that it concerns, and a line that begins with where it stands. */
+/** A line that begins with a place in the file, and the key at the top level whose value cannot be used because of it. */
 export interface Problem {
-  readonly key: string;
+  readonly key: string | undefined;
   readonly text: string;
 }
 
-function toProblem(table: string, key: string, expected: string): Problem {
-  return table === '' ? { key, text: `${key}: ${expected}` } : { key: table, text: `${table}.${key}: ${expected}` };
+const schema: Schema = settingsSchema;
+const keywords = ['unit', 'unset', 'example', 'expected', 'isSecret', 'isForFolder'];
+const validate = new Ajv({ allErrors: true, verbose: true, useDefaults: true, formats, keywords }).compile(
+  settingsSchema,
+);
+const parsers: Readonly<Record<Unit, (text: string) => number>> = {
+  bytes: parseSize,
+  ms: parseDuration,
+  mode: parseMode,
+};
+
+/** A problem at a place such as `s3.bucket` or `retention[0].match`. */
+function problemAt(place: string, text: string): Problem {
+  const [key = ''] = place.split(/[.[]/, 1);
+  return { key, text: `${place}: ${text}` };
 }
 
-function canonicalKey(table: string, key: string): string {
-  const known = Object.keys(tables[table] ?? {});
-  return known.find((candidate) => candidate.toLowerCase() === key.toLowerCase()) ?? key;
+function placeBelow(place: string, key: string): string {
+  return place === '' ? key : `${place}.${key}`;
 }
 
-function describeFound(key: string, value: unknown): string {
-  if (!secretKeys.has(key)) return inspect(value, { breakLength: Number.POSITIVE_INFINITY });
-  return value === '' || (Array.isArray(value) && value.length === 0) ? 'nothing in it' : `one of type ${typeof value}`;
-}
-
-function describeMissing(table: string, key: string): Problem {
-  return toProblem(table, key, `expected ${tables[table]?.[key]?.description}, got nothing`);
-}
-
-function describeUnknown(table: string, key: string): Problem {
-  const nearest = closest(
-    key.toLowerCase(),
-    Object.keys(tables[table] ?? {}).map((known) => known.toLowerCase()),
+function describeUnknown(place: string, key: string, known: readonly string[]): Problem {
+  const given = key.toLowerCase();
+  const lowerCase = closest(
+    given,
+    known.map((name) => name.toLowerCase()),
   );
-  const isNear = distance(key.toLowerCase(), nearest) <= key.length / 3;
-  const hint = isNear ? `; did you mean ${canonicalKey(table, nearest)}?` : '';
-  return toProblem(table, key, `expected a known key${hint}`);
+  const nearest = known.find((name) => name.toLowerCase() === lowerCase);
+  const hint = distance(given, lowerCase) <= key.length / 3 ? `. Did you mean ${nearest}?` : '';
+  return problemAt(placeBelow(place, key), `expected a known key${hint}`);
 }
 
-function describeProblem({ keyword, params, instancePath, parentSchema, data }: ErrorObject): Problem {
-  const [key = '', ...rest] = instancePath.slice(1).split('/');
-  if (rest.length === 0 && tables[key] !== undefined) {
-    if (keyword === 'additionalProperties') return describeUnknown(key, String(params['additionalProperty']));
-    if (keyword === 'required') return describeMissing(key, String(params['missingProperty']));
+function describeFound(value: unknown, isSecret: boolean): string {
+  if (!isSecret) return inspect(value, { breakLength: Number.POSITIVE_INFINITY });
+  if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list';
+  if (value === '') return 'an empty text';
+  return typeof value === 'object' ? 'a table' : `a ${typeof value}`;
+}
+
+function describeProblem({ keyword, params, instancePath, parentSchema = {}, data }: ErrorObject): Problem | undefined {
+  const place = instancePath
+    .slice(1)
+    .replace(/\/(\d+)/g, '[$1]')
+    .replaceAll('/', '.');
+  const { expected, isSecret, properties = {} } = parentSchema as Schema;
+  if (keyword === 'additionalProperties') {
+    return describeUnknown(place, String(params['additionalProperty']), Object.keys(properties));
   }
-  const isIndex = (part: string) => /^\d+$/.test(part);
-  const place = [key, ...rest.map((part) => (isIndex(part) ? `[${part}]` : `.${part}`))].join('');
-  const name = [key, ...rest.filter((part) => !isIndex(part))].join('.');
-  return { key, text: `${place}: expected ${parentSchema?.['description']}, got ${describeFound(name, data)}` };
+  const missing = properties[String(params['missingProperty'])];
+  if (missing !== undefined) {
+    return problemAt(placeBelow(place, params['missingProperty']), `expected ${missing.expected}, but it is not set`);
+  }
+  // A branch of anyOf has no words of its own: anyOf itself says what is expected.
+  if (expected === undefined) return undefined;
+  return problemAt(place, `expected ${expected}, got ${describeFound(data, isSecret === true)}`);
 }
 
-/** The table's values under their proper keys, and which keys it has twice. */
-function withCanonicalKeys(table: string, given: object): { values: Record<string, unknown>; problems: Problem[] } {
+/** The value with the keys of its tables in the letter case of the schema; adds each key that stands twice to `problems`. */
+function withKnownCase({ items, properties }: Schema, value: unknown, place: string, problems: Problem[]): unknown {
+  if (Array.isArray(value) && items !== undefined) {
+    return value.map((item, index) => withKnownCase(items, item, `${place}[${index}]`, problems));
+  }
+  if (properties === undefined || typeof value !== 'object' || value === null || Array.isArray(value)) return value;
   const values: Record<string, unknown> = {};
-  const problems: Problem[] = [];
-  for (const [key, value] of Object.entries(given)) {
-    const canonical = canonicalKey(table, key);
-    if (Object.hasOwn(values, canonical)) {
-      problems.push({ ...toProblem(table, key, 'expected each key once, got it in two letter cases'), key: canonical });
+  for (const [key, given] of Object.entries(value)) {
+    const known = Object.keys(properties).find((name) => name.toLowerCase() === key.toLowerCase()) ?? key;
+    if (Object.hasOwn(values, known)) {
+      problems.push(problemAt(placeBelow(place, known), `expected each key once, but it also stands there as ${key}`));
     }
-    values[canonical] = value;
+    values[known] = withKnownCase(properties[known] ?? {}, given, placeBelow(place, known), problems);
   }
-  return { values, problems };
+  return values;
 }
 
-/** The file's values under their proper keys (any letter case is taken) and with defaults, and what is wrong with them. */
-export function checkSettings(file: Record<string, unknown>): { settings: Settings; problems: Problem[] } {
-  const { values: settings, problems } = withCanonicalKeys('', file);
-  for (const table of ['s3', 'component']) {
-    const value = settings[table];
-    if (typeof value !== 'object' || value === null) continue;
-    const inTable = withCanonicalKeys(table, value);
-    settings[table] = inTable.values;
-    problems.push(...inTable.problems);
+/** The value in bytes, milliseconds and bits; a key that is not set is `undefined`, and one of a duration ends in `Ms`. */
+function inUnits({ unit, items, properties }: Schema, value: unknown): unknown {
+  if (typeof value === 'string' && unit !== undefined) return parsers[unit](value);
+  if (Array.isArray(value) && items !== undefined) return value.map((item) => inUnits(items, item));
+  if (properties === undefined || typeof value !== 'object' || value === null) return value;
+  const values: Readonly<Record<string, unknown>> = { ...value };
+  return Object.fromEntries(
+    Object.entries(properties).map(([key, entry]) => [
+      entry.unit === 'ms' ? `${key}Ms` : key,
+      inUnits(entry, values[key]),
+    ]),
+  );
+}
+
+/** The keys that are set for a folder although the uploads are in a bucket. Their values can be used all the same. */
+function folderProblems(values: Readonly<Record<string, unknown>>): Problem[] {
+  if (values['s3'] === undefined) return [];
+  return Object.entries(schema.properties ?? {})
+    .filter(([key, { isForFolder }]) => isForFolder === true && values[key] !== undefined)
+    .map(([key]) => ({
+      key: undefined,
+      text: `${key}: expected it only without a table [s3], because it has no meaning for a bucket`,
+    }));
+}
+
+/**
+ * The settings of a file with their defaults, in bytes and milliseconds, and what is wrong with them. A setting that a
+ * problem names may have any type.
+ */
+export function checkSettings(file: Readonly<Record<string, unknown>>): { settings: Settings; problems: Problem[] } {
+  const problems: Problem[] = [];
+  const values = withKnownCase(schema, file, '', problems) as Record<string, unknown>;
+  const { logLevel } = values;
+  if (typeof logLevel === 'string') values['logLevel'] = logLevel.toLowerCase();
+  if (!validate(values)) {
+    problems.push(...(validate.errors ?? []).map(describeProblem).filter((problem) => problem !== undefined));
   }
-  const { logLevel } = settings;
-  if (typeof logLevel === 'string') settings['logLevel'] = logLevel.toLowerCase();
-  if (!validate(settings)) problems.push(...(validate.errors ?? []).map(describeProblem));
-  if (!['secret', 'secrets', 'secretFile'].some((key) => Object.hasOwn(settings, key)))
-    problems.push(describeMissing('', 'secret'));
-  if (settings['storeDir'] === undefined && settings['s3'] === undefined)
-    problems.push(describeMissing('', 'storeDir'));
-  return { settings: settings as unknown as Settings, problems };
+  problems.push(...folderProblems(values));
+  return { settings: inUnits(schema, values) as Settings, problems };
 }

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { messageOf } from '../errors.js';
-import { ConfigError } from './config.js';
+import { ConfigError } from './config-error.js';
 import { makeSnippets, type SnippetValues } from './snippets.js';
 
 function comment(text: string): string {
@@ -13,23 +13,23 @@ function randomSecret(): string {
 }
 
 /**
- * Writes a configuration with a random 32-byte secret that only its owner can read, for this base URL (as
- * `parseBaseUrl` gives it); returns what the other servers must be told. Throws a ConfigError, also if there is one.
+ * Writes a configuration that only its owner can read, with a random 32-byte secret and this base URL (as `parseBaseUrl`
+ * returns it). Returns the values for the configurations of the other servers. Throws a ConfigError if the file exists.
  */
 export function writeDefaultConfig(file: string, baseUrl: string): SnippetValues {
   const values = { baseUrl, secret: randomSecret(), deleteSecret: randomSecret() };
   const { prosodyExternal, ejabberd } = makeSnippets(values);
-  const text = `# prosody-filer: all settings stand in config.example.toml
+  const text = `# config.example.toml has all settings of prosody-filer.
 
 listenPort   = "127.0.0.1:5050"
 secret       = "${values.secret}"
 storeDir     = "./upload/"
 uploadSubDir = "${new URL(baseUrl).pathname}"
 
-# For Metronome, whose http_file_delete_secret it is:
+# For Metronome: the same secret as its http_file_delete_secret.
 # deleteSecret = "${values.deleteSecret}"
 
-# For Prosody (clients must reach this server as ${baseUrl}):
+# For Prosody, if clients reach this server under ${baseUrl}:
 ${comment(prosodyExternal)}
 #
 # For ejabberd:
@@ -38,8 +38,7 @@ ${comment(ejabberd)}
   try {
     writeFileSync(file, text, { flag: 'wx', mode: 0o600 });
   } catch (error) {
-    const found = messageOf(error);
-    throw new ConfigError([`${file}: expected to write a configuration there, ${found}`], { cause: error });
+    throw new ConfigError([`${file}: cannot write a configuration there: ${messageOf(error)}`], { cause: error });
   }
   return values;
 }

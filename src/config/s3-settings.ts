@@ -1,83 +1,87 @@
-import type { JSONSchemaType } from 'ajv';
 import type { S3Options } from '../storage/s3/s3-options.js';
+import { SettingProblem } from './config-error.js';
+import { choice, type TableOf, table } from './schema.js';
 import { requireSecret } from './secret-file.js';
-import { SettingProblem } from './setting-problem.js';
-import { settingTypes } from './setting-types.js';
+import { flag, secret, secretFile, string, text } from './setting-types.js';
 
 /** The table `[s3]`. */
-export interface S3Settings {
-  region: string;
-  accessKeyId?: string;
-  secretAccessKey?: string;
-  secretAccessKeyFile?: string;
-  endpointUrl?: string;
-  bucket: string;
-  path: string;
-  forcePathStyle: boolean;
-  download: S3Options['download'];
-  baseDomain?: string;
-}
-
-const { text, flag, secret, secretFile } = settingTypes;
-
-/** The table's JSON Schema. */
-export const s3Schema: JSONSchemaType<S3Settings> = {
-  type: 'object',
-  additionalProperties: false,
-  required: ['bucket'],
-  description: 'a table [s3]',
-  properties: {
-    region: {
-      type: 'string',
-      // The SDK takes what can be a part of a host name.
-      pattern: '^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$',
+export const s3Table = {
+  ...table({
+    bucket: text('Name of the bucket. Use the bucket, or a `path` in it, for uploads only.', {
+      example: 'uploads',
+      pattern: '^[\\w.-]{3,255}$',
+      expected: 'the name of a bucket',
+    }),
+    region: string('Region that requests are signed for. It is required without `endpointUrl`.', {
       default: 'auto',
-      description: 'the region of the bucket, such as "eu-central-1", or "auto"',
-    },
-    accessKeyId: {
-      type: 'string',
-      pattern: '^[!-~]+$',
-      nullable: true,
-      description: 'the id of an access key, not empty',
-    },
-    secretAccessKey: { ...secret, nullable: true, description: 'the secret of the access key, not empty' },
-    secretAccessKeyFile: { ...secretFile, nullable: true },
-    endpointUrl: {
-      type: 'string',
+      example: 'eu-central-1',
+      // The SDK accepts what can be a part of a host name.
+      pattern: '^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$',
+      expected: 'the region of the bucket, such as "eu-central-1", or "auto"',
+    }),
+    endpointUrl: string('URL of the S3 service.', {
+      unset: "AWS's own URL for the region",
+      example: 'https://s3.example.org',
       pattern: '^https?://[^/?#@]+(/[^?#]*)?$',
       format: 'url',
-      nullable: true,
-      description: 'the URL of the S3 service, such as "https://s3.example.org"',
-    },
-    bucket: { ...text, pattern: '^[\\w.-]{3,255}$', description: 'the name of a bucket' },
-    path: {
-      type: 'string',
-      pattern: '^/?((?!\\.{1,2}(/|$))[\\w.~-]+(/|$))*$',
+      expected: 'the URL of the S3 service, such as "https://s3.example.org"',
+    }),
+    accessKeyId: string('Id of the access key.', {
+      unset: "the AWS SDK looks in the environment, in `~/.aws/credentials` and for the machine's role",
+      example: 'AKIAIOSFODNN7EXAMPLE',
+      pattern: '^[!-~]+$',
+      expected: 'the id of an access key, not empty',
+    }),
+    secretAccessKey: secret(
+      'Secret of the access key. Set this or `secretAccessKeyFile`, together with `accessKeyId`.',
+      { unset: 'none', example: '...', expected: 'the secret of the access key, not empty' },
+    ),
+    secretAccessKeyFile: secretFile('File that holds the secret of the access key.', {
+      unset: 'none',
+      example: '/run/credentials/prosody-filer.service/s3',
+    }),
+    path: string('Text that all keys in the bucket begin with, such as `uploads/`.', {
       default: '',
-      description: 'what the keys in the bucket begin with, such as "uploads/", or nothing',
-    },
-    forcePathStyle: { ...flag, default: false },
-    download: {
-      type: 'string',
-      enum: ['proxy', 'redirect', 'public'],
-      default: 'proxy',
-      description: '"proxy", "redirect" or "public"',
-    },
-    baseDomain: {
-      ...text,
-      pattern: '^(https?://)?[\\w.[\\]:-]+(/[\\w.~-]+)*/?$',
-      nullable: true,
-      description: 'the domain under which anybody can fetch uploads, such as "files.example-cdn.org"',
-    },
-  },
-};
+      unset: 'none',
+      example: 'uploads/',
+      pattern: '^/?((?!\\.{1,2}(/|$))[\\w.~-]+(/|$))*$',
+      expected: 'the path that all keys in the bucket begin with, such as "uploads/", or an empty text',
+    }),
+    forcePathStyle: flag(
+      "If true, the bucket's name stands in the path of the URL, not in its host name. Most self-hosted services need this.",
+      { default: false, example: true },
+    ),
+    download: choice(
+      'proxy',
+      'redirect',
+      'public',
+    )(
+      'How recipients get the files. `"proxy"`: through prosody-filer. `"redirect"`: from the store, by a URL that is signed for 10 minutes. `"public"`: from `baseDomain`.',
+      { default: 'proxy' },
+    ),
+    baseDomain: text(
+      'Where anybody can fetch the uploads, such as a CDN: a domain, or a URL that leads to the bucket without `path`.',
+      {
+        unset: 'none',
+        example: 'files.example-cdn.org',
+        pattern: '^(https?://)?[\\w.[\\]:-]+(/[\\w.~-]+)*/?$',
+        format: 'domainOrUrl',
+        expected: 'the domain under which anybody can fetch uploads, such as "files.example-cdn.org"',
+      },
+    ),
+  }),
+  isSecret: true,
+  expected: 'a table [s3]',
+} as const;
+
+type S3Settings = TableOf<typeof s3Table.properties>;
 
 function credentialsOf({ accessKeyId, secretAccessKey, secretAccessKeyFile }: S3Settings): S3Options['credentials'] {
   if (accessKeyId !== undefined) {
     return { accessKeyId, secretAccessKey: requireSecret('s3.secretAccessKey', secretAccessKey, secretAccessKeyFile) };
   }
   if (secretAccessKey === undefined && secretAccessKeyFile === undefined) return undefined;
-  throw new SettingProblem('s3.accessKeyId: expected the id of the access key whose secret is set, got nothing');
+  throw new SettingProblem('s3.accessKeyId: expected the id of the access key, because its secret is set');
 }
 
 /** The bucket that the table describes. Throws a SettingProblem. */
@@ -85,17 +89,11 @@ export function s3Options(settings: S3Settings): S3Options {
   const { region, endpointUrl, bucket, path, forcePathStyle, download, baseDomain } = settings;
   if (region === 'auto' && endpointUrl === undefined) {
     throw new SettingProblem(
-      's3.region: expected the region of the bucket, such as "eu-central-1", since no endpointUrl says where it is',
+      's3.region: expected the region of the bucket, such as "eu-central-1", because endpointUrl is not set',
     );
   }
   if (download === 'public' && baseDomain === undefined) {
-    throw new SettingProblem('s3.baseDomain: expected the domain of the uploads, since download is "public"');
-  }
-  const publicUrl = baseDomain?.replace(/^(?!https?:)/, 'https://').replace(/\/?$/, '/');
-  if (publicUrl !== undefined && !URL.canParse(publicUrl)) {
-    throw new SettingProblem(
-      `s3.baseDomain: expected ${s3Schema.properties.baseDomain.description}, got '${baseDomain}'`,
-    );
+    throw new SettingProblem('s3.baseDomain: expected the domain of the uploads, because download is "public"');
   }
   return {
     region,
@@ -105,6 +103,6 @@ export function s3Options(settings: S3Settings): S3Options {
     credentials: credentialsOf(settings),
     forcePathStyle,
     download,
-    publicUrl,
+    publicUrl: baseDomain?.replace(/^(?!https?:)/, 'https://').replace(/\/?$/, '/'),
   };
 }

@@ -1,27 +1,20 @@
 import { isIP } from 'node:net';
 import { compile } from '@fastify/proxy-addr';
-import { parseDuration, parseSize } from '../units.js';
-
-const dayMs = 24 * 60 * 60 * 1000;
+import { dayMs, parseDuration, parseSize } from '../units.js';
+import { baseSegments, withSlash } from './base-url.js';
+import { entriesOf } from './schema.js';
+import { isHost, parseTcpAddress } from './tcp-address.js';
 
 /** Less than the longest wait of Node's timers (2^31 − 1 ms), since a few seconds are added to some limits. */
 const maxTimerMs = 24 * dayMs;
 
-/** 1 EiB, which is still written with all of its digits. */
+/** 1 EiB: JavaScript still writes it with all of its digits. */
 const maxSize = 2 ** 60;
 
 /** A hundred years, so that now and a duration still add up to a date. */
 const maxDurationMs = 36_525 * dayMs;
 
-const hostName = /^[\p{L}\p{M}\p{N}_-]+(\.[\p{L}\p{M}\p{N}_-]+)*\.?$/u;
-const maxHostLength = 253;
-
-/** Whether it is an IP address or can be the name of a host. */
-export function isHost(text: string): boolean {
-  return isIP(text) !== 0 || (text.length <= maxHostLength && hostName.test(text));
-}
-
-/** The HTTP side hands it to the same library, which also takes words such as `loopback` and netmasks: these are refused. */
+/** Fastify hands the list to the same library. It also takes words such as `loopback` and netmasks, which are refused here. */
 function isProxy(text: string): boolean {
   if (text === 'unix') return true;
   if (isIP(text.replace(/\/\d{1,3}$/, '')) === 0) return false;
@@ -33,31 +26,65 @@ function isProxy(text: string): boolean {
   }
 }
 
-/** What a string in the file must be, by the name under which the schema asks for it. */
+/** The bits of a mode such as `0640`; NaN for any other text. */
+export function parseMode(text: string): number {
+  return /^0?[0-7]{3}$/.test(text) ? Number.parseInt(text, 8) : Number.NaN;
+}
+
+/** The formats that the schema names: whether a text is such a value. */
 export const formats = {
   timeout: (text: string) => parseDuration(text) > 0 && parseDuration(text) <= maxTimerMs,
-  time: (text: string) => parseDuration(text) >= 0 && parseDuration(text) <= maxDurationMs,
+  window: (text: string) => parseDuration(text) >= 0 && parseDuration(text) <= maxDurationMs,
   duration: (text: string) => parseDuration(text) > 0 && parseDuration(text) <= maxDurationMs,
-  proxy: isProxy,
-  mode: (text: string) => /^0?[0-7]{3}$/.test(text),
   size: (text: string) => parseSize(text) > 0 && parseSize(text) <= maxSize,
+  mode: (text: string) => parseMode(text) >= 0,
+  // prosody-filer reads uploads, and makes and finds them in their folders, as their owner.
+  fileMode: (text: string) => (parseMode(text) & 0o400) !== 0,
+  dirMode: (text: string) => (parseMode(text) & 0o700) === 0o700,
+  proxy: isProxy,
   host: isHost,
+  address: (text: string) => parseTcpAddress(text) !== undefined,
   url: (text: string) => URL.canParse(text),
+  domainOrUrl: (text: string) => URL.canParse(text.replace(/^(?!https?:)/, 'https://')),
+  baseUrl: (text: string) => withSlash(text) !== undefined,
+  basePath: (text: string) => baseSegments(text) !== undefined,
 };
 
-/** No control character, which no path, header or stanza can hold, nor what XML cannot. */
-const text = { type: 'string', pattern: '^[^\\p{Cc}\\uFFFE\\uFFFF]+$' } as const;
-const secret = { type: 'string', minLength: 1 } as const;
+/** Excludes control characters, which no path, header or stanza can hold, and U+FFFE and U+FFFF, which XML cannot hold. */
+export const printable = '^[^\\p{Cc}\\uFFFE\\uFFFF]+$';
 
-/** What several settings are, as parts of a JSON Schema; each description is what a wrong value is told to be. */
-export const settingTypes = {
-  text,
-  flag: { type: 'boolean', description: 'true or false' },
-  size: { type: 'string', format: 'size', description: 'a size such as "50MB" or "2GiB"' },
-  duration: { type: 'string', format: 'duration', description: 'a time such as "24h" or "28d"' },
-  timeout: { type: 'string', format: 'timeout', description: 'a time such as "60s", at most "24d"' },
-  mode: { type: 'string', format: 'mode', description: 'an octal mode as text, such as "0640"' },
-  proxy: { type: 'string', format: 'proxy', description: 'an address, a network such as "10.0.0.0/8", or "unix"' },
-  secret: { ...secret, description: 'the secret that the XMPP server signs with, not empty' },
-  secretFile: { ...text, description: 'the path of a file that holds the secret' },
-} as const;
+/** Any text; the entry's own pattern or format says more. */
+export const string = entriesOf({ type: 'string' });
+/** A text that is not empty and has no control character. */
+export const text = entriesOf({ type: 'string' }, { pattern: printable });
+/** A whole number in the range that the entry names. */
+export const integer = entriesOf({ type: 'integer' });
+/** True or false. */
+export const flag = entriesOf({ type: 'boolean' }, { expected: 'true or false' });
+/** A size, which becomes bytes. */
+export const size = entriesOf(
+  { type: 'string', unit: 'bytes' },
+  { format: 'size', expected: 'a size such as "50MB" or "2GiB"' },
+);
+/** A duration, which becomes milliseconds. */
+export const duration = entriesOf(
+  { type: 'string', unit: 'ms' },
+  { format: 'duration', expected: 'a time such as "24h" or "28d"' },
+);
+/** A duration for which a timer can wait. */
+export const timeout = entriesOf(
+  { type: 'string', unit: 'ms' },
+  { format: 'timeout', expected: 'a time such as "60s", at most "24d"' },
+);
+/** The octal mode of a file, a folder or a socket. */
+export const mode = entriesOf(
+  { type: 'string', unit: 'mode' },
+  { format: 'mode', expected: 'an octal mode as text, such as "0640"' },
+);
+/** A secret as text. */
+export const secret = entriesOf({ type: 'string', minLength: 1 }, { isSecret: true });
+/** The name of a file that holds a secret. */
+export const secretFile = entriesOf(
+  { type: 'string' },
+  { pattern: printable, expected: 'the path of a file that holds the secret' },
+);

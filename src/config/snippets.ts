@@ -1,4 +1,4 @@
-/** What the snippets for other servers are made with. */
+/** The values in the snippets for other servers. */
 export interface SnippetValues {
   /** With its trailing slash, as `parseBaseUrl` gives it. */
   readonly baseUrl: string;

@@ -2,7 +2,7 @@ import { accessSync, constants } from 'node:fs';
 import { chmod, lstat, unlink } from 'node:fs/promises';
 import { connect, isIPv6 } from 'node:net';
 import { dirname } from 'node:path';
-import type { ListenAddress } from '../config/config.js';
+import type { ListenAddress } from '../config/listen-address.js';
 import { messageOf, systemErrorCode } from '../errors.js';
 import type { App } from '../http/app.js';
 

@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { userInfo } from 'node:os';
-import { type Config, ConfigError } from '../config/config.js';
+import type { Config } from '../config/config.js';
+import { ConfigError } from '../config/config-error.js';
 import { FilerError, messageOf, UsageError } from '../errors.js';
 import type { Output } from '../output.js';
 import { openStore, readStore } from '../storage/open-store.js';

@@ -1,4 +1,5 @@
-import type { ComponentConfig, Config } from '../config/config.js';
+import type { ComponentConfig } from '../config/component-settings.js';
+import type { Config } from '../config/config.js';
 import { directIssuer } from '../slots/direct-issuer.js';
 import { filerIssuer } from '../slots/filer-issuer.js';
 import type { SlotIssuer } from '../slots/slot-issuer.js';

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import type { ListenAddress } from '../config/config.js';
+import type { ListenAddress } from '../config/listen-address.js';
 import { messageOf } from '../errors.js';
 import type { App } from '../http/app.js';
 import { describeAddress, ListenError } from './listen.js';

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { TcpAddress } from '../config/config.js';
+import type { TcpAddress } from '../config/tcp-address.js';
 import type { App } from '../http/app.js';
 import { buildMetricsApp, type MetricsSource } from '../http/metrics-app.js';
 import { listen } from './listen.js';

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
-import type { ComponentConfig, Config } from '../config/config.js';
+import type { ComponentConfig } from '../config/component-settings.js';
+import type { Config } from '../config/config.js';
 import { answerStanza } from '../slots/answer-stanza.js';
 import { Component } from '../slots/component.js';
 import { SlotService, type SlotServiceContext } from '../slots/slot-service.js';

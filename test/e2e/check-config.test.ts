@@ -57,12 +57,12 @@ describe('check-config', () => {
     'a mistake': [
       2,
       { sekret: 'x' },
-      /^failure {2}\.\/config\.toml: sekret: expected a known key; did you mean secret\?/m,
+      /^failure {2}\.\/config\.toml: sekret: expected a known key\. Did you mean secret\?/m,
     ],
     'what a library would refuse at the start': [
       2,
       { trustProxy: ['0.0.0.0/0'] },
-      /^failure {2}\.\/config\.toml: trustProxy\[0\]: expected an address, a network such as "10\.0\.0\.0\/8", or "unix", got '0\.0\.0\.0\/0'$/m,
+      /^failure {2}\.\/config\.toml: trustProxy\[0\]: expected an address, a network such as "10\.0\.0\.0\/8" with a prefix length of at least 1, or "unix", got '0\.0\.0\.0\/0'$/m,
     ],
     'a storeDir that is a file': [
       2,
@@ -245,7 +245,10 @@ describe('check-config --user', { skip: notRoot }, () => {
     const folder = await folderWith(t);
     const unreadable = await checkConfig(folder, ['--user', 'nobody']);
     assert.equal(unreadable.code, 2);
-    assert.match(unreadable.stdout, /^failure {2}\.\/config\.toml: expected a configuration file, EACCES/);
+    assert.match(
+      unreadable.stdout,
+      /^failure {2}\.\/config\.toml: expected a configuration file, but reading it failed: EACCES/,
+    );
 
     await chown(path.join(folder, 'config.toml'), nobody, nobody);
     const unwritable = await checkConfig(folder, ['--user', 'nobody']);

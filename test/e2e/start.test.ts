@@ -56,7 +56,7 @@ describe('the command line', () => {
     for (const args of [['--config', 'typo.toml'], ['-config', 'typo.toml'], ['-config=typo.toml'], []]) {
       const { code, stderr } = await prosodyFiler(args, folder);
       assert.equal(code, 2);
-      assert.match(stderr, /^prosody-filer: \S+\.toml: expected a configuration file, there is no such file\n$/);
+      assert.match(stderr, /^prosody-filer: \S+\.toml: expected a configuration file, but it does not exist\n$/);
     }
     assert.deepEqual(await readdir(folder), []);
   });
@@ -66,8 +66,8 @@ describe('the command line', () => {
     const { code, stdout, stderr } = await prosodyFiler([], folder);
     assert.deepEqual([code, stdout], [2, '']);
     assert.deepEqual(stderr.trimEnd().split('\n').sort(), [
-      'prosody-filer: ./config.toml: secret: expected the secret that the XMPP server signs with, not empty, got nothing',
-      'prosody-filer: ./config.toml: sekret: expected a known key; did you mean secret?',
+      'prosody-filer: ./config.toml: secret: expected the secret that the XMPP server signs with, not empty, but it is not set',
+      'prosody-filer: ./config.toml: sekret: expected a known key. Did you mean secret?',
       'prosody-filer: ./config.toml: storeDir: expected the folder for the uploads, or a table [s3], got 5',
     ]);
   });
@@ -96,7 +96,7 @@ describe('--create-config', () => {
     assert.equal(code, 2);
     assert.match(
       stderr,
-      /^prosody-filer: \/nonexistent\/config\.toml: expected to write a configuration there, ENOENT[^\n]*\n$/,
+      /^prosody-filer: \/nonexistent\/config\.toml: cannot write a configuration there: ENOENT[^\n]*\n$/,
     );
   });
 

@@ -5,7 +5,7 @@ import { describe, it } from 'node:test';
 import toml from '@iarna/toml';
 import fc from 'fast-check';
 import { checkSettings } from '../../src/config/check-settings.js';
-import { ConfigError } from '../../src/config/config.js';
+import { ConfigError } from '../../src/config/config-error.js';
 import { loadConfig } from '../../src/config/load-config.js';
 import { settingsSchema } from '../../src/config/settings.js';
 import { FilerError } from '../../src/errors.js';

@@ -1,4 +1,4 @@
-import type { ComponentConfig } from '../../config/config.js';
+import type { ComponentConfig } from '../../config/component-settings.js';
 import { explainEnd } from '../../slots/component.js';
 import { ComponentLink, StreamError } from '../../slots/component-link.js';
 import type { Check } from './check.js';

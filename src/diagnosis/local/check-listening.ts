@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { access, constants } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import path from 'node:path';
-import type { ListenAddress } from '../../config/config.js';
+import type { ListenAddress } from '../../config/listen-address.js';
 import { systemErrorCode } from '../../errors.js';
 import { type ListenKey, listenOnTcp, probeSocket, toListenError } from '../../service/listen.js';
 import type { Check } from './check.js';

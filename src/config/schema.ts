@@ -1,0 +1,87 @@
+/*
+ * An entry of the schema is the one place where a setting stands: its type and range, its unit, its default, and the
+ * sentences that config.example.toml and the README show. The types of the settings derive from it.
+ */
+
+/** The unit into which a text is converted: bytes, milliseconds, or the bits of a file's mode. */
+export type Unit = 'bytes' | 'ms' | 'mode';
+
+/** What an entry may say beside its type. Ajv reads the keywords of JSON Schema among these. */
+export interface Facts {
+  readonly default?: unknown;
+  /** What applies if the key is not set, in words. A key without `unset` and `default` is required. */
+  readonly unset?: string;
+  /** The value in config.example.toml, unless that is the default. */
+  readonly example?: unknown;
+  /** What the value must be; it follows the word "expected" in a message. */
+  readonly expected?: string;
+  /** The value never appears in a message. */
+  readonly isSecret?: true;
+  /** The key has no meaning with `[s3]`. */
+  readonly isForFolder?: true;
+  readonly format?: string;
+  readonly pattern?: string;
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly minItems?: number;
+}
+
+type Entry<Type, Given> = Type & Given & { readonly description: string };
+
+/** Returns a function that makes entries of one type, each from the sentences that describe the key and its own facts. */
+export function entriesOf<const Type extends object>(type: Type, facts: Facts = {}) {
+  return <const Given extends Facts>(description: string, given: Given): Entry<Type, Given> => ({
+    ...type,
+    ...facts,
+    ...given,
+    description,
+  });
+}
+
+/** Returns a function that makes entries whose value is one of these texts. */
+export function choice<const Value extends string>(...values: readonly Value[]) {
+  const quoted = values.map((value) => `"${value}"`);
+  const expected = `${quoted.slice(0, -1).join(', ')} or ${quoted.at(-1)}`;
+  return entriesOf({ type: 'string', enum: values }, { expected });
+}
+
+/** Returns a function that makes entries whose value is a list of such items. */
+export function list<const Items extends object>(items: Items) {
+  return entriesOf({ type: 'array', items });
+}
+
+/** A table that holds these keys and no others. */
+export function table<const Properties extends Readonly<Record<string, Facts>>>(properties: Properties) {
+  const required = Object.entries(properties)
+    .filter(([, { default: value, unset }]) => value === undefined && unset === undefined)
+    .map(([key]) => key);
+  return { type: 'object', additionalProperties: false, required, properties } as const;
+}
+
+type IfUnset<Entry> = Entry extends { default: unknown } ? never : Entry extends { unset: string } ? undefined : never;
+type NameOf<Key extends PropertyKey, Entry> = Entry extends { unit: 'ms' } ? `${Key & string}Ms` : Key;
+
+/** The values of a table with these entries, with defaults and in their units; the name of a duration ends in `Ms`. */
+export type TableOf<Properties> = {
+  readonly [Key in keyof Properties as NameOf<Key, Properties[Key]>]:
+    | ValueOf<Properties[Key]>
+    | IfUnset<Properties[Key]>;
+};
+
+type ValueOf<Schema> = Schema extends { unit: Unit }
+  ? number
+  : Schema extends { enum: readonly (infer Value)[] }
+    ? Value
+    : Schema extends { items: infer Items }
+      ? readonly ValueOf<Items>[]
+      : Schema extends { properties: infer Properties }
+        ? TableOf<Properties>
+        : Schema extends { type: keyof Primitives }
+          ? Primitives[Schema['type']]
+          : never;
+
+interface Primitives {
+  readonly string: string;
+  readonly integer: number;
+  readonly boolean: boolean;
+}
