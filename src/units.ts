@@ -1,6 +1,12 @@
 import ms from 'ms';
 import xbytes from 'xbytes';
 
+/** An hour in milliseconds. */
+export const hourMs = 60 * 60 * 1000;
+
+/** A day in milliseconds. */
+export const dayMs = 24 * hourMs;
+
 const sizePattern = /^\d+(\.\d+)? ?([KMGT]I?)?B$/;
 const durationPattern = /^\d+(\.\d+)? ?(ms|s|m|h|d|w|seconds?|minutes?|hours?|days?|weeks?)$/;
 

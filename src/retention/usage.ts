@@ -1,5 +1,6 @@
-const hourMs = 60 * 60 * 1000;
-const dayHours = 24;
+import { dayMs, hourMs } from '../units.js';
+
+const dayHours = dayMs / hourMs;
 /** An empty file takes an inode, and a small one a block. */
 const leastBytes = 4096;
 
@@ -107,7 +108,7 @@ export class Usage {
   sentBy(ids: readonly string[]): { bytes: number; lessAt: number } {
     const hours = this.sentByHour(ids);
     const oldest = Math.min(hourOf(this.#now()) * hourMs, ...hours.map(({ modifiedAt }) => modifiedAt));
-    return { bytes: hours.reduce((sum, { size }) => sum + size, 0), lessAt: oldest + dayHours * hourMs };
+    return { bytes: hours.reduce((sum, { size }) => sum + size, 0), lessAt: oldest + dayMs };
   }
 
   /** Drops what is a day old, once an hour; gives the hour that it is. */

@@ -11,6 +11,7 @@ import { createHash, randomInt } from 'node:crypto';
 import { open, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { FilerError, systemErrorCode } from '../../errors.js';
+import { hourMs } from '../../units.js';
 import { servableType } from '../../upload/content-type.js';
 import { reservedFolder, type UploadKey } from '../../upload/upload-key.js';
 import type { ReportUnreadable, UploadFacts } from '../store.js';
@@ -26,7 +27,7 @@ export type SidecarFacts = Omit<UploadFacts, 'size'>;
 const folder = 'sidecars';
 /** Two thousand racing uploads find a free second within these. */
 const maxTries = 12;
-const youngMs = 60 * 60 * 1000;
+const youngMs = hourMs;
 
 /** `undefined` where there is none; throws for one that is not as `write` writes it. */
 async function readSidecar(file: string) {

@@ -9,6 +9,7 @@
 import { createHash } from 'node:crypto';
 import { rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { dayMs } from '../../units.js';
 import { reservedFolder, type UploadKey } from '../../upload/upload-key.js';
 import type { DeletedUpload, ReportUnreadable } from '../store.js';
 import { disk } from './disk-calls.js';
@@ -20,7 +21,6 @@ import { filesBelow } from './reserved-files.js';
 
 const folder = 'tombstones';
 const maxPending = 1000;
-const dayMs = 24 * 60 * 60 * 1000;
 
 /** `undefined` for one that is empty or is gone; throws for one that is not as `leave` writes it. */
 async function readTombstone(file: string): Promise<DeletedUpload | undefined> {

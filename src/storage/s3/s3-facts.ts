@@ -4,6 +4,7 @@
  * some of its own.
  */
 import type { HeadObjectCommandOutput } from '@aws-sdk/client-s3';
+import { dayMs } from '../../units.js';
 import { dispositionOf } from '../../upload/content-disposition.js';
 import { servableType, servedType, typeOfName } from '../../upload/content-type.js';
 import { type UploadKey, uploaderOfKey } from '../../upload/upload-key.js';
@@ -11,7 +12,7 @@ import { isUploaderId } from '../../upload/uploader.js';
 import type { IncomingUpload, StoredFacts } from '../store.js';
 import type { ObjectHeaders } from './s3-bucket.js';
 
-const yearSeconds = 365 * 24 * 60 * 60;
+const yearSeconds = (365 * dayMs) / 1000;
 
 const uuid = /^[0-9a-f-]{36}$/;
 

@@ -3,6 +3,7 @@
  * reported and passed over, so that every sweep ends; where the service itself does not answer, the sweep fails.
  */
 import { FilerError } from '../../errors.js';
+import { dayMs } from '../../units.js';
 import { factsOfKey } from '../../upload/facts-of-key.js';
 import { reservedFolder, type UploadKey } from '../../upload/upload-key.js';
 import { inBatches } from '../in-batches.js';
@@ -14,8 +15,6 @@ import { readNote, timeOf, toFacts } from './s3-facts.js';
 import { keyOfName } from './s3-keys.js';
 import type { ListedObject } from './s3-listed-object.js';
 import { isTombstone, looksLikeTombstone, mayBeOfToday, phaseOf, readTombstone } from './s3-tombstone.js';
-
-const dayMs = 24 * 60 * 60 * 1000;
 
 /** How many objects of a listing are asked about together. */
 const headsAtOnce = 32;

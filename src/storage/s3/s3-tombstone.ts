@@ -9,16 +9,15 @@
  */
 import { createHash } from 'node:crypto';
 import type { HeadObjectCommandOutput } from '@aws-sdk/client-s3';
+import { dayMs, hourMs } from '../../units.js';
 import type { UploadKey } from '../../upload/upload-key.js';
 import type { DeletedUpload } from '../store.js';
 import type { ObjectHeaders } from './s3-bucket.js';
 import { readNumber, readUploader, timeOf } from './s3-facts.js';
 import type { ListedObject } from './s3-listed-object.js';
 
-const dayMs = 24 * 60 * 60 * 1000;
-
 /** How long a PUT may replace a tombstone that no longer counts, and how long nobody may touch it then. */
-const marginMs = 60 * 60 * 1000;
+const marginMs = hourMs;
 
 /** What may become of a tombstone. */
 export type TombstonePhase = 'counts' | 'may be replaced' | 'waits for its removal' | 'may be removed';
