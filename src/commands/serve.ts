@@ -9,6 +9,7 @@ import { makeSnippets } from '../config/snippets.js';
 import { cronWarning, findCronDeletions } from '../diagnosis/local/find-cron-deletions.js';
 import { FilerError } from '../errors.js';
 import { type Log, openLog } from '../log.js';
+import { tombstonePhases } from '../retention/tombstone-phase.js';
 import { closeOnSignal } from '../service/close-on-signal.js';
 import { removeStaleSocket } from '../service/listen.js';
 import { type Running, serveAlone, serveInWorker, serveInWorkers } from '../service/processes.js';
@@ -51,6 +52,7 @@ async function openConfiguredStore(config: Config, configFile: string, logger: L
     return await openStore({
       ...config,
       minFreeSpace: config.limits.minFreeSpace,
+      tombstonePhase: tombstonePhases(config.replayWindowMs),
       uploaderIds: new UploaderIds(config.secrets),
       isTried: isWorker,
       warn: (message) => logger.warn(message),

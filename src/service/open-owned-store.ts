@@ -3,6 +3,7 @@ import { userInfo } from 'node:os';
 import type { Config } from '../config/config.js';
 import { messageOf, UsageError } from '../errors.js';
 import type { Output } from '../output.js';
+import { tombstonePhases } from '../retention/tombstone-phase.js';
 import { openStore } from '../storage/open-store.js';
 import type { Store } from '../storage/store.js';
 import { UploaderIds } from '../upload/uploader.js';
@@ -27,6 +28,7 @@ export async function openOwnedStore({ limits, ...config }: Config, { warn }: Pi
   const { store, warnings } = await openStore({
     ...config,
     minFreeSpace: limits.minFreeSpace,
+    tombstonePhase: tombstonePhases(config.replayWindowMs),
     uploaderIds: new UploaderIds(config.secrets),
     warn,
   });

@@ -77,6 +77,12 @@ export interface StoredUpload extends StoredFacts {
   close(): void;
 }
 
+/**
+ * What may happen to a tombstone: it blocks its slot, a PUT may replace it, nobody may touch it, or a sweep removes it.
+ * Stores ask for the phase by the tombstone's age in ms. Deletions leave a tombstone where one of age 0 blocks its slot.
+ */
+export type TombstonePhase = 'blocks' | 'replaceable' | 'frozen' | 'removable';
+
 /** An upload that was deleted. */
 export interface DeletedUpload {
   readonly key: UploadKey;

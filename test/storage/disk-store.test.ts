@@ -6,6 +6,7 @@ import path from 'node:path';
 import { PassThrough } from 'node:stream';
 import { describe, it, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { tombstonePhases } from '../../src/retention/tombstone-phase.js';
 import type { DiskStoreOptions } from '../../src/storage/disk/disk-store.js';
 import { openStore } from '../../src/storage/open-store.js';
 import type { Store } from '../../src/storage/store.js';
@@ -17,9 +18,17 @@ import { filesIn } from '../support/tree.js';
 
 const options = { isDurable: false, stallTimeoutMs: 60_000 };
 
-async function open(t: TestContext, overrides: Partial<DiskStoreOptions> = {}) {
+async function open(
+  t: TestContext,
+  { replayWindowMs = 0, ...overrides }: Partial<DiskStoreOptions> & { replayWindowMs?: number } = {},
+) {
   const storeDir = await tempDir(t);
-  const { store } = await openStore({ ...options, ...overrides, storeDir });
+  const { store } = await openStore({
+    ...options,
+    tombstonePhase: tombstonePhases(replayWindowMs),
+    ...overrides,
+    storeDir,
+  });
   return { store, storeDir, contents: () => filesIn(storeDir) };
 }
 

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { compileRetention } from '../../src/retention/expiry.js';
 import { openRetention } from '../../src/retention/open-retention.js';
+import { tombstonePhases } from '../../src/retention/tombstone-phase.js';
 import { openStore } from '../../src/storage/open-store.js';
 import { nobody } from '../support/nobody.js';
 import { incoming, key } from '../support/store-contract.js';
@@ -19,7 +20,7 @@ const needsRoot = { skip: process.getuid?.() !== 0 && 'needs root' };
 /** A store with a limit and one upload, `slot/f`. */
 async function openWithUpload(t: TestContext) {
   const storeDir = await tempDir(t);
-  const options = { storeDir, isDurable: false, stallTimeoutMs: 60_000, replayWindowMs: 24 * hourMs };
+  const options = { storeDir, isDurable: false, stallTimeoutMs: 60_000, tombstonePhase: tombstonePhases(24 * hourMs) };
   const { store } = await openStore(options);
   const lines: Record<string, unknown>[] = [];
   const log = (line: object, message: string) => lines.push({ ...line, message });

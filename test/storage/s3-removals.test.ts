@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
+import { tombstonePhases } from '../../src/retention/tombstone-phase.js';
 import { openS3Store } from '../../src/storage/s3/open-s3-store.js';
 import type { Store } from '../../src/storage/store.js';
 import { cephPrograms, sharedCeph } from '../support/ceph.js';
@@ -32,7 +33,9 @@ function describeRemovals(name: string, programs: readonly string[], share: () =
       const [one, other] = await Promise.all(
         [proxy, peer].map(async (access) => {
           const s3 = optionsFor(access, bucket);
-          return (await openS3Store({ s3, replayWindowMs: window, stallTimeoutMs: 60_000, uploaderIds, now })).store;
+          return (
+            await openS3Store({ s3, tombstonePhase: tombstonePhases(window), stallTimeoutMs: 60_000, uploaderIds, now })
+          ).store;
         }),
       );
       assert.ok(one !== undefined && other !== undefined);
@@ -97,7 +100,13 @@ describe('S3: removing from a full bucket', { skip: missingPeer(...cephPrograms)
     const warnings: string[] = [];
     const s3 = optionsFor(proxy, bucket);
     const warn = (message: string) => warnings.push(message);
-    const { store } = await openS3Store({ s3, replayWindowMs: hourMs, stallTimeoutMs: 60_000, uploaderIds, warn });
+    const { store } = await openS3Store({
+      s3,
+      tombstonePhase: tombstonePhases(hourMs),
+      stallTimeoutMs: 60_000,
+      uploaderIds,
+      warn,
+    });
     return { peer, proxy, bucket, store, warnings };
   }
 

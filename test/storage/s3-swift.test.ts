@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { PassThrough } from 'node:stream';
 import { describe, it, type TestContext } from 'node:test';
+import { tombstonePhases } from '../../src/retention/tombstone-phase.js';
 import { openS3Store } from '../../src/storage/s3/open-s3-store.js';
 import { eventually } from '../support/eventually.js';
 import { missingPeer } from '../support/peers.js';
@@ -16,7 +17,12 @@ describe('a bucket of Swift, which takes no If-None-Match', { skip: missingPeer(
     const peer = await swift();
     const bucket = await peer.createBucket();
     const s3 = optionsFor(peer, bucket);
-    const { store, warnings } = await openS3Store({ s3, replayWindowMs, stallTimeoutMs: 60_000, uploaderIds });
+    const { store, warnings } = await openS3Store({
+      s3,
+      tombstonePhase: tombstonePhases(replayWindowMs),
+      stallTimeoutMs: 60_000,
+      uploaderIds,
+    });
     return { store, warnings, contents: () => peer.keysIn(bucket) };
   }
 

@@ -9,6 +9,7 @@ import { compileRetention, type RetentionSettings } from '../../src/retention/ex
 import type { LimitSettings } from '../../src/retention/limits.js';
 import { openRetention } from '../../src/retention/open-retention.js';
 import type { StoreLimits } from '../../src/retention/store-limits.js';
+import { tombstonePhases } from '../../src/retention/tombstone-phase.js';
 import { UnreadableEntries } from '../../src/retention/unreadable-entries.js';
 import { openStore } from '../../src/storage/open-store.js';
 import type { ListedUpload } from '../../src/storage/store.js';
@@ -30,7 +31,12 @@ interface Options {
 
 async function open(t: TestContext, { retention = { rules: [] }, limits = {}, evictMinAgeMs = 0 }: Options) {
   const storeDir = await tempDir(t);
-  const { store } = await openStore({ storeDir, isDurable: false, stallTimeoutMs: 60_000, replayWindowMs: 30 * day });
+  const { store } = await openStore({
+    storeDir,
+    isDurable: false,
+    stallTimeoutMs: 60_000,
+    tombstonePhase: tombstonePhases(30 * day),
+  });
   const lines: Record<string, unknown>[] = [];
   const log = (line: object, message: string) => lines.push({ ...line, message });
   const settings: LimitSettings & { evictMinAgeMs: number } = {

@@ -20,6 +20,7 @@ import type {
   StoredFacts,
   StoredUpload,
   TidyOptions,
+  TombstonePhase,
 } from '../store.js';
 import { BufferPool } from './buffer-pool.js';
 import { disk } from './disk-calls.js';
@@ -42,8 +43,8 @@ export interface DiskStoreOptions {
   readonly isDurable: boolean;
   /** Bytes that must stay free on the filesystem; `put` leaves that to its caller, who knows of all running uploads. */
   readonly minFreeSpace?: number;
-  /** How long the slot of a deleted upload stays taken, in ms. */
-  readonly replayWindowMs?: number;
+  /** The phase of a tombstone by its age in ms. Not set: deletions leave no tombstones. */
+  readonly tombstonePhase?: (ageMs: number) => TombstonePhase;
   /** Mode of an upload whatever the umask, 0644 less the umask if not set. */
   readonly fileMode?: number | undefined;
   /** Mode of the folders above it whatever the umask, 0755 less the umask if not set. */
@@ -91,7 +92,7 @@ export class DiskStore implements Store {
     };
     this.#tombstones = new TombstoneFolder(
       options.storeDir,
-      options.replayWindowMs ?? 0,
+      options.tombstonePhase ?? (() => 'removable'),
       options.warn ?? (() => undefined),
     );
   }

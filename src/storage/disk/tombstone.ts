@@ -11,7 +11,7 @@ import { rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { dayMs } from '../../units.js';
 import { reservedFolder, type UploadKey } from '../../upload/upload-key.js';
-import type { DeletedUpload, ReportUnreadable } from '../store.js';
+import type { DeletedUpload, ReportUnreadable, TombstonePhase } from '../store.js';
 import { disk } from './disk-calls.js';
 import { isDiskFull } from './disk-errors.js';
 import { ensureFolders } from './folders.js';
@@ -38,17 +38,26 @@ export class TombstoneFolder {
   /** Where they lie. */
   readonly folder: string;
   readonly #storeDir: string;
-  readonly #replayWindowMs: number;
+  readonly #phaseOf: (ageMs: number) => TombstonePhase;
   readonly #warn: (message: string) => void;
   /** What this process has removed and the disk had no room to note. */
   readonly #pending = new Map<UploadKey, DeletedUpload>();
 
-  /** A window of 0 ms: none are left. */
-  constructor(storeDir: string, replayWindowMs: number, warn: (message: string) => void) {
+  constructor(storeDir: string, phaseOf: (ageMs: number) => TombstonePhase, warn: (message: string) => void) {
     this.#storeDir = storeDir;
     this.folder = path.join(storeDir, reservedFolder, folder);
-    this.#replayWindowMs = replayWindowMs;
+    this.#phaseOf = phaseOf;
     this.#warn = warn;
+  }
+
+  /** Whether deletions leave tombstones. */
+  get #areLeft(): boolean {
+    return this.#phaseOf(0) === 'blocks';
+  }
+
+  /** Whether a tombstone that was written then (ms since the epoch) blocks its slot. */
+  #isBlocking(writtenAt: number): boolean {
+    return this.#phaseOf(Date.now() - writtenAt) === 'blocks';
   }
 
   #segmentsOf(key: UploadKey): string[] {
@@ -62,7 +71,7 @@ export class TombstoneFolder {
    * taken in this process alone, which tries again at each removal and at each sweep.
    */
   async bury(upload: DeletedUpload, remove: () => Promise<boolean>): Promise<boolean> {
-    if (this.#replayWindowMs === 0 || (await this.#leaveIfFits(upload))) return remove();
+    if (!this.#areLeft || (await this.#leaveIfFits(upload))) return remove();
     const [oldest] = this.#pending.keys();
     if (this.#pending.size === maxPending && oldest !== undefined) this.#pending.delete(oldest);
     this.#pending.set(upload.key, upload);
@@ -120,21 +129,21 @@ export class TombstoneFolder {
   }
 
   async #tidyOne(file: string, mtimeMs: number): Promise<DeletedUpload | undefined> {
-    if (Date.now() - mtimeMs < this.#replayWindowMs) return readTombstone(file);
+    if (this.#isBlocking(mtimeMs)) return readTombstone(file);
     await rm(file, { force: true });
     return undefined;
   }
 
   /** Whether an upload of this key was deleted within the replay window. */
   async holds(key: UploadKey): Promise<boolean> {
-    if (this.#replayWindowMs === 0) return false;
+    if (!this.#areLeft) return false;
     return this.#pending.has(key) || this.#isLeft(key);
   }
 
   async #isLeft(key: UploadKey): Promise<boolean> {
     try {
       const { mtimeMs } = await disk.lstat(path.join(this.#storeDir, ...this.#segmentsOf(key)));
-      return Date.now() - mtimeMs < this.#replayWindowMs;
+      return this.#isBlocking(mtimeMs);
     } catch (error) {
       if (isGone(error)) return false;
       throw error;

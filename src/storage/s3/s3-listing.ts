@@ -7,14 +7,21 @@ import { dayMs } from '../../units.js';
 import { factsOfKey } from '../../upload/facts-of-key.js';
 import { reservedFolder, type UploadKey } from '../../upload/upload-key.js';
 import { inBatches } from '../in-batches.js';
-import type { DeletedUpload, ListedUpload, ListOptions, ReportUnreadable, TidyOptions } from '../store.js';
+import type {
+  DeletedUpload,
+  ListedUpload,
+  ListOptions,
+  ReportUnreadable,
+  TidyOptions,
+  TombstonePhase,
+} from '../store.js';
 import type { S3Bucket } from './s3-bucket.js';
 import { isOfOneObject } from './s3-errors.js';
 import type { NotedExpiry, S3Expiries } from './s3-expiries.js';
 import { readNote, timeOf, toFacts } from './s3-facts.js';
 import { keyOfName } from './s3-keys.js';
 import type { ListedObject } from './s3-listed-object.js';
-import { isTombstone, looksLikeTombstone, mayBeOfToday, phaseOf, readTombstone } from './s3-tombstone.js';
+import { isTombstone, looksLikeTombstone, mayBeOfToday, readTombstone } from './s3-tombstone.js';
 
 /** How many objects of a listing are asked about together. */
 const headsAtOnce = 32;
@@ -28,7 +35,7 @@ export interface S3ListingContext {
   readonly expiries: S3Expiries;
   /** What all names in the bucket begin with. */
   readonly path: string;
-  readonly replayWindowMs: number;
+  readonly tombstonePhase: (ageMs: number) => TombstonePhase;
   /** ms since the epoch. */
   readonly now: () => number;
 }
@@ -92,10 +99,10 @@ export class S3Listing {
   /** Removes what may be a tombstone if its time is over; or else resolves to the upload that it tells of, if it does. */
   async #tidyTombstone(key: UploadKey, object: ListedObject): Promise<DeletedUpload | undefined> {
     const { bucket } = this.#context;
-    if (this.#phaseAt(object.modifiedAt) !== 'may be removed' && !mayBeOfToday(object)) return undefined;
+    if (this.#phaseAt(object.modifiedAt) !== 'removable' && !mayBeOfToday(object)) return undefined;
     const head = await bucket.head(key);
     if (head === undefined || !isTombstone(head)) return undefined;
-    if (this.#phaseAt(timeOf(head)) === 'may be removed') {
+    if (this.#phaseAt(timeOf(head)) === 'removable') {
       await bucket.remove(key);
       return undefined;
     }
@@ -107,7 +114,7 @@ export class S3Listing {
   /** The upload that a listed object is, `undefined` where it is a tombstone. */
   async #describe(key: UploadKey, object: ListedObject, withUploaders: boolean): Promise<ListedUpload | undefined> {
     const looks = looksLikeTombstone(object);
-    if (looks === true && this.#phaseAt(object.modifiedAt) === 'counts') return undefined;
+    if (looks === true && this.#phaseAt(object.modifiedAt) === 'blocks') return undefined;
     const { size, modifiedAt } = object;
     const known = { key, ...factsOfKey(key), size, modifiedAt };
     const isEnough = looks === false && (!withUploaders || known.uploader !== undefined);
@@ -150,6 +157,6 @@ export class S3Listing {
   }
 
   #phaseAt(modifiedAt: number) {
-    return phaseOf(this.#context.now() - modifiedAt, this.#context.replayWindowMs);
+    return this.#context.tombstonePhase(this.#context.now() - modifiedAt);
   }
 }

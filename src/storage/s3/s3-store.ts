@@ -21,6 +21,7 @@ import type {
   StoredFacts,
   StoredUpload,
   TidyOptions,
+  TombstonePhase,
 } from '../store.js';
 import { relayBody } from './relay-body.js';
 import type { ObjectHeaders, S3Bucket } from './s3-bucket.js';
@@ -31,15 +32,15 @@ import { maxNameBytes } from './s3-keys.js';
 import { S3Listing, type S3ListingContext } from './s3-listing.js';
 import { locator } from './s3-locator.js';
 import type { S3Options } from './s3-options.js';
-import { isTombstone, makeTombstone, phaseOf, type TombstonePhase } from './s3-tombstone.js';
+import { isTombstone, makeTombstone } from './s3-tombstone.js';
 
 const checkBytes = 4096;
 
 /** How a store in a bucket works. */
 export interface S3StoreSettings {
   readonly uploaderIds: UploaderIds;
-  /** How long the slot of a deleted upload stays taken, in ms. */
-  readonly replayWindowMs?: number;
+  /** The phase of a tombstone by its age in ms. Not set: deletions leave no tombstones. */
+  readonly tombstonePhase?: (ageMs: number) => TombstonePhase;
   /** The clock by which tombstones and noted expiries are over, in ms since the epoch. */
   readonly now?: () => number;
   /** Takes what the operator should know of a call that succeeds all the same, one line each. */
@@ -60,13 +61,13 @@ export class S3Store implements Store {
   readonly #maxKeyBytes: number;
 
   constructor(bucket: S3Bucket, options: S3Options, settings: S3StoreSettings) {
-    const { uploaderIds, replayWindowMs = 0, now = Date.now, warn = () => undefined } = settings;
+    const { uploaderIds, tombstonePhase = () => 'replaceable', now = Date.now, warn = () => undefined } = settings;
     this.#bucket = bucket;
     this.#uploaderIds = uploaderIds;
     this.#warn = warn;
     this.#options = options;
     this.#expiries = new S3Expiries(bucket);
-    this.#listed = { bucket, expiries: this.#expiries, path: options.path, replayWindowMs, now };
+    this.#listed = { bucket, expiries: this.#expiries, path: options.path, tombstonePhase, now };
     this.#maxKeyBytes = maxNameBytes - Buffer.byteLength(options.path) - noteBytes;
   }
 
@@ -119,7 +120,7 @@ export class S3Store implements Store {
     const facts = toFacts(key, head);
     if (!isMeant(facts)) return undefined;
     const upload = { key, ...facts };
-    if (this.#listed.replayWindowMs === 0) await this.#bucket.remove(key);
+    if (this.#listed.tombstonePhase(0) !== 'blocks') await this.#bucket.remove(key);
     else await this.#bury(upload);
     const { putId, dueAt } = readNote(head);
     if (dueAt !== undefined && putId !== undefined) await this.#forget({ key, putId, dueAt });
@@ -132,7 +133,7 @@ export class S3Store implements Store {
 
   async wasDeleted(key: UploadKey): Promise<boolean> {
     const head = await this.#head(key);
-    return head !== undefined && isTombstone(head) && this.#phaseOf(head) === 'counts';
+    return head !== undefined && isTombstone(head) && this.#phaseOf(head) === 'blocks';
   }
 
   tidy(options: TidyOptions = {}): AsyncIterable<DeletedUpload> {
@@ -171,8 +172,8 @@ export class S3Store implements Store {
   }
 
   #phaseOf(tombstone: HeadObjectCommandOutput): TombstonePhase {
-    const { now, replayWindowMs } = this.#listed;
-    return phaseOf(now() - timeOf(tombstone), replayWindowMs);
+    const { now, tombstonePhase } = this.#listed;
+    return tombstonePhase(now() - timeOf(tombstone));
   }
 
   /** What a PUT asks for where this is at its key. Throws `KEY_TAKEN`. */
@@ -185,8 +186,8 @@ export class S3Store implements Store {
     // Without its quotes all services take it, with them not all.
     const etag = head.ETag?.replaceAll('"', '');
     const phase = this.#phaseOf(head);
-    if (phase === 'may be replaced') return isExclusive ? { IfMatch: etag } : {};
-    const until = phase === 'counts' ? 'replayWindow' : 'until a sweep has removed its tombstone';
+    if (phase === 'replaceable') return isExclusive ? { IfMatch: etag } : {};
+    const until = phase === 'blocks' ? 'replayWindow' : 'until a sweep has removed its tombstone';
     throw new FilerError('KEY_TAKEN', `an upload of this slot was deleted (${until})`);
   }
 

@@ -1,7 +1,6 @@
 /*
- * An upload that was deleted leaves an object at its own key, so that no PUT can fill the slot again. It counts for the
- * replay window after it was written. For an hour after that a PUT may replace it, and an hour later a sweep removes it: few
- * services have a DELETE with conditions, so no PUT may come between the sweep's HEAD and its DELETE. Its metadata has `was-deleted` (an object with `deleted` is hidden by OpenStack
+ * An upload that was deleted leaves an object at its own key, so that no PUT can fill the slot again
+ * (retention/tombstone-phase.ts). Its metadata has `was-deleted` (an object with `deleted` is hidden by OpenStack
  * Swift), and where the upload was less than a day old and its uploader is known also what it was. Listings give no
  * metadata: there the size and the entity tag tell tombstones of either kind from uploads, and where the tag is not the MD5
  * of the bytes (as with encryption), the metadata do. So they do after the replay window, when tombstones are removed and
@@ -9,26 +8,12 @@
  */
 import { createHash } from 'node:crypto';
 import type { HeadObjectCommandOutput } from '@aws-sdk/client-s3';
-import { dayMs, hourMs } from '../../units.js';
+import { dayMs } from '../../units.js';
 import type { UploadKey } from '../../upload/upload-key.js';
 import type { DeletedUpload } from '../store.js';
 import type { ObjectHeaders } from './s3-bucket.js';
 import { readNumber, readUploader, timeOf } from './s3-facts.js';
 import type { ListedObject } from './s3-listed-object.js';
-
-/** How long a PUT may replace a tombstone that no longer counts, and how long nobody may touch it then. */
-const marginMs = hourMs;
-
-/** What may become of a tombstone. */
-export type TombstonePhase = 'counts' | 'may be replaced' | 'waits for its removal' | 'may be removed';
-
-/** The phase of a tombstone of this age and a replay window, both in ms. */
-export function phaseOf(ageMs: number, replayWindowMs: number): TombstonePhase {
-  const overMs = ageMs - replayWindowMs;
-  if (overMs < 0) return 'counts';
-  if (overMs < marginMs) return 'may be replaced';
-  return overMs < 2 * marginMs ? 'waits for its removal' : 'may be removed';
-}
 
 /** What one PUT takes at most. */
 const maxObjectBytes = 5 * 1024 ** 3;
