@@ -9,6 +9,7 @@ import { makeSnippets } from '../config/snippets.js';
 import { cronWarning, findCronDeletions } from '../diagnosis/local/find-cron-deletions.js';
 import { FilerError } from '../errors.js';
 import { type Log, openLog } from '../log.js';
+import { compileRetention } from '../retention/expiry.js';
 import { tombstonePhases } from '../retention/tombstone-phase.js';
 import { closeOnSignal } from '../service/close-on-signal.js';
 import { removeStaleSocket } from '../service/listen.js';
@@ -52,6 +53,7 @@ async function openConfiguredStore(config: Config, configFile: string, logger: L
     return await openStore({
       ...config,
       minFreeSpace: config.limits.minFreeSpace,
+      lifetimes: compileRetention(config.retention),
       tombstonePhase: tombstonePhases(config.replayWindowMs),
       uploaderIds: new UploaderIds(config.secrets),
       isTried: isWorker,

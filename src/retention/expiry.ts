@@ -34,11 +34,16 @@ export interface RetentionSettings {
   readonly evictMinAgeMs?: number | undefined;
 }
 
+/** What every listing tells of an upload. */
+type ListedFacts = Pick<DatedUpload, 'key' | 'size' | 'modifiedAt'>;
+
 /** When uploads go by the settings of now, so that a change applies to what is stored already. */
 export interface Retention {
   /** When the upload expires, ms since the epoch; `undefined`: never. A token's own expiry counts where it is earlier. */
   expiryOf(upload: DatedUpload): number | undefined;
-  /** The same where key, size and age alone do not tell it, but the type or the token; else `undefined`. */
+  /** When an upload of this key, size and age has expired whatever its type and token are, ms since the epoch; `undefined`: never. */
+  latestExpiryOf(upload: ListedFacts): number | undefined;
+  /** When the upload expires, if key, size and age alone do not tell so, but its type or token; else `undefined`. */
   dueAt(upload: DatedUpload): number | undefined;
   /** Until when the upload is sure to stay, ms since the epoch; `undefined`: for ever. */
   keptUntil(upload: DatedUpload): number | undefined;
@@ -54,28 +59,42 @@ function compileRule({ match, contentType, largerThan, expiresAfterMs }: Retenti
   const matchesType = contentType === undefined ? undefined : compilePattern(contentType.toLowerCase());
   return {
     expiresAfterMs,
-    fits: ({ key, size, contentType: type }: DatedUpload) =>
+    namesType: matchesType !== undefined,
+    fitsListed: ({ key, size }: ListedFacts) =>
       (matchesName === undefined || matchesName(key.slice(key.lastIndexOf('/') + 1))) &&
-      (matchesType === undefined || matchesType(essenceOf(type) ?? '')) &&
       (largerThan === undefined || size > largerThan),
+    fitsType: (type: string) => matchesType === undefined || matchesType(essenceOf(type) ?? ''),
   };
 }
 
 /** The retention that the settings describe. */
 export function compileRetention({ expiresAfterMs, rules, evictMinAgeMs }: RetentionSettings): Retention {
   const compiled = rules.map(compileRule);
-  const after = (upload: DatedUpload, ms: number | undefined) =>
+  const otherwise = { expiresAfterMs };
+  const after = (upload: ListedFacts, ms: number | undefined) =>
     ms === undefined ? undefined : upload.modifiedAt + ms;
   const expiryOf = (upload: DatedUpload) => {
-    const rule = compiled.find(({ fits }) => fits(upload));
-    return earliest(upload.expiresAt, after(upload, rule === undefined ? expiresAfterMs : rule.expiresAfterMs));
+    const rule = compiled.find(({ fitsListed, fitsType }) => fitsListed(upload) && fitsType(upload.contentType));
+    return earliest(upload.expiresAt, after(upload, (rule ?? otherwise).expiresAfterMs));
+  };
+  const latestExpiryOf = (upload: ListedFacts) => {
+    const possible = compiled.filter(({ fitsListed }) => fitsListed(upload));
+    const first = possible.findIndex(({ namesType }) => !namesType);
+    const rules = first === -1 ? [...possible, otherwise] : possible.slice(0, first + 1);
+    const latest = Math.max(...rules.map((rule) => rule.expiresAfterMs ?? Number.POSITIVE_INFINITY));
+    return latest === Number.POSITIVE_INFINITY ? undefined : after(upload, latest);
   };
   const dueAt = (upload: DatedUpload) => {
     const expiry = expiryOf(upload);
     const seen = expiryOf({ ...upload, expiresAt: undefined, contentType: typeOfName(upload.key) });
     return expiry === seen ? undefined : expiry;
   };
-  return { expiryOf, dueAt, keptUntil: (upload) => earliest(expiryOf(upload), after(upload, evictMinAgeMs)) };
+  return {
+    expiryOf,
+    latestExpiryOf,
+    dueAt,
+    keptUntil: (upload) => earliest(expiryOf(upload), after(upload, evictMinAgeMs)),
+  };
 }
 
 /** Whether an upload that goes at `expiresAt` (ms since the epoch; `undefined`: never) is gone at `now`. */

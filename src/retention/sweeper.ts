@@ -100,16 +100,24 @@ export class Sweeper {
     return summary;
   }
 
+  /** Opens the upload if its type or token decides and the listing did not tell them. */
+  async #isSurelyExpired({ key, isComplete, ...facts }: ListedUpload): Promise<boolean> {
+    const { store, retention, now } = this.#context;
+    if (isComplete || isExpired(retention.latestExpiryOf({ ...facts, key }), now())) return true;
+    const upload = await store.open(key);
+    upload?.close();
+    return upload !== undefined && isExpired(retention.expiryOf({ ...upload, key }), now());
+  }
+
   /** Whether it is gone; what cannot be deleted is tried again by the next sweep. */
   async #deleteExpired(upload: ListedUpload): Promise<boolean> {
-    const { store, retention, logger, now } = this.#context;
+    const { store, logger, now } = this.#context;
     const { key } = upload;
     const line = deletionLine(upload, 'expired', now());
     try {
-      // A listing may not have told its type.
-      const deleted = await store.delete(key, (facts) => isExpired(retention.expiryOf({ ...facts, key }), now()));
-      if (deleted !== undefined) logger.info(line, 'deleted');
-      return deleted !== undefined;
+      const isDeleted = (await this.#isSurelyExpired(upload)) && (await store.delete(key)) !== undefined;
+      if (isDeleted) logger.info(line, 'deleted');
+      return isDeleted;
     } catch (error) {
       logger.warn({ ...line, error: messageOf(error) }, 'could not be deleted');
       return false;

@@ -79,7 +79,7 @@ async function tryFolder(storeDir: string, options: Pick<DiskStoreOptions, 'file
 
 /** Where uploads lie, in a folder or in a bucket, how they are written, how long one may make no progress, and what uploaders are called in a bucket. */
 export type OpenOptions = Omit<DiskStoreOptions, 'storeDir'> &
-  Pick<S3StoreOptions, 'stallTimeoutMs' | 'isTried'> &
+  Pick<S3StoreOptions, 'stallTimeoutMs' | 'isTried' | 'lifetimes'> &
   (
     | { readonly storeDir: string; readonly s3?: undefined; readonly uploaderIds?: UploaderIds }
     | { readonly storeDir?: undefined; readonly s3: S3Options; readonly uploaderIds: UploaderIds }

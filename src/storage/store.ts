@@ -15,10 +15,6 @@ export interface UploadFacts {
 
 /** An upload that is on its way into the store. */
 export interface IncomingUpload extends UploadFacts {
-  /** Until when it is sure to stay, for caches of what is served without this program; ms since the epoch, `undefined`: for ever. */
-  readonly keptUntil?: number | undefined;
-  /** When it expires by today's settings, where a listing may not tell so (ms since the epoch): then the store lists it in full. */
-  readonly dueAt?: number | undefined;
   /** Whether the client has still to send some of the bytes, so that it is worth while to find out first whether the key is taken. */
   readonly isAwaited?: boolean;
   /** Whether room is made for the bytes while they arrive, so that the free space of now does not count. */
@@ -39,9 +35,23 @@ export interface StoredFacts extends UploadFacts {
   readonly modifiedAt: number;
 }
 
-/** An upload as a listing of the store gives it. */
-export interface ListedUpload extends StoredFacts {
+/** The facts of an upload with its key. */
+export interface KeyedFacts extends StoredFacts {
   readonly key: UploadKey;
+}
+
+/** An upload as a listing of the store gives it. */
+export interface ListedUpload extends KeyedFacts {
+  /** Whether these are all facts. If not, the type is a guess by the key, and expiry and uploader are missing. */
+  readonly isComplete: boolean;
+}
+
+/** How long uploads stay, for stores that write it beside them. Times are in ms since the epoch. */
+export interface Lifetimes {
+  /** Until when the upload is sure to stay, for caches that fetch it from the store; `undefined`: for ever. */
+  keptUntil(upload: KeyedFacts): number | undefined;
+  /** When the upload expires, if its key, size and age alone do not tell so; else `undefined`. */
+  dueAt(upload: KeyedFacts): number | undefined;
 }
 
 /** What another server is to say of the bytes that it sends (RFC 9110 §8.3, RFC 6266, RFC 9111 §5.2). */
@@ -129,13 +139,13 @@ export interface Store {
   /** Whether an upload was there and was deleted so recently that its slot stays taken. Throws as `open` does. */
   wasDeleted(key: UploadKey): Promise<boolean>;
   /**
-   * Removes the upload if it is meant, and keeps its slot taken for a while; resolves to what was removed, `undefined` for
-   * nothing. Throws `STORE_BUSY`, `STORE_REFUSED` or `STORE_FAILED`.
+   * Removes the upload and leaves a tombstone that blocks its slot; resolves to what was removed, or `undefined` where there
+   * was no upload. Throws `STORE_BUSY`, `STORE_REFUSED` or `STORE_FAILED`.
    */
-  delete(key: UploadKey, isMeant?: (facts: StoredFacts) => boolean): Promise<DeletedUpload | undefined>;
+  delete(key: UploadKey): Promise<DeletedUpload | undefined>;
   /**
-   * Every upload, in no order and never all in memory; one that comes or goes meanwhile may be in it or not. What only
-   * opening tells (type, uploader, expiry) is there for those whose `dueAt` is over, for others as the store can.
+   * Every upload, in no order and never all in memory; one that comes or goes meanwhile may be in it or not. A store whose
+   * listing lacks facts gives those of every upload that is due by `Lifetimes`.
    * It passes over each entry that it cannot read, reports it, and goes on; an upload without a readable note of its
    * facts is listed with what its key says. Throws only where the store as a whole cannot be listed: `STORE_BUSY`, `STORE_REFUSED` or `STORE_FAILED`.
    */

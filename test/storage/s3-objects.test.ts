@@ -3,11 +3,12 @@ import { createHash, randomBytes } from 'node:crypto';
 import { describe, it } from 'node:test';
 import { ListMultipartUploadsCommand, PutObjectCommand, type PutObjectCommandInput } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
+import { openS3Store } from '../../src/storage/s3/open-s3-store.js';
 import type { IncomingUpload, Store } from '../../src/storage/store.js';
 import { cephPrograms, sharedCeph } from '../support/ceph.js';
 import { send } from '../support/http-client.js';
 import { missingPeer } from '../support/peers.js';
-import { pathInBucket } from '../support/s3-service.js';
+import { optionsFor, pathInBucket } from '../support/s3-service.js';
 import { openStoreIn } from '../support/s3-store.js';
 import { incoming, key, readBack } from '../support/store-contract.js';
 import { ids, uploaderIds } from '../support/uploader-ids.js';
@@ -74,7 +75,12 @@ describe('S3: objects', { skip: missingPeer(...cephPrograms) }, () => {
 
   it('are cached no longer than they are sure to stay', async () => {
     const keptUntil = Date.UTC(2030, 0, 2, 3, 4, 5);
-    const { CacheControl, ExpiresString } = await headerOf('s/f', { keptUntil });
+    const { peer, bucket, headOf } = await open();
+    const lifetimes = { keptUntil: () => keptUntil, dueAt: () => undefined };
+    const s3 = optionsFor(peer, bucket);
+    const { store } = await openS3Store({ s3, lifetimes, stallTimeoutMs: 60_000, uploaderIds });
+    await store.put(key('s/f'), incoming(Buffer.from('12345')));
+    const { CacheControl, ExpiresString } = (await headOf('s/f')) ?? {};
     assert.equal(CacheControl, 'immutable');
     assert.equal(Date.parse(ExpiresString ?? ''), keptUntil);
   });

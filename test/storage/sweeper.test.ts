@@ -277,7 +277,7 @@ describe('eviction in a store of more uploads than a sweep gathers', () => {
     const isUndeletable = typeof undeletable === 'number' ? (age: number) => age < undeletable : undeletable;
     const uploads = new Map(
       Array.from({ length: count }, (_, age) => {
-        const upload = { key: key(`s${age}/f`), size: 4096, modifiedAt: age, contentType: 'x/y' };
+        const upload = { key: key(`s${age}/f`), size: 4096, modifiedAt: age, contentType: 'x/y', isComplete: true };
         return [upload.key, upload];
       }),
     );

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { compileRetention, isExpired } from '../../src/retention/expiry.js';
+import { compileRetention, isExpired, type RetentionRule } from '../../src/retention/expiry.js';
 
 const hour = 3_600_000;
 const day = 24 * hour;
@@ -59,6 +59,29 @@ describe('when an upload is due of which only key, size and age are known', () =
     assert.equal(dueAt(upload({ key: 's/f.mp4', contentType: 'text/plain' })), uploadedAt + day);
     assert.equal(dueAt(upload({ expiresAt: 5 })), 5);
     assert.equal(dueAt(upload({ expiresAt: uploadedAt + 2 * day })), undefined);
+  });
+});
+
+describe('when an upload has expired at the latest, of which only key, size and age are known', () => {
+  const latestAfter = (rules: RetentionRule[], overrides: object = {}) => {
+    const latest = compileRetention({ expiresAfterMs: 28 * day, rules }).latestExpiryOf(upload(overrides));
+    return Number(latest) - uploadedAt;
+  };
+
+  it('is its expiry where no rule names a type', () => {
+    assert.equal(latestAfter([]), 28 * day);
+    assert.equal(latestAfter([{ match: 'photo*', expiresAfterMs: hour }]), hour);
+    assert.equal(compileRetention({ rules: [] }).latestExpiryOf(upload()), undefined);
+  });
+
+  it('is the latest that a rule gives to any type', () => {
+    const video = { contentType: 'video/*', expiresAfterMs: 60 * day };
+    assert.equal(latestAfter([video]), 60 * day);
+    assert.equal(latestAfter([{ ...video, expiresAfterMs: hour }]), 28 * day);
+    assert.equal(latestAfter([{ ...video, largerThan: 1000 }]), 28 * day);
+    assert.equal(latestAfter([{ match: 'photo*', expiresAfterMs: hour }, video]), hour);
+    assert.equal(latestAfter([video, { match: 'photo*', expiresAfterMs: hour }]), 60 * day);
+    assert.equal(compileRetention({ rules: [video] }).latestExpiryOf(upload()), undefined);
   });
 });
 

@@ -17,7 +17,6 @@ import type {
   ListedUpload,
   ListOptions,
   Store,
-  StoredFacts,
   StoredUpload,
   TidyOptions,
   TombstonePhase,
@@ -133,14 +132,10 @@ export class DiskStore implements Store {
     return describingErrors(() => openUpload(this.#pathOf(key), key, this.#sidecars, this.#pool));
   }
 
-  async delete(
-    key: UploadKey,
-    isMeant: (facts: StoredFacts) => boolean = () => true,
-  ): Promise<DeletedUpload | undefined> {
+  async delete(key: UploadKey): Promise<DeletedUpload | undefined> {
     const upload = await this.open(key);
     if (upload === undefined) return undefined;
     upload.close();
-    if (!isMeant(upload)) return undefined;
     const { size, uploader, modifiedAt } = upload;
     const deleted = { key, size, uploader, modifiedAt };
     const isRemoved = await describingErrors(() => this.#tombstones.bury(deleted, () => this.#remove(deleted)));

@@ -62,7 +62,9 @@ async function openFolder(walk: Walk, key: UploadKey | undefined): Promise<Dir |
 async function describeFile(walk: Walk, key: UploadKey): Promise<ListedUpload | undefined> {
   try {
     const stats = await disk.lstat(path.join(walk.storeDir, key));
-    return stats.isFile() ? { key, ...(await readFacts(key, stats, walk.sidecars, walk.report)) } : undefined;
+    return stats.isFile()
+      ? { key, ...(await readFacts(key, stats, walk.sidecars, walk.report)), isComplete: true }
+      : undefined;
   } catch (error) {
     passOverKey(walk, key, error);
     return undefined;

@@ -9,7 +9,7 @@ import { dispositionOf } from '../../upload/content-disposition.js';
 import { servableType, servedType, typeOfName } from '../../upload/content-type.js';
 import { type UploadKey, uploaderOfKey } from '../../upload/upload-key.js';
 import { isUploaderId } from '../../upload/uploader.js';
-import type { IncomingUpload, StoredFacts } from '../store.js';
+import type { KeyedFacts, StoredFacts } from '../store.js';
 import type { ObjectHeaders } from './s3-bucket.js';
 
 const yearSeconds = (365 * dayMs) / 1000;
@@ -46,8 +46,11 @@ export function timeOf({ LastModified }: HeadObjectCommandOutput): number {
 }
 
 /** What is written beside the bytes of an upload, whose uploader is named by an id. */
-export function objectHeaders(key: UploadKey, upload: IncomingUpload, { putId, dueAt }: Note): ObjectHeaders {
-  const { contentType, expiresAt, keptUntil, uploader } = upload;
+export function objectHeaders(
+  { key, contentType, expiresAt, uploader }: KeyedFacts,
+  keptUntil: number | undefined,
+  { putId, dueAt }: Note,
+): ObjectHeaders {
   const caching =
     keptUntil === undefined
       ? { CacheControl: `max-age=${yearSeconds}, immutable` }

@@ -116,7 +116,7 @@ export class S3Listing {
     const looks = looksLikeTombstone(object);
     if (looks === true && this.#phaseAt(object.modifiedAt) === 'blocks') return undefined;
     const { size, modifiedAt } = object;
-    const known = { key, ...factsOfKey(key), size, modifiedAt };
+    const known = { key, ...factsOfKey(key), size, modifiedAt, isComplete: false };
     const isEnough = looks === false && (!withUploaders || known.uploader !== undefined);
     if (isEnough) return known;
     const isUpload = looks === false ? known : undefined;
@@ -125,7 +125,7 @@ export class S3Listing {
 
   async #find(key: UploadKey): Promise<ListedUpload | undefined> {
     const head = await this.#context.bucket.head(key);
-    return head === undefined || isTombstone(head) ? undefined : { key, ...toFacts(key, head) };
+    return head === undefined || isTombstone(head) ? undefined : { key, ...toFacts(key, head), isComplete: true };
   }
 
   /** The upload that an expiry was noted for, if it is there. */
@@ -133,7 +133,7 @@ export class S3Listing {
     return this.#passingOver(key, async () => {
       const head = await this.#context.bucket.head(key);
       if (head === undefined || isTombstone(head) || readNote(head).putId !== putId) return undefined;
-      return { key, ...toFacts(key, head) };
+      return { key, ...toFacts(key, head), isComplete: true };
     });
   }
 

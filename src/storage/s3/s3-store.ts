@@ -15,10 +15,10 @@ import { DownloadMemory } from '../download-memory.js';
 import type {
   DeletedUpload,
   IncomingUpload,
+  Lifetimes,
   ListedUpload,
   ListOptions,
   Store,
-  StoredFacts,
   StoredUpload,
   TidyOptions,
   TombstonePhase,
@@ -39,6 +39,8 @@ const checkBytes = 4096;
 /** How a store in a bucket works. */
 export interface S3StoreSettings {
   readonly uploaderIds: UploaderIds;
+  /** How long uploads stay; for ever if not set. */
+  readonly lifetimes?: Lifetimes;
   /** The phase of a tombstone by its age in ms. Not set: deletions leave no tombstones. */
   readonly tombstonePhase?: (ageMs: number) => TombstonePhase;
   /** The clock by which tombstones and noted expiries are over, in ms since the epoch. */
@@ -47,6 +49,8 @@ export interface S3StoreSettings {
   readonly warn?: (message: string) => void;
 }
 
+const forEver: Lifetimes = { keptUntil: () => undefined, dueAt: () => undefined };
+
 /** A store in a bucket. */
 export class S3Store implements Store {
   readonly #bucket: S3Bucket;
@@ -54,6 +58,7 @@ export class S3Store implements Store {
   readonly #expiries: S3Expiries;
   readonly #listed: S3ListingContext;
   readonly #uploaderIds: UploaderIds;
+  readonly #lifetimes: Lifetimes;
   readonly #warn: (message: string) => void;
   readonly #memory = new DownloadMemory();
   readonly #readAhead = new DownloadMemory();
@@ -61,9 +66,11 @@ export class S3Store implements Store {
   readonly #maxKeyBytes: number;
 
   constructor(bucket: S3Bucket, options: S3Options, settings: S3StoreSettings) {
-    const { uploaderIds, tombstonePhase = () => 'replaceable', now = Date.now, warn = () => undefined } = settings;
+    const { uploaderIds, lifetimes = forEver, now = Date.now, warn = () => undefined } = settings;
+    const { tombstonePhase = () => 'replaceable' } = settings;
     this.#bucket = bucket;
     this.#uploaderIds = uploaderIds;
+    this.#lifetimes = lifetimes;
     this.#warn = warn;
     this.#options = options;
     this.#expiries = new S3Expiries(bucket);
@@ -76,11 +83,13 @@ export class S3Store implements Store {
       throw new FilerError('KEY_INVALID', `the key is longer than S3 takes, ${maxNameBytes} bytes`);
     const condition = await this.#conditionFor(await this.#bucket.head(key));
     const putId = randomUUID();
-    const { dueAt = upload.expiresAt } = upload;
     const uploader = upload.uploader === undefined ? undefined : this.#uploaderIds.idOf(upload.uploader);
+    const facts = { ...upload, key, uploader, modifiedAt: this.#listed.now() };
+    // Noted although it may be later than the expiry of now: that one changes with the settings.
+    const dueAt = this.#lifetimes.dueAt(facts) ?? upload.expiresAt;
     if (dueAt !== undefined) await this.#expiries.note({ key, putId, dueAt });
     try {
-      const headers = objectHeaders(key, { ...upload, uploader }, { putId, dueAt });
+      const headers = objectHeaders(facts, this.#lifetimes.keptUntil(facts), { putId, dueAt });
       await this.#send(key, upload, { ...headers, ...condition }, putId);
     } catch (error) {
       // Where the store gave no answer, it may have the upload all the same.
@@ -111,15 +120,10 @@ export class S3Store implements Store {
     };
   }
 
-  async delete(
-    key: UploadKey,
-    isMeant: (facts: StoredFacts) => boolean = () => true,
-  ): Promise<DeletedUpload | undefined> {
+  async delete(key: UploadKey): Promise<DeletedUpload | undefined> {
     const head = await this.#headUpload(key);
     if (head === undefined) return undefined;
-    const facts = toFacts(key, head);
-    if (!isMeant(facts)) return undefined;
-    const upload = { key, ...facts };
+    const upload = { key, ...toFacts(key, head) };
     if (this.#listed.tombstonePhase(0) !== 'blocks') await this.#bucket.remove(key);
     else await this.#bury(upload);
     const { putId, dueAt } = readNote(head);
