@@ -1,4 +1,4 @@
-import type { Store } from '../storage/store.js';
+import type { ServedStore, Store, Tombstones } from '../storage/store.js';
 import type { UploadKey } from '../upload/upload-key.js';
 import type { UploaderIds } from '../upload/uploader.js';
 import type { Retention } from './expiry.js';
@@ -12,7 +12,7 @@ export interface OpenRetention {
   readonly sweeper: Sweeper;
 }
 
-async function isTaken(store: Store, key: UploadKey): Promise<boolean> {
+async function isTaken(store: Store & Tombstones, key: UploadKey): Promise<boolean> {
   const upload = await store.open(key);
   upload?.close();
   return upload !== undefined || store.wasDeleted(key);
@@ -20,13 +20,13 @@ async function isTaken(store: Store, key: UploadKey): Promise<boolean> {
 
 /** Puts limits and sweeper of a store together; nothing runs yet. */
 export function openRetention(
-  store: Store,
+  store: ServedStore,
   retention: Retention,
   settings: LimitSettings & { readonly evictMinAgeMs: number },
   { uploaderIds, logger, now }: Pick<SweeperContext, 'logger' | 'now'> & { readonly uploaderIds: UploaderIds },
 ): OpenRetention {
   const limits: StoreLimits = new StoreLimits(settings, {
-    freeBytes: () => store.freeBytes(),
+    freeBytes: async () => (await store.freeBytes?.()) ?? Number.POSITIVE_INFINITY,
     isTaken: (key) => isTaken(store, key),
     evictableBytes: () => sweeper.evictor.evictableBytes(),
     dropEvictable: (key) => sweeper.evictor.drop(key),

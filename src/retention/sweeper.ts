@@ -3,7 +3,7 @@
  * takes is bounded whatever lies in the store: beside the counts, only the oldest uploads are kept, for eviction.
  */
 import { messageOf } from '../errors.js';
-import type { ListedUpload, Store } from '../storage/store.js';
+import type { ListedUpload, Store, Tidying } from '../storage/store.js';
 import { deletionLine } from './deletion-line.js';
 import { Evictor } from './evictor.js';
 import { isExpired, type Retention } from './expiry.js';
@@ -12,7 +12,7 @@ import { UnreadableEntries } from './unreadable-entries.js';
 
 /** What a sweeper works with. */
 export interface SweeperContext {
-  readonly store: Store;
+  readonly store: Store & Tidying;
   readonly retention: Retention;
   readonly limits: StoreLimits;
   /** The least age at which an upload may go to make room, ms. */

@@ -11,7 +11,7 @@ import { findGroupObstacles } from './disk/probe-modes.js';
 import type { S3StoreOptions } from './s3/open-s3-store.js';
 import type { S3Bucket } from './s3/s3-bucket.js';
 import type { S3Options } from './s3/s3-options.js';
-import type { Store } from './store.js';
+import type { ServedStore, Store } from './store.js';
 
 function unusable(expected: string, found: string, cause?: unknown): FilerError {
   return new FilerError('STORE_UNUSABLE', `storeDir: expected ${expected}, ${found}`, { cause });
@@ -87,7 +87,7 @@ export type OpenOptions = Omit<DiskStoreOptions, 'storeDir'> &
 
 /** A store, and what to tell the operator of it. */
 interface OpenedStore {
-  readonly store: Store;
+  readonly store: ServedStore;
   readonly warnings: string[];
 }
 

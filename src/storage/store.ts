@@ -62,27 +62,33 @@ export interface ResponseHeaders {
   readonly cacheControl: string;
 }
 
+/** An upload whose bytes have to be fetched from elsewhere before they are written. */
+export interface Preparing {
+  /**
+   * Begins to fetch the bytes (or a part of them) that `writeTo` then writes, so that a failure can still be answered with a
+   * status. Throws as `Store.open` does, and `UPLOAD_REPLACED` where the upload is gone or another one is there.
+   */
+  prepare(range?: ByteRange): Promise<void>;
+}
+
+/** An upload that clients fetch from another server. */
+export interface Locating {
+  /**
+   * The URL for clients, with these headers as far as that server can be told. It is valid for minutes, and not beyond
+   * `expiry` (ms since the epoch). Throws as `Store.open` does.
+   */
+  locate(headers: ResponseHeaders, expiry: number | undefined): Promise<string>;
+}
+
 /** An upload that lies in the store, held open: it must be written or closed, once. */
-export interface StoredUpload extends StoredFacts {
+export interface StoredUpload extends StoredFacts, Partial<Preparing & Locating> {
   /** A strong entity tag with its quotes (RFC 9110 §8.8.3). */
   readonly etag: string;
-  /**
-   * Begins to fetch the bytes (or a part of them) from where they lie, which `writeTo` writes then: what fails here can
-   * still be answered. Stores whose uploads are at hand have none.
-   * Throws as `open` does, and `UPLOAD_REPLACED` where the upload is gone or another one is there.
-   */
-  prepare?(range?: ByteRange): Promise<void>;
   /**
    * Writes the bytes (or a part of them), ends the sink and closes the upload; rejects if the sink closes before.
    * A chunk is the sink's only until its write is done, as with a socket: its memory is used again.
    */
   writeTo(sink: Writable, range?: ByteRange): Promise<void>;
-  /**
-   * Where clients fetch the bytes by themselves, with these headers as far as that server can be told; the URL is valid for
-   * minutes, and not beyond `expiry` (ms since the epoch). `undefined`: nowhere, they are to be written.
-   * Throws as `open` does.
-   */
-  locate?(headers: ResponseHeaders, expiry: number | undefined): Promise<string>;
   /** Closes the upload without reading it. */
   close(): void;
 }
@@ -136,28 +142,47 @@ export interface Store {
   put(key: UploadKey, upload: IncomingUpload): Promise<void>;
   /** The upload, or `undefined` where there is none. Throws `STORE_BUSY`, `STORE_REFUSED` or `STORE_FAILED`. */
   open(key: UploadKey): Promise<StoredUpload | undefined>;
-  /** Whether an upload was there and was deleted so recently that its slot stays taken. Throws as `open` does. */
-  wasDeleted(key: UploadKey): Promise<boolean>;
   /**
    * Removes the upload and leaves a tombstone that blocks its slot; resolves to what was removed, or `undefined` where there
-   * was no upload. Throws `STORE_BUSY`, `STORE_REFUSED` or `STORE_FAILED`.
+   * was no upload. Throws as `open` does.
    */
   delete(key: UploadKey): Promise<DeletedUpload | undefined>;
   /**
    * Every upload, in no order and never all in memory; one that comes or goes meanwhile may be in it or not. A store whose
    * listing lacks facts gives those of every upload that is due by `Lifetimes`.
    * It passes over each entry that it cannot read, reports it, and goes on; an upload without a readable note of its
-   * facts is listed with what its key says. Throws only where the store as a whole cannot be listed: `STORE_BUSY`, `STORE_REFUSED` or `STORE_FAILED`.
+   * facts is listed with what its key says. Throws as `open` does, only where the store as a whole cannot be listed.
    */
   list(options?: ListOptions): AsyncIterable<ListedUpload>;
-  /** Bytes that can still be stored, `Infinity` where nobody knows of a limit. Throws `STORE_BUSY`, `STORE_REFUSED` or `STORE_FAILED`. */
-  freeBytes(): Promise<number>;
-  /** Writes as an upload would and leaves nothing. Throws what `put` throws where the store takes no uploads now. */
+}
+
+/** A store that remembers which uploads were deleted. */
+export interface Tombstones {
+  /** Whether an upload of this key was deleted and its tombstone blocks the slot. Throws as `Store.open` does. */
+  wasDeleted(key: UploadKey): Promise<boolean>;
+}
+
+/** A store that says whether it takes uploads. */
+export interface Probing {
+  /** Writes as an upload would and leaves nothing. Throws what `Store.put` throws where the store takes no uploads now. */
   check(): Promise<void>;
+}
+
+/** A store with bookkeeping that outlives its uploads. */
+export interface Tidying {
   /**
-   * Removes what the store keeps of uploads that are gone and that no longer counts; gives the deleted uploads of known
-   * uploaders that were less than a day old. It passes over each entry that it cannot read, reports it, and goes on.
-   * Throws `STORE_BUSY`, `STORE_REFUSED` or `STORE_FAILED` where the store as a whole does not answer.
+   * Removes what is left of uploads that are gone and no longer counts; gives the deleted uploads of known uploaders that
+   * were less than a day old. It passes over each entry that it cannot read, reports it, and goes on.
+   * Throws as `Store.open` does where the store as a whole does not answer.
    */
   tidy(options?: TidyOptions): AsyncIterable<DeletedUpload>;
 }
+
+/** A store of limited size. */
+export interface FreeSpace {
+  /** Bytes that can still be stored. Throws as `Store.open` does. */
+  freeBytes(): Promise<number>;
+}
+
+/** What the program asks of the configured store. */
+export type ServedStore = Store & Tombstones & Probing & Tidying & Partial<FreeSpace>;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { describe, it } from 'node:test';
 import { PutObjectCommand } from '@aws-sdk/client-s3';
-import type { Store } from '../../src/storage/store.js';
+import type { ServedStore } from '../../src/storage/store.js';
 import { cephPrograms, sharedCeph } from '../support/ceph.js';
 import { missingPeer } from '../support/peers.js';
 import { pathInBucket } from '../support/s3-service.js';
@@ -21,7 +21,7 @@ describe('S3: the expiry that a token named', { skip: missingPeer(...cephProgram
     return { store: await openStoreIn(peer, bucket, replayWindowMs), bucket, keys: () => peer.keysIn(bucket) };
   }
 
-  async function listed(store: Store) {
+  async function listed(store: ServedStore) {
     const found = [];
     for await (const { key, expiresAt, uploader } of store.list()) found.push([key, expiresAt, uploader]);
     return found;

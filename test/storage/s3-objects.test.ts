@@ -4,7 +4,7 @@ import { describe, it } from 'node:test';
 import { ListMultipartUploadsCommand, PutObjectCommand, type PutObjectCommandInput } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import { openS3Store } from '../../src/storage/s3/open-s3-store.js';
-import type { IncomingUpload, Store } from '../../src/storage/store.js';
+import type { IncomingUpload, ServedStore } from '../../src/storage/store.js';
 import { cephPrograms, sharedCeph } from '../support/ceph.js';
 import { send } from '../support/http-client.js';
 import { missingPeer } from '../support/peers.js';
@@ -13,13 +13,13 @@ import { openStoreIn } from '../support/s3-store.js';
 import { incoming, key, readBack } from '../support/store-contract.js';
 import { ids, uploaderIds } from '../support/uploader-ids.js';
 
-async function listed(store: Store) {
+async function listed(store: ServedStore) {
   const uploads = [];
   for await (const upload of store.list()) uploads.push(upload);
   return uploads;
 }
 
-async function tidied(store: Store) {
+async function tidied(store: ServedStore) {
   const deleted = [];
   for await (const { modifiedAt: _, ...upload } of store.tidy()) deleted.push(upload);
   return deleted;

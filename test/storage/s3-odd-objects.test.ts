@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { describe, it, type TestContext } from 'node:test';
 import { PutObjectCommand } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
-import type { Store, UnreadableEntry } from '../../src/storage/store.js';
+import type { ServedStore, UnreadableEntry } from '../../src/storage/store.js';
 import { cephPrograms, sharedCeph } from '../support/ceph.js';
 import { send } from '../support/http-client.js';
 import { missingPeer } from '../support/peers.js';
@@ -13,7 +13,7 @@ import { openStoreIn } from '../support/s3-store.js';
 import { incoming, key, readBack } from '../support/store-contract.js';
 
 /** Lists and tidies as a sweep does; resolves to the keys and the reports, each once. */
-async function sweep(store: Store) {
+async function sweep(store: ServedStore) {
   const reports = new Map<string, string>();
   const onUnreadable = ({ path, reason }: UnreadableEntry) => reports.set(path, reason);
   const keys: string[] = [];

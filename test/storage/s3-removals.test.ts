@@ -3,7 +3,7 @@ import { describe, it, type TestContext } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
 import { tombstonePhases } from '../../src/retention/tombstone-phase.js';
 import { openS3Store } from '../../src/storage/s3/open-s3-store.js';
-import type { Store } from '../../src/storage/store.js';
+import type { ServedStore } from '../../src/storage/store.js';
 import { cephPrograms, sharedCeph } from '../support/ceph.js';
 import { missingPeer } from '../support/peers.js';
 import { startS3Proxy } from '../support/s3-proxy.js';
@@ -15,7 +15,7 @@ import { uploaderIds } from '../support/uploader-ids.js';
 const hourMs = 60 * 60 * 1000;
 const replayWindowMs = 1000;
 
-async function tidy(store: Store): Promise<void> {
+async function tidy(store: ServedStore): Promise<void> {
   for await (const upload of store.tidy()) assert.fail(`${upload.key} is not to be told of`);
 }
 

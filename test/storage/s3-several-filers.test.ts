@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
-import type { Store } from '../../src/storage/store.js';
+import type { ServedStore } from '../../src/storage/store.js';
 import { cephPrograms, sharedCeph } from '../support/ceph.js';
 import { missingPeer } from '../support/peers.js';
 import { openStoreIn } from '../support/s3-store.js';
@@ -21,7 +21,7 @@ describe('S3: two filers on one bucket', { skip: missingPeer(...cephPrograms) },
   }
 
   /** Puts on both at once; the text that won, after making sure that only one did. */
-  async function race(stores: readonly Store[], path: string, expiresAt?: number): Promise<string> {
+  async function race(stores: readonly ServedStore[], path: string, expiresAt?: number): Promise<string> {
     const texts = stores.map((_, index) => `${path} of ${index}`);
     const results = await Promise.allSettled(
       stores.map((store, index) => store.put(key(path), incoming(Buffer.from(texts[index] ?? ''), { expiresAt }))),

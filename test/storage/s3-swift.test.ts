@@ -26,7 +26,7 @@ describe('a bucket of Swift, which takes no If-None-Match', { skip: missingPeer(
     return { store, warnings, contents: () => peer.keysIn(bucket) };
   }
 
-  describeStore('S3 without If-None-Match', open, { isExclusive: false });
+  describeStore('S3 without If-None-Match', open, { isExclusive: false, isLimited: false });
 
   it('is opened with a warning, and nothing is left of the attempt', async (t) => {
     const { warnings, contents } = await open(t);

@@ -4,13 +4,13 @@ import { PassThrough, Readable, Writable } from 'node:stream';
 import { describe, it, type TestContext } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
 import { FilerError } from '../../src/errors.js';
-import type { ByteRange, IncomingUpload, Store } from '../../src/storage/store.js';
+import type { ByteRange, IncomingUpload, ServedStore, Store } from '../../src/storage/store.js';
 import type { UploadKey } from '../../src/upload/upload-key.js';
 import { uploaderIds } from './uploader-ids.js';
 
 /** A store under test, and a look at what lies in it. */
 export interface StoreUnderTest {
-  readonly store: Store;
+  readonly store: ServedStore;
   /** Everything that the store keeps, its bookkeeping and what is in progress too. */
   contents(): Promise<string[]>;
 }
@@ -60,12 +60,12 @@ function idOf(upload: { readonly uploader?: string | undefined } | undefined): s
 
 /**
  * What every store promises: run it against each. One that is not exclusive cannot be told not to replace an object: there
- * several racing uploads may succeed, and the last one is what stays.
+ * several racing uploads may succeed, and the last one is what stays. One that is not limited has no free space.
  */
 export function describeStore(
   name: string,
   open: (t: TestContext, options?: { replayWindowMs: number }) => Promise<StoreUnderTest>,
-  { isExclusive = true } = {},
+  { isExclusive = true, isLimited = true } = {},
 ): void {
   describe(`${name}: putting`, () => {
     for (const size of [0, 1, 65_535, 65_536, 65_537, 3 * 1024 * 1024 + 7]) {
@@ -407,9 +407,10 @@ export function describeStore(
       assert.deepEqual(await contents(), []);
     });
 
-    it('tells the bytes that can still be stored', async (t) => {
+    it(isLimited ? 'gives the free space' : 'gives no free space', async (t) => {
       const { store } = await open(t);
-      assert.ok((await store.freeBytes()) > 0);
+      const freeBytes = await store.freeBytes?.();
+      assert.ok(isLimited ? freeBytes !== undefined && freeBytes > 0 : freeBytes === undefined);
     });
   });
 }

@@ -13,10 +13,11 @@ import { FilerError, systemErrorCode } from '../../errors.js';
 import { reservedFolder, type UploadKey } from '../../upload/upload-key.js';
 import type {
   DeletedUpload,
+  FreeSpace,
   IncomingUpload,
   ListedUpload,
   ListOptions,
-  Store,
+  ServedStore,
   StoredUpload,
   TidyOptions,
   TombstonePhase,
@@ -70,7 +71,7 @@ async function describingErrors<T>(call: () => Promise<T>): Promise<T> {
 }
 
 /** A store on a filesystem with hard links. */
-export class DiskStore implements Store {
+export class DiskStore implements ServedStore, FreeSpace {
   readonly #options: DiskStoreOptions;
   readonly #sidecars: SidecarFolder;
   readonly #temporary: TemporaryFolder;

@@ -1,5 +1,5 @@
 import { FilerError } from '../../errors.js';
-import type { Store } from '../store.js';
+import type { ServedStore } from '../store.js';
 import { S3Bucket } from './s3-bucket.js';
 import type { S3Options } from './s3-options.js';
 import { S3Store, type S3StoreSettings } from './s3-store.js';
@@ -36,7 +36,7 @@ export function openBucket({ s3, stallTimeoutMs }: Pick<S3StoreOptions, 's3' | '
 }
 
 /** The store in a bucket, nothing tried yet. */
-export function makeS3Store(options: S3StoreOptions, bucket = openBucket(options)): Store {
+export function makeS3Store(options: S3StoreOptions, bucket = openBucket(options)): ServedStore {
   return new S3Store(bucket, options.s3, options);
 }
 
@@ -44,7 +44,7 @@ export function makeS3Store(options: S3StoreOptions, bucket = openBucket(options
  * Opens the store in a bucket, also when the service is out of reach now.
  * Throws `STORE_UNUSABLE` where it refuses.
  */
-export async function openS3Store(options: S3StoreOptions): Promise<{ store: Store; warnings: string[] }> {
+export async function openS3Store(options: S3StoreOptions): Promise<{ store: ServedStore; warnings: string[] }> {
   const bucket = openBucket(options);
   const warnings = options.isTried === true ? [] : await probe(bucket, options.s3.bucket);
   return { store: makeS3Store(options, bucket), warnings };

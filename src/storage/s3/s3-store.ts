@@ -18,7 +18,7 @@ import type {
   Lifetimes,
   ListedUpload,
   ListOptions,
-  Store,
+  ServedStore,
   StoredUpload,
   TidyOptions,
   TombstonePhase,
@@ -52,7 +52,7 @@ export interface S3StoreSettings {
 const forEver: Lifetimes = { keptUntil: () => undefined, dueAt: () => undefined };
 
 /** A store in a bucket. */
-export class S3Store implements Store {
+export class S3Store implements ServedStore {
   readonly #bucket: S3Bucket;
   readonly #options: S3Options;
   readonly #expiries: S3Expiries;
@@ -142,10 +142,6 @@ export class S3Store implements Store {
 
   tidy(options: TidyOptions = {}): AsyncIterable<DeletedUpload> {
     return new S3Listing(this.#listed, options).tidy();
-  }
-
-  async freeBytes(): Promise<number> {
-    return Number.POSITIVE_INFINITY;
   }
 
   async check(): Promise<void> {
