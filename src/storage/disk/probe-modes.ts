@@ -1,9 +1,9 @@
-import { lstat, mkdtemp, rm, stat } from 'node:fs/promises';
+import { lstat, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { reservedFolder } from '../../upload/upload-key.js';
 import { disk } from './disk-calls.js';
 import { ensureFolders } from './folders.js';
-import { isGone } from './pass-over.js';
+import { inNewFolder } from './in-new-folder.js';
 import { newFileMode, temporaryFolder } from './temporary-folder.js';
 
 const setgid = 0o2000;
@@ -25,22 +25,6 @@ export interface Ownership {
 export interface MadeOwnership {
   readonly folder: Ownership;
   readonly file: Ownership;
-}
-
-/** Calls with a new folder in this one, or in the nearest above it that exists, and removes it. */
-async function inNewFolder<T>(parent: string, call: (folder: string) => Promise<T>): Promise<T> {
-  let folder: string;
-  try {
-    folder = await mkdtemp(path.join(parent, 'prosody-filer-check-'));
-  } catch (error) {
-    if (!isGone(error) || parent === path.dirname(parent)) throw error;
-    return inNewFolder(path.dirname(parent), call);
-  }
-  try {
-    return await call(folder);
-  } finally {
-    await rm(folder, { recursive: true });
-  }
 }
 
 /**
