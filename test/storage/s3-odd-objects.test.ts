@@ -93,7 +93,7 @@ describe('S3: odd objects', { skip: missingPeer(...cephPrograms) }, () => {
     const { keys, deleted, reports } = await sweep(store);
     assert.deepEqual(keys, ['s/f', 's/g']);
     assert.deepEqual(deleted, ['s/right']);
-    const reason = 'its metadata do not tell what was deleted';
+    const reason = 'its metadata do not describe a deleted upload';
     assert.deepEqual(reports, { 'some/path/s/future': reason, 'some/path/s/large': reason });
     for (const path of keys) assert.ok(await store.delete(key(path)));
   });

@@ -48,11 +48,11 @@ export function isTombstone({ Metadata, ContentLength }: HeadObjectCommandOutput
   return isSoLong && Metadata?.['was-deleted'] !== undefined;
 }
 
-/** Whether a listed object is a tombstone, as far as the listing tells: `maybe` asks for its metadata. */
-export function looksLikeTombstone({ size, etag }: ListedObject): boolean | 'maybe' {
+/** What a listed object is by its size and entity tag. `unclear`: only its metadata tell. */
+export function guessKind({ size, etag }: ListedObject): 'upload' | 'tombstone' | 'unclear' {
   const kind = Object.values(kinds).find(({ body }) => body.length === size);
-  if (kind === undefined) return false;
-  return kind.etag === etag ? true : 'maybe';
+  if (kind === undefined) return 'upload';
+  return kind.etag === etag ? 'tombstone' : 'unclear';
 }
 
 /** Whether a listed tombstone may say what its uploader sent in the last 24 hours. */
