@@ -28,8 +28,8 @@ export function openRetention(
   const limits: StoreLimits = new StoreLimits(settings, {
     freeBytes: async () => (await store.freeBytes?.()) ?? Number.POSITIVE_INFINITY,
     isTaken: (key) => isTaken(store, key),
-    evictableBytes: () => sweeper.evictor.evictableBytes(),
-    dropEvictable: (key) => sweeper.evictor.drop(key),
+    evictableBytes: () => sweeper.evictor.oldest.evictableBytes(),
+    dropEvictable: (key) => sweeper.evictor.oldest.drop(key),
     evict: (bytes, isWanted) => sweeper.evictor.evict(bytes, isWanted),
     uploaderIds,
     now,

@@ -6,8 +6,6 @@ export const heldBytes = 1024 * 1024;
 
 /** An upload that is running; its uploader is named by an id. */
 export interface RunningUpload extends PlannedUpload {
-  /** Whether others are evicted for it as its bytes arrive. */
-  readonly isEvicting: boolean;
   /** The bytes that it may store by now. One that is evicting gets them bit by bit, any other has all from the start. */
   room: number;
   /** Whether the store was asked and has nothing of its key. */

@@ -77,7 +77,7 @@ export class Sweeper {
     const { store, retention, limits, logger, now } = this.#context;
     const summary = { files: 0, bytes: 0, deletedFiles: 0, deletedBytes: 0, unreadable: 0 };
     limits.beginCount();
-    this.evictor.beginGathering(after);
+    this.evictor.oldest.begin(after);
     const onUnreadable = this.#unreadable.begin();
     for await (const upload of store.list({ withUploaders: limits.isByUploader, onUnreadable })) {
       if (this.#isStopping) return summary;
@@ -87,7 +87,7 @@ export class Sweeper {
         continue;
       }
       limits.count(upload);
-      this.evictor.gather(upload);
+      this.evictor.oldest.gather(upload);
       summary.files += 1;
       summary.bytes += upload.size;
     }

@@ -287,9 +287,9 @@ describe('eviction in a store of more uploads than a sweep gathers', () => {
     let sweeps = 0;
     const sweep = async (after: ListedUpload | undefined) => {
       sweeps += 1;
-      evictor.beginGathering(sweeps === joinedSweep ? undefined : after);
+      evictor.oldest.begin(sweeps === joinedSweep ? undefined : after);
       // In an order that is not that of their age, and more than are kept.
-      for (const upload of [...uploads.values()].reverse()) evictor.gather(upload);
+      for (const upload of [...uploads.values()].reverse()) evictor.oldest.gather(upload);
       evictor.endGathering();
     };
     const evictor: Evictor = new Evictor({
@@ -315,9 +315,9 @@ describe('eviction in a store of more uploads than a sweep gathers', () => {
   it('goes on with those that come after', async () => {
     const { evictor, sweep, tried, warnings } = evictorOf(10);
     await sweep(undefined);
-    assert.equal(evictor.evictableBytes(), total * 4096);
+    assert.equal(evictor.oldest.evictableBytes(), total * 4096);
     assert.equal(await evictor.evict(5000 * 4096, () => true), 5000 * 4096);
-    assert.deepEqual([tried.length, new Set(tried).size, evictor.evictableBytes()], [total, total, 0]);
+    assert.deepEqual([tried.length, new Set(tried).size, evictor.oldest.evictableBytes()], [total, total, 0]);
     assert.deepEqual(
       warnings.map(({ files }) => files),
       [10],
@@ -328,9 +328,9 @@ describe('eviction in a store of more uploads than a sweep gathers', () => {
     const { evictor, sweep, sweeps } = evictorOf(0);
     await sweep(undefined);
     await evictor.evict(4000 * 4096, () => true);
-    assert.deepEqual([sweeps(), evictor.evictableBytes()], [1, (total - 4000) * 4096]);
+    assert.deepEqual([sweeps(), evictor.oldest.evictableBytes()], [1, (total - 4000) * 4096]);
     await evictor.evict(4096, () => true);
-    assert.deepEqual([sweeps(), evictor.evictableBytes()], [2, (total - 4001) * 4096]);
+    assert.deepEqual([sweeps(), evictor.oldest.evictableBytes()], [2, (total - 4001) * 4096]);
   });
 
   it('ends where thousands cannot be deleted, and then goes on with those that come after', async () => {
@@ -352,19 +352,19 @@ describe('eviction in a store of more uploads than a sweep gathers', () => {
   it('does not count what it takes while a sweep is counting', async () => {
     const { evictor, sweep, uploads, uncounted } = evictorOf(0);
     await sweep(undefined);
-    evictor.beginGathering(undefined);
-    for (const upload of uploads.values()) evictor.gather(upload);
+    evictor.oldest.begin(undefined);
+    for (const upload of uploads.values()) evictor.oldest.gather(upload);
     await evictor.evict(2 * 4096, () => true);
     evictor.endGathering();
     assert.deepEqual(uncounted, [0, 1]);
-    assert.equal(evictor.evictableBytes(), (total - 2) * 4096);
+    assert.equal(evictor.oldest.evictableBytes(), (total - 2) * 4096);
   });
 
   it('counts what somebody else removed, unless a request did', async () => {
     const { evictor, sweep, uploads, tried } = evictorOf(0);
     await sweep(undefined);
     for (const age of [0, 1]) uploads.delete(key(`s${age}/f`));
-    evictor.drop(key('s0/f'));
+    evictor.oldest.drop(key('s0/f'));
     assert.equal(await evictor.evict(2 * 4096, () => true), 2 * 4096);
     assert.deepEqual(tried, ['s1/f', 's2/f']);
   });
