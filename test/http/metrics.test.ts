@@ -170,7 +170,7 @@ describe('/healthz', () => {
     assert.equal(status, 503);
     assert.match(
       body.toString(),
-      /"reason":"[^"]* bytes do not fit: \d+ are free of which \d+ must stay so \(minFreeSpace\)"/,
+      /"reason":"[^"]* bytes do not fit: \d+ are free, and \d+ of them must stay free \(minFreeSpace\)"/,
     );
   });
 

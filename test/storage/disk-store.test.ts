@@ -114,7 +114,7 @@ describe("the disk store's tree", () => {
     const { warnings } = await openStore({ ...options, storeDir });
     assert.match(
       warnings.join('\n'),
-      /^storeDir: new uploads get group 0 in place of its group 65534: chgrp -R 65534 /,
+      /^storeDir: new uploads get group 0, but storeDir has group 65534\. Run: chgrp -R 65534 /,
     );
     const [, commands = ''] = warnings[0]?.split(/(?=chgrp)/) ?? [];
     execFileSync('sh', ['-c', commands]);

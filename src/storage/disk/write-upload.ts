@@ -20,7 +20,7 @@ import { receiveBody } from './receive-body.js';
 import type { SidecarFolder } from './sidecar.js';
 import type { TemporaryFile, TemporaryFolder } from './temporary-folder.js';
 
-/** Where an upload goes, and how. */
+/** Where an upload is written to, and how. */
 export interface Destination {
   readonly storeDir: string;
   readonly isDurable: boolean;
@@ -58,7 +58,7 @@ async function fill({ fd }: TemporaryFile, { fileMode }: Destination, upload: In
 /** Gives a file the mtime (ms) that binds its sidecar to it, and flushes it. */
 async function seal({ fd }: TemporaryFile, { isDurable }: Destination, sidecarMtimeMs?: number): Promise<void> {
   if (sidecarMtimeMs !== undefined) await disk.futimes(fd, sidecarMtimeMs / 1000, sidecarMtimeMs / 1000);
-  // fdatasync leaves out the mtime, which a sidecar is bound to.
+  // fdatasync does not flush the mtime, which binds the sidecar to the file.
   if (isDurable) await (sidecarMtimeMs === undefined ? disk.fdatasync(fd) : disk.fsync(fd));
 }
 

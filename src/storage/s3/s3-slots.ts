@@ -62,7 +62,7 @@ export class S3Slots {
     const condition = (await this.#bucket.isExclusive()) ? { IfNoneMatch: '*' } : {};
     if (await this.#leaveTombstone(upload, condition)) return;
     const found = `${key} was deleted, but the bucket is too full to note that (replayWindow)`;
-    this.#rules.warn(`${found}: its PUT URL can be used again, if its token has not expired`);
+    this.#rules.warn(`${found}: its PUT URL can be used again, unless its token has expired`);
   }
 
   /** False where the bucket has no room for it. */
