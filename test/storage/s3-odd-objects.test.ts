@@ -182,7 +182,7 @@ describe('S3: listings', { skip: missingPeer(...cephPrograms) }, () => {
       const store = await open(t, (xml) =>
         xml.replace(/<IsTruncated>false<\/IsTruncated>/, `<IsTruncated>true</IsTruncated>${next}`),
       );
-      await assert.rejects(sweep(store), { code: 'STORE_FAILED', message: /does not tell where the next page begins/ });
+      await assert.rejects(sweep(store), { code: 'STORE_FAILED', message: /does not say where the next page begins/ });
     });
   }
 });

@@ -10,7 +10,7 @@ import { describeStore, incoming, key, readBack } from '../support/store-contrac
 import { sharedSwift, swiftPrograms } from '../support/swift.js';
 import { uploaderIds } from '../support/uploader-ids.js';
 
-describe('a bucket of Swift, which takes no If-None-Match', { skip: missingPeer(...swiftPrograms) }, () => {
+describe('a bucket of Swift, which does not support If-None-Match', { skip: missingPeer(...swiftPrograms) }, () => {
   const swift = sharedSwift();
 
   async function open(_t: TestContext, { replayWindowMs = 0 } = {}) {
@@ -31,7 +31,7 @@ describe('a bucket of Swift, which takes no If-None-Match', { skip: missingPeer(
   it('is opened with a warning, and nothing is left of the attempt', async (t) => {
     const { warnings, contents } = await open(t);
     assert.equal(warnings.length, 1);
-    assert.match(warnings[0] ?? '', /^s3: this service takes no If-None-Match: .* may replace the other$/);
+    assert.match(warnings[0] ?? '', /^s3: this service does not support If-None-Match: .* may replace the other$/);
     assert.deepEqual(await contents(), []);
   });
 

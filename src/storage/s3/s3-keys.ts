@@ -1,5 +1,5 @@
-/** Bytes of the longest object key that services take. */
+/** Bytes of the longest key of an object. */
 export const maxNameBytes = 1024;
 
-/** The upload key that an object's name is, below the bucket's path; `undefined` where no upload may be called so. */
+/** The upload key of an object's name below the bucket's path; `undefined` if no upload can have that name. */
 export { keyOfPath as keyOfName } from '../../upload/upload-key.js';

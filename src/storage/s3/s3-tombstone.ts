@@ -1,10 +1,10 @@
 /*
- * An upload that was deleted leaves an object at its own key, so that no PUT can fill the slot again
- * (retention/tombstone-phase.ts). Its metadata has `was-deleted` (an object with `deleted` is hidden by OpenStack
- * Swift), and where the upload was less than a day old and its uploader is known also what it was. Listings give no
- * metadata: there the size and the entity tag tell tombstones of either kind from uploads, and where the tag is not the MD5
- * of the bytes (as with encryption), the metadata do. So they do after the replay window, when tombstones are removed and
- * what is left are uploads of the same bytes.
+ * A deleted upload leaves a small object at its own key, so that no PUT can use the slot again (retention/tombstone-phase.ts).
+ * - It has the metadata `was-deleted`; OpenStack Swift would hide an object with the metadata `deleted`.
+ * - If the upload was less than a day old and its uploader is known, the metadata also describe it, for dailyQuota.
+ * - Listings do not give metadata. There, size and entity tag tell tombstones from uploads. Where the tag is not the MD5 of the
+ *   bytes, as with encryption, the metadata decide. They also decide once a tombstone no longer blocks its slot, since an
+ *   upload of the same bytes may have replaced it.
  */
 import { createHash } from 'node:crypto';
 import type { HeadObjectCommandOutput } from '@aws-sdk/client-s3';
@@ -15,7 +15,7 @@ import type { ObjectHeaders } from './s3-bucket.js';
 import { readNumber, readUploader, timeOf } from './s3-facts.js';
 import type { ListedObject } from './s3-listed-object.js';
 
-/** What one PUT takes at most. */
+/** The largest object that one PUT can write. */
 const maxObjectBytes = 5 * 1024 ** 3;
 
 function withTag(text: string) {
@@ -28,7 +28,7 @@ const kinds = {
   ofToday: withTag('This upload was deleted on the day it came.\n'),
 } as const;
 
-/** What to write in the place of an upload, whose uploader is named by an id. */
+/** The tombstone of an upload whose uploader is named by an id. */
 export function makeTombstone({ size, uploader, modifiedAt }: DeletedUpload): {
   readonly body: Buffer;
   readonly headers: ObjectHeaders;
@@ -42,7 +42,7 @@ export function makeTombstone({ size, uploader, modifiedAt }: DeletedUpload): {
   };
 }
 
-/** Whether an object is a tombstone. A client may write the same metadata, but no longer object is hidden by them. */
+/** Whether an object is a tombstone. A client may write the same metadata, but they hide no larger object. */
 export function isTombstone({ Metadata, ContentLength }: HeadObjectCommandOutput): boolean {
   const isSoLong = Object.values(kinds).some(({ body }) => body.length === ContentLength);
   return isSoLong && Metadata?.['was-deleted'] !== undefined;
@@ -55,12 +55,12 @@ export function guessKind({ size, etag }: ListedObject): 'upload' | 'tombstone' 
   return kind.etag === etag ? 'tombstone' : 'unclear';
 }
 
-/** Whether a listed tombstone may say what its uploader sent in the last 24 hours. */
+/** Whether a listed tombstone may describe an upload of the last 24 hours. */
 export function mayBeOfToday({ size, modifiedAt }: ListedObject): boolean {
   return size === kinds.ofToday.body.length && Date.now() - modifiedAt < dayMs;
 }
 
-/** The upload that a tombstone's metadata tell of; `undefined` where they do not. */
+/** The upload that a tombstone's metadata describe; `undefined` if they describe none. */
 export function readTombstone(key: UploadKey, head: HeadObjectCommandOutput): DeletedUpload | undefined {
   const { Metadata = {} } = head;
   const size = readNumber(Metadata['size']);
