@@ -1,7 +1,7 @@
 import { essenceOf, typeOfName } from '../upload/content-type.js';
 import { compilePattern } from '../upload/name-pattern.js';
 
-/** What decides when an upload goes. */
+/** The facts that decide when an upload expires. */
 export interface DatedUpload {
   readonly key: string;
   /** Bytes. */
@@ -9,11 +9,11 @@ export interface DatedUpload {
   readonly contentType: string;
   /** ms since the epoch. */
   readonly modifiedAt: number;
-  /** What the token named, ms since the epoch. */
+  /** The expiry that the token names, ms since the epoch. */
   readonly expiresAt?: number | undefined;
 }
 
-/** Uploads that go at another time than the others: those for which everything holds that the rule names. */
+/** Another lifetime for some uploads: those that match everything that the rule names. */
 export interface RetentionRule {
   /** A pattern for the file name, such as `story_*`. */
   readonly match?: string | undefined;
@@ -24,26 +24,26 @@ export interface RetentionRule {
   readonly expiresAfterMs: number;
 }
 
-/** How long uploads are kept. */
+/** How long uploads stay. */
 export interface RetentionSettings {
-  /** Since the upload; `undefined`: for ever. */
+  /** Counted from the upload; `undefined`: for ever. */
   readonly expiresAfterMs?: number | undefined;
-  /** The first one that fits counts in place of `expiresAfterMs`. */
+  /** The first rule that matches an upload counts in place of `expiresAfterMs`. */
   readonly rules: readonly RetentionRule[];
-  /** The least age at which a full store may remove an upload; `undefined`: it removes none. */
+  /** The least age at which a full store may evict an upload; `undefined`: it evicts none. */
   readonly evictMinAgeMs?: number | undefined;
 }
 
-/** What every listing tells of an upload. */
+/** The facts that every listing gives. */
 type ListedFacts = Pick<DatedUpload, 'key' | 'size' | 'modifiedAt'>;
 
-/** When uploads go by the settings of now, so that a change applies to what is stored already. */
+/** When uploads expire by the settings of now: a change of settings applies to stored uploads too. */
 export interface Retention {
-  /** When the upload expires, ms since the epoch; `undefined`: never. A token's own expiry counts where it is earlier. */
+  /** When the upload expires, ms since the epoch; `undefined`: never. The expiry of its token counts if it is earlier. */
   expiryOf(upload: DatedUpload): number | undefined;
-  /** When an upload of this key, size and age has expired whatever its type and token are, ms since the epoch; `undefined`: never. */
+  /** When an upload of this key, size and age has expired, whatever its type and token are; ms since the epoch, `undefined`: never. */
   latestExpiryOf(upload: ListedFacts): number | undefined;
-  /** When the upload expires, if key, size and age alone do not tell so, but its type or token; else `undefined`. */
+  /** When the upload expires, if its type or token decides that; `undefined` if key, size and age do, or it never expires. */
   dueAt(upload: DatedUpload): number | undefined;
   /** Until when the upload is sure to stay, ms since the epoch; `undefined`: for ever. */
   keptUntil(upload: DatedUpload): number | undefined;
@@ -97,7 +97,7 @@ export function compileRetention({ expiresAfterMs, rules, evictMinAgeMs }: Reten
   };
 }
 
-/** Whether an upload that goes at `expiresAt` (ms since the epoch; `undefined`: never) is gone at `now`. */
+/** Whether an upload that expires at `expiresAt` (ms since the epoch; `undefined`: never) has expired at `now`. */
 export function isExpired(expiresAt: number | undefined, now: number): boolean {
   return expiresAt !== undefined && now >= expiresAt;
 }

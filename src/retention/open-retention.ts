@@ -6,7 +6,7 @@ import type { LimitSettings } from './limits.js';
 import { StoreLimits } from './store-limits.js';
 import { Sweeper, type SweeperContext } from './sweeper.js';
 
-/** Limits, and the sweeper that counts and makes room for them. */
+/** The limits, and the sweeper that counts and evicts for them. */
 export interface OpenRetention {
   readonly limits: StoreLimits;
   readonly sweeper: Sweeper;
@@ -18,7 +18,7 @@ async function isTaken(store: Store & Tombstones, key: UploadKey): Promise<boole
   return upload !== undefined || store.wasDeleted(key);
 }
 
-/** Puts limits and sweeper of a store together; nothing runs yet. */
+/** Connects the limits and the sweeper of a store; nothing runs yet. */
 export function openRetention(
   store: ServedStore,
   retention: Retention,

@@ -33,7 +33,7 @@ function describeBytes(size: number): string {
   return size === countedBytes(size) ? `${size} bytes` : `${size} bytes, counted as ${countedBytes(size)},`;
 }
 
-/** Keeps the store within its limits. */
+/** Decides whether there is room, and keeps the store within its limits. */
 export class StoreLimits implements Limits {
   readonly #settings: LimitSettings;
   readonly #context: LimitsContext;
@@ -116,7 +116,7 @@ export class StoreLimits implements Limits {
     });
   }
 
-  /** What an uploader sent in the last 24 hours, by the hour; waits for the first count, 20 s at most (`STORE_BUSY`). */
+  /** An uploader's uploads of the last 24 hours, by the hour. Waits for the first count, 20 s at most (`STORE_BUSY`). */
   async sentByHour(uploader: string): Promise<CountedUpload[]> {
     await this.#count.requireFirst();
     return this.#count.sentByHour(this.#uploaders.idsOf(uploader));
@@ -127,7 +127,7 @@ export class StoreLimits implements Limits {
     return this.#roomMaker.evictExcess(isWanted);
   }
 
-  /** The same with its uploader's id in place of a JID. */
+  /** The upload with its uploader's id in place of a JID. */
   #identified<T extends { readonly uploader?: string | undefined }>(upload: T): T {
     const { uploader } = upload;
     return uploader === undefined ? upload : { ...upload, uploader: this.#context.uploaderIds.idOf(uploader) };

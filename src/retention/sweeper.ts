@@ -1,6 +1,6 @@
 /*
- * The sweep goes through all uploads one at a time, deletes what has expired, and counts the rest. The memory that it
- * takes is bounded whatever lies in the store: beside the counts, only the oldest uploads are kept, for eviction.
+ * A sweep goes through all uploads one by one, deletes those that have expired, and counts the others. Its memory is bounded
+ * however many uploads there are: beside the counts, it keeps only the oldest uploads, for eviction.
  */
 import { messageOf } from '../errors.js';
 import type { ListedUpload, Store, Tidying } from '../storage/store.js';
@@ -15,24 +15,24 @@ export interface SweeperContext {
   readonly store: Store & Tidying;
   readonly retention: Retention;
   readonly limits: StoreLimits;
-  /** The least age at which an upload may go to make room, ms. */
+  /** The least age of an upload that may be evicted, ms. */
   readonly evictMinAgeMs: number;
   readonly logger: { info(line: object, message: string): void; warn(line: object, message: string): void };
   /** ms since the epoch. */
   readonly now: () => number;
 }
 
-/** What a sweep found and did. */
+/** The result of a sweep. */
 export interface SweepSummary {
   files: number;
   bytes: number;
   deletedFiles: number;
   deletedBytes: number;
-  /** Entries that were passed over because they cannot be read. */
+  /** Entries that it passed over because they cannot be read. */
   unreadable: number;
 }
 
-/** Deletes what has expired, and has the rest counted and the oldest uploads gathered. */
+/** Deletes expired uploads, has the others counted, and gathers the oldest ones. */
 export class Sweeper {
   readonly evictor: Evictor;
   readonly #context: SweeperContext;
@@ -47,19 +47,19 @@ export class Sweeper {
     this.#unreadable = new UnreadableEntries(context.logger);
   }
 
-  /** How many entries the last complete sweep passed over because they cannot be read. */
+  /** Entries that the last complete sweep passed over because they cannot be read. */
   get unreadable(): number {
     return this.#unreadable.count;
   }
 
-  /** Sweeps once, and evicts what it finds to be too much; while a sweep is running, waits for that one instead. */
+  /** Sweeps once, or waits for the sweep that is running, and evicts what exceeds the limits then. */
   async sweep(): Promise<SweepSummary> {
     const summary = await this.#join(undefined);
     await this.#context.limits.evictExcess(() => !this.#isStopping);
     return summary;
   }
 
-  /** Has a running sweep end after its current upload, whatever becomes of it; what it only tidies up is not waited for. */
+  /** Ends a running sweep after its current upload. Does not wait for a sweep that has reached its tidying. */
   async stop(): Promise<void> {
     this.#isStopping = true;
     if (!this.#isTidying) await this.#sweeping?.catch(() => undefined);
@@ -100,7 +100,7 @@ export class Sweeper {
     return summary;
   }
 
-  /** Opens the upload if its type or token decides and the listing did not tell them. */
+  /** Opens the upload if its type or token decides and the listing does not tell them. */
   async #isSurelyExpired({ key, isComplete, ...facts }: ListedUpload): Promise<boolean> {
     const { store, retention, now } = this.#context;
     if (isComplete || isExpired(retention.latestExpiryOf({ ...facts, key }), now())) return true;
@@ -109,7 +109,7 @@ export class Sweeper {
     return upload !== undefined && isExpired(retention.expiryOf({ ...upload, key }), now());
   }
 
-  /** Whether it is gone; what cannot be deleted is tried again by the next sweep. */
+  /** False if the upload stays. If it could not be deleted, the next sweep tries again. */
   async #deleteExpired(upload: ListedUpload): Promise<boolean> {
     const { store, logger, now } = this.#context;
     const { key } = upload;

@@ -174,8 +174,8 @@ it('an entry that cannot be read is logged once, counted at each sweep, and logg
   assert.equal(sweep('/a', '/b'), 2);
   assert.equal(entries.count, 2);
   assert.deepEqual(lines, [
-    { path: '/a', reason: 'EIO', message: 'cannot be read and is passed over: mend or remove it' },
-    { path: '/b', reason: 'EIO', message: 'cannot be read and is passed over: mend or remove it' },
+    { path: '/a', reason: 'EIO', message: 'cannot be read and is passed over: repair or remove it' },
+    { path: '/b', reason: 'EIO', message: 'cannot be read and is passed over: repair or remove it' },
   ]);
   assert.equal(sweep('/a'), 1);
   assert.equal(sweep('/a', '/b'), 2);
