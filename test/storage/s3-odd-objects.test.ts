@@ -35,7 +35,7 @@ describe('S3: odd objects', { skip: missingPeer(...cephPrograms) }, () => {
     return { peer, proxy, bucket, write, store: await openStoreIn(proxy, bucket, 60_000) };
   }
 
-  it('with names that no upload can have are reported, without control characters, and folders are not', async (t) => {
+  it('with names that no upload can have are reported, without control characters; folders are not reported', async (t) => {
     const { store, write } = await open(t);
     for (const name of ['s/f', 's/a\u0007b', 's//g', '../h']) await write(name);
     for (const folder of ['', 's/', 's/t/']) await write(folder, '');
@@ -50,7 +50,7 @@ describe('S3: odd objects', { skip: missingPeer(...cephPrograms) }, () => {
     });
   });
 
-  it('among the notes of expiries are reported and stay, and the others count', async (t) => {
+  it('among the notes of expiries are reported and stay, and the other notes count', async (t) => {
     const { store, write, peer, bucket } = await open(t);
     const expiresAt = Date.now() - 48 * 3_600_000;
     await store.put(key('s/f'), incoming(Buffer.from('x'), { expiresAt }));
@@ -74,7 +74,7 @@ describe('S3: odd objects', { skip: missingPeer(...cephPrograms) }, () => {
     assert.equal((await peer.keysIn(bucket)).length, notes.length + 3);
   });
 
-  it('with metadata that are nonsense are listed as what the rest says, or reported', async (t) => {
+  it('with metadata that make no sense are listed with their other facts, or reported', async (t) => {
     const { store, write, peer, bucket } = await open(t);
     const nonsense = { uploader: 'x', 'expires-at': '99999999999999999999', 'put-id': '-1', 'due-at': 'never' };
     await write('s/f', 'x', nonsense);
@@ -103,7 +103,7 @@ describe('S3: odd objects', { skip: missingPeer(...cephPrograms) }, () => {
     [403, 'AccessDenied'],
     [500, 'InternalError'],
   ] as const) {
-    it(`that the service answers with ${status} are reported, and the others listed and tidied`, async (t) => {
+    it(`for which the service answers ${status} are reported, and the others are listed and tidied`, async (t) => {
       const { store, proxy } = await open(t);
       const facts = { uploader: 'romeo@example.org' };
       const past = { ...facts, expiresAt: Date.now() - 48 * 3_600_000 };
@@ -126,7 +126,7 @@ describe('S3: odd objects', { skip: missingPeer(...cephPrograms) }, () => {
     ['busy', { refuse: { status: 503, code: 'SlowDown' } }],
     ['out of reach', { cutAfter: 0 }],
   ] as const) {
-    it(`are not passed over while the service is ${what}: then the sweep fails`, async (t) => {
+    it(`make the sweep fail while the service is ${what}`, async (t) => {
       const { store, proxy } = await open(t);
       await store.put(key('s/a'), incoming(Buffer.from('x'), { uploader: 'romeo@example.org' }));
       for (const wanted of ['HEAD', 'GET']) {
@@ -155,7 +155,7 @@ describe('S3: listings', { skip: missingPeer(...cephPrograms) }, () => {
 
   const decoded = (name: string) => decodeURIComponent(name.replaceAll('+', ' '));
 
-  it('of a service that ignores encoding-type give the names as they are', async (t) => {
+  it('of a service that ignores encoding-type are read without decoding', async (t) => {
     const store = await open(t, (xml) =>
       xml
         .replace('<EncodingType>url</EncodingType>', '')
@@ -178,7 +178,7 @@ describe('S3: listings', { skip: missingPeer(...cephPrograms) }, () => {
     ['the same page again', '<NextContinuationToken>x</NextContinuationToken>'],
     ['no next page', ''],
   ] as const) {
-    it(`that give ${what} fail rather than never end or miss uploads`, async (t) => {
+    it(`with ${what} fail, so that they neither run for ever nor miss uploads`, async (t) => {
       const store = await open(t, (xml) =>
         xml.replace(/<IsTruncated>false<\/IsTruncated>/, `<IsTruncated>true</IsTruncated>${next}`),
       );

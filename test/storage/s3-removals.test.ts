@@ -43,7 +43,7 @@ function describeRemovals(name: string, programs: readonly string[], share: () =
       return { proxy, one, other, contents, advance: (ms: number) => (ahead += ms) };
     }
 
-    it('never takes an upload that has replaced an expired tombstone a moment ago', async (t) => {
+    it('never deletes an upload that has just replaced an expired tombstone', async (t) => {
       const { proxy, one, other } = await open(t);
       await one.put(key('s/f'), incoming(Buffer.from('first')));
       await one.delete(key('s/f'));
@@ -62,7 +62,7 @@ function describeRemovals(name: string, programs: readonly string[], share: () =
       assert.equal((await readBack(one, 's/f')).toString(), 'second');
     });
 
-    it('of a tombstone comes two hours after it counted, and in the second no PUT replaces it', async (t) => {
+    it('a tombstone happens two hours after it blocked its slot, and in the second hour no PUT replaces it', async (t) => {
       const { one, contents, advance } = await open(t);
       await one.put(key('s/f'), incoming(Buffer.from('first')));
       await one.delete(key('s/f'));
@@ -78,7 +78,7 @@ function describeRemovals(name: string, programs: readonly string[], share: () =
       await one.put(key('s/f'), incoming(Buffer.from('second')));
     });
 
-    it('is not tried again where its answer is lost: another upload may have come', async (t) => {
+    it('is not tried again if its answer is lost: another upload may have come', async (t) => {
       const { proxy, one, other } = await open(t, 0);
       await one.put(key('s/f'), incoming(Buffer.from('first')));
       proxy.meddle = ({ method }) => (method === 'DELETE' ? { cutAfter: 0 } : undefined);
@@ -110,7 +110,7 @@ describe('S3: removing from a full bucket', { skip: missingPeer(...cephPrograms)
     return { peer, proxy, bucket, store, warnings };
   }
 
-  it('works, and its slot stays taken', async (t) => {
+  it('works, and the slot stays blocked', async (t) => {
     const { peer, bucket, store, warnings } = await open(t);
     for (const path of ['s/f', 's/g']) await store.put(key(path), incoming(Buffer.from(path)));
     const quota = ['--quota-scope=bucket', `--bucket=${bucket}`];
@@ -125,7 +125,7 @@ describe('S3: removing from a full bucket', { skip: missingPeer(...cephPrograms)
   });
 
   // The proxy refuses all PUTs: Ceph counts what a removal gives back at once, other services later.
-  it('works where there is no room even then, and warns that the slot is free', async (t) => {
+  it('works if there is no room even then, and warns that the slot is free', async (t) => {
     const { proxy, store, warnings } = await open(t);
     await store.put(key('s/f'), incoming(Buffer.from('x')));
     proxy.meddle = ({ method }) => (method === 'PUT' ? { refuse: { status: 403, code: 'QuotaExceeded' } } : undefined);
@@ -143,7 +143,7 @@ describe('S3: removing from a full bucket', { skip: missingPeer(...cephPrograms)
   });
 
   // The proxy answers the second PUT as Ceph would where an upload has come in between.
-  it('works where another upload takes the slot meanwhile', async (t) => {
+  it('works if another upload uses the slot meanwhile', async (t) => {
     const { proxy, store, warnings } = await open(t);
     await store.put(key('s/f'), incoming(Buffer.from('x')));
     proxy.meddle = ({ method, headers }) => {

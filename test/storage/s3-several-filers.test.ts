@@ -34,7 +34,7 @@ describe('S3: two filers on one bucket', { skip: missingPeer(...cephPrograms) },
     return winners[0] ?? '';
   }
 
-  it('store exactly one of racing uploads, each of 20 times', async () => {
+  it('store exactly one of two racing uploads, 20 times', async () => {
     const { a, b, keys } = await openTwo();
     const expiresAt = Date.now() + hourMs;
     for (let round = 0; round < 20; round += 1) {
@@ -44,7 +44,7 @@ describe('S3: two filers on one bucket', { skip: missingPeer(...cephPrograms) },
     assert.equal((await keys()).length, 40, 'an upload and the note of its expiry');
   });
 
-  it('see what the other deleted', async () => {
+  it('see the deletions of the other', async () => {
     const { a, b } = await openTwo(hourMs);
     await a.put(key('s/f'), incoming(Buffer.from('x')));
     assert.ok(await b.delete(key('s/f')));
@@ -54,7 +54,7 @@ describe('S3: two filers on one bucket', { skip: missingPeer(...cephPrograms) },
     await assert.rejects(a.put(key('s/f'), incoming(Buffer.from('x'))), { code: 'KEY_TAKEN' });
   });
 
-  it('fill a slot again exactly once when its deletion no longer counts', async () => {
+  it('use a slot again exactly once when its tombstone no longer blocks it', async () => {
     const { a, b, keys } = await openTwo(2000);
     const paths = Array.from({ length: 10 }, (_, index) => `s/${index}`);
     for (const path of paths) await a.put(key(path), incoming(Buffer.from('first')));

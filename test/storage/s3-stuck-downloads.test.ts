@@ -67,7 +67,7 @@ async function start(t: TestContext, limits: { idleMs?: number; maxBytes?: numbe
 }
 
 describe('a download from S3 whose client takes nothing', () => {
-  it('holds no connection to the service for long, and arrives whole when its client goes on', async (t) => {
+  it('occupies no connection to the service for long, and arrives completely when its client goes on', async (t) => {
     const { service, beginStuck, gets } = await start(t, { idleMs: 1000 });
     const answer = await beginStuck('a');
     assert.equal(await service.connections(), 1);
@@ -96,7 +96,7 @@ describe('a download from S3 whose client takes nothing', () => {
     });
   }
 
-  it('lets go of its connection at once where many wait, and arrives whole', async (t) => {
+  it('closes its connection at once if many wait, and arrives completely', async (t) => {
     const { service, beginStuck, ends } = await start(t, { maxReadAhead: 300_000 });
     const answers = [];
     for (let count = 0; count < 6; count += 1) answers.push(await beginStuck('a'));

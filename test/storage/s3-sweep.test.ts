@@ -46,14 +46,14 @@ describe('S3: a sweep', { skip: missingPeer(...cephPrograms) }, () => {
 
   const rules = [{ contentType: 'video/*', expiresAfterMs: 60 * dayMs }];
 
-  it('asks for the type of an upload first where that decides, and keeps what has not expired', async (t) => {
+  it('asks for the type of an upload first if that decides, and keeps an upload that has not expired', async (t) => {
     const types = { ...image, 'f.bin': 'video/mp4' };
     const requestsOf = await sweepAfter(t, 2, { expiresAfterMs: dayMs, rules }, types);
     assert.deepEqual(requestsOf('f.jpg'), ['HEAD', 'HEAD', 'PUT']);
     assert.deepEqual(requestsOf('f.bin'), ['HEAD']);
   });
 
-  it('does not ask for the type where an upload of any type has expired', async (t) => {
+  it('does not ask for the type if uploads of every type have expired', async (t) => {
     const requestsOf = await sweepAfter(t, 61, { expiresAfterMs: dayMs, rules }, image);
     assert.deepEqual(requestsOf('f.jpg'), ['HEAD', 'PUT']);
   });

@@ -28,14 +28,14 @@ describe('a bucket of Swift, which does not support If-None-Match', { skip: miss
 
   describeStore('S3 without If-None-Match', open, { isExclusive: false, isLimited: false });
 
-  it('is opened with a warning, and nothing is left of the attempt', async (t) => {
+  it('is opened with a warning, and nothing is left of the probe', async (t) => {
     const { warnings, contents } = await open(t);
     assert.equal(warnings.length, 1);
     assert.match(warnings[0] ?? '', /^s3: this service does not support If-None-Match: .* may replace the other$/);
     assert.deepEqual(await contents(), []);
   });
 
-  it('keeps one of two racing uploads whole, whatever becomes of a third one', async (t) => {
+  it('keeps one of two racing uploads completely, whatever becomes of a third one', async (t) => {
     const { store, contents } = await open(t);
     const uploads = ['image/a', 'image/b', 'image/c'].map((contentType) => ({
       contentType,

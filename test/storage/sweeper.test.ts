@@ -58,7 +58,7 @@ async function open(t: TestContext, { retention = { rules: [] }, limits = {}, ev
 }
 
 describe('a sweep', () => {
-  it('deletes what has expired with its folders, logs each, and keeps the slots taken', async (t) => {
+  it('deletes expired uploads with their folders, logs each, and blocks their slots', async (t) => {
     const { sweeper, store, storeDir, put, uploads, lines } = await open(t, {
       retention: { expiresAfterMs: day, rules: [{ match: 'story_*', expiresAfterMs: hour }] },
     });
@@ -90,7 +90,7 @@ describe('a sweep', () => {
     });
   });
 
-  it('deletes what a token let expire, with its sidecar', async (t) => {
+  it('deletes an upload that has expired by its token, with its sidecar', async (t) => {
     const { sweeper, store, storeDir } = await open(t, {});
     const expiresAt = Date.now() - 1000;
     await store.put(key('slot/f'), incoming(Buffer.from('x'), { expiresAt }));
@@ -101,7 +101,7 @@ describe('a sweep', () => {
     );
   });
 
-  it('touches nothing but uploads, whatever they are called', async (t) => {
+  it('deletes only uploads, whatever other files are called', async (t) => {
     const { sweeper, storeDir, put, uploads } = await open(t, { retention: { expiresAfterMs: hour, rules: [] } });
     const outside = await tempDir(t);
     await writeFile(path.join(outside, 'precious'), 'x');
@@ -119,7 +119,7 @@ describe('a sweep', () => {
     assert.deepEqual((await uploads()).sort(), ['link', 'slot/precious', 'slot/two\nlines']);
   });
 
-  it('removes sidecars and tombstones that no longer count', async (t) => {
+  it('removes sidecars without an upload and old tombstones', async (t) => {
     const { sweeper, store, storeDir } = await open(t, {});
     const facts = { uploader: 'romeo@example.org' };
     for (const name of ['kept/f', 'gone/f', 'deleted/f']) await store.put(key(name), incoming(Buffer.from('x'), facts));
@@ -138,7 +138,7 @@ describe('a sweep', () => {
   });
 });
 
-it('a start and each sweep have all folders of the bookkeeping look new, but not those of other hosts', async (t) => {
+it('a start and each sweep give all folders of the bookkeeping the time of now, except those of other hosts', async (t) => {
   const { sweeper, store, storeDir } = await open(t, {});
   await store.put(key('slot/f'), incoming(Buffer.from('x'), { uploader: 'romeo@example.org' }));
   await store.put(key('slot/g'), incoming(Buffer.from('x'), { uploader: 'romeo@example.org' }));
@@ -162,7 +162,7 @@ it('a start and each sweep have all folders of the bookkeeping look new, but not
   assert.deepEqual(old(), spared);
 });
 
-it('an entry that cannot be read is logged once, counted at each sweep, and logged again if it was mended meanwhile', () => {
+it('an entry that cannot be read is logged once, counted at each sweep, and logged again if it was repaired meanwhile', () => {
   const lines: object[] = [];
   const entries = new UnreadableEntries({ warn: (line, message) => lines.push({ ...line, message }) });
   const sweep = (...paths: string[]) => {
@@ -193,7 +193,7 @@ it('entries that cannot be read take bounded memory and bounded space in the log
   assert.equal(lines, 1000);
 });
 
-it('a sweeper stops also while a sweep fails', async (t) => {
+it('a sweeper can be stopped while a sweep fails', async (t) => {
   const { sweeper, storeDir } = await open(t, {});
   await rm(storeDir, { recursive: true });
   const sweep = assert.rejects(sweeper.sweep(), { code: 'STORE_FAILED' });
@@ -217,7 +217,7 @@ describe('eviction', () => {
   };
   const kB = 1000;
 
-  it('takes the oldest first, none that is too young, then refuses', async (t) => {
+  it('deletes the oldest uploads first, none that is too young, and then refuses', async (t) => {
     const { limits, sweeper, put, uploads, lines } = await open(t, {
       limits: { maxStoreSize: 100 * kB, evictsWhenFull: true },
       evictMinAgeMs: day,
@@ -237,7 +237,7 @@ describe('eviction', () => {
     assert.deepEqual(await uploads(), ['d/f']);
   });
 
-  it('takes what the sweep finds to be too much, the oldest first', async (t) => {
+  it('deletes what exceeds the limits after a sweep, the oldest first', async (t) => {
     const { sweeper, put, uploads } = await open(t, { limits: { maxStoreSize: 60 * kB, evictsWhenFull: true } });
     for (const [name, days] of Object.entries({ b: 3, a: 5, d: 0.5, c: 2 }))
       await put(`${name}/f`, 25 * kB, days * day);
@@ -245,7 +245,7 @@ describe('eviction', () => {
     assert.deepEqual(await uploads(), ['c/f', 'd/f']);
   });
 
-  it('passes over what cannot be deleted, and says so once', async (t) => {
+  it('passes over uploads that cannot be deleted, and logs that once', async (t) => {
     const { limits, sweeper, store, put, uploads, lines } = await open(t, {
       limits: { maxStoreSize: 100 * kB, evictsWhenFull: true },
     });
@@ -312,7 +312,7 @@ describe('eviction in a store of more uploads than a sweep gathers', () => {
     return { evictor, sweep, uploads, tried, warnings, uncounted, sweeps: () => sweeps };
   }
 
-  it('goes on with those that come after', async () => {
+  it('goes on with the uploads that come after', async () => {
     const { evictor, sweep, tried, warnings } = evictorOf(10);
     await sweep(undefined);
     assert.equal(evictor.oldest.evictableBytes(), total * 4096);
@@ -324,7 +324,7 @@ describe('eviction in a store of more uploads than a sweep gathers', () => {
     );
   });
 
-  it('gathers more before the last one is taken', async () => {
+  it('gathers more before the last one is deleted', async () => {
     const { evictor, sweep, sweeps } = evictorOf(0);
     await sweep(undefined);
     await evictor.evict(4000 * 4096, () => true);
@@ -333,7 +333,7 @@ describe('eviction in a store of more uploads than a sweep gathers', () => {
     assert.deepEqual([sweeps(), evictor.oldest.evictableBytes()], [2, (total - 4001) * 4096]);
   });
 
-  it('ends where thousands cannot be deleted, and then goes on with those that come after', async () => {
+  it('ends when thousands cannot be deleted, and the next one goes on with those that come after', async () => {
     const { evictor, sweep, tried, warnings } = evictorOf(5000);
     await sweep(undefined);
     assert.equal(await evictor.evict(4096, () => true), 0);
@@ -342,14 +342,14 @@ describe('eviction in a store of more uploads than a sweep gathers', () => {
     assert.equal(tried.length, 5001);
   });
 
-  it('passes over thousands that cannot be deleted also where a sweep that is running gathers them again', async () => {
+  it('passes over thousands that cannot be deleted, even if a running sweep gathers them again', async () => {
     const { evictor, sweep } = evictorOf((age) => age < 10_000 && age % 5000 !== 0, { count: 10_010, joinedSweep: 3 });
     await sweep(undefined);
     const until = performance.now() + 5000;
     assert.equal(await evictor.evict(3 * 4096, () => performance.now() < until), 3 * 4096);
   });
 
-  it('does not count what it takes while a sweep is counting', async () => {
+  it('takes uploads that it deletes during a sweep off its count', async () => {
     const { evictor, sweep, uploads, uncounted } = evictorOf(0);
     await sweep(undefined);
     evictor.oldest.begin(undefined);
@@ -360,7 +360,7 @@ describe('eviction in a store of more uploads than a sweep gathers', () => {
     assert.equal(evictor.oldest.evictableBytes(), (total - 2) * 4096);
   });
 
-  it('counts what somebody else removed, unless a request did', async () => {
+  it('counts uploads that somebody else removed as freed, unless a request did', async () => {
     const { evictor, sweep, uploads, tried } = evictorOf(0);
     await sweep(undefined);
     for (const age of [0, 1]) uploads.delete(key(`s${age}/f`));
@@ -369,7 +369,7 @@ describe('eviction in a store of more uploads than a sweep gathers', () => {
     assert.deepEqual(tried, ['s1/f', 's2/f']);
   });
 
-  it('ends where nothing can be deleted', async () => {
+  it('ends if nothing can be deleted', async () => {
     const { evictor, sweep, sweeps } = evictorOf(total);
     await sweep(undefined);
     for (let count = 0; count < 4; count += 1) assert.equal(await evictor.evict(4096, () => true), 0);

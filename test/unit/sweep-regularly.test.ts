@@ -23,7 +23,7 @@ function start(t: TestContext, failures: number) {
 }
 
 describe('regular sweeps', () => {
-  it('begin at once and come after each interval', async (t) => {
+  it('begin at once, and come again after each interval', async (t) => {
     const { pass, asked, sweeps } = start(t, 0);
     assert.equal(asked(), 1);
     await pass(hourMs - 1);
