@@ -101,9 +101,10 @@ export class Sweeper {
   }
 
   /** Opens the upload if its type or token decides and the listing does not tell them. */
-  async #isSurelyExpired({ key, isComplete, ...facts }: ListedUpload): Promise<boolean> {
+  async #isSurelyExpired(listed: ListedUpload): Promise<boolean> {
     const { store, retention, now } = this.#context;
-    if (isComplete || isExpired(retention.latestExpiryOf({ ...facts, key }), now())) return true;
+    const { key } = listed;
+    if (listed.isComplete || isExpired(retention.latestExpiryOf(listed), now())) return true;
     const upload = await store.open(key);
     upload?.close();
     return upload !== undefined && isExpired(retention.expiryOf({ ...upload, key }), now());
@@ -112,10 +113,9 @@ export class Sweeper {
   /** False if the upload stays. If it could not be deleted, the next sweep tries again. */
   async #deleteExpired(upload: ListedUpload): Promise<boolean> {
     const { store, logger, now } = this.#context;
-    const { key } = upload;
     const line = deletionLine(upload, 'expired', now());
     try {
-      const isDeleted = (await this.#isSurelyExpired(upload)) && (await store.delete(key)) !== undefined;
+      const isDeleted = (await this.#isSurelyExpired(upload)) && (await store.delete(upload.key)) !== undefined;
       if (isDeleted) logger.info(line, 'deleted');
       return isDeleted;
     } catch (error) {

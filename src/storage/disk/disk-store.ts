@@ -116,7 +116,7 @@ export class DiskStore implements ServedStore, FreeSpace {
   put(key: UploadKey, upload: IncomingUpload): Promise<void> {
     return describingErrors(async () => {
       this.#requireFitting(key);
-      // Without a sidecar, linking a small body finds out whether the key is taken, and costs no call more.
+      // A small body that has arrived and needs no sidecar is just written: its hard link fails if the key is taken.
       const isCheap = upload.size <= smallBytes && upload.isAwaited !== true && !needsSidecar(key, upload);
       if (!isCheap) await this.#requireFree(key);
       if (upload.isRoomMade !== true) await this.#requireSpace(upload.size);

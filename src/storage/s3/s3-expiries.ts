@@ -8,10 +8,9 @@
  * is due. Each PUT has a note of its own, so that a PUT that fails does not remove the note of another PUT to the same key.
  */
 import { randomUUID } from 'node:crypto';
-import { reservedFolder, type UploadKey } from '../../upload/upload-key.js';
+import { keyOfPath, reservedFolder, type UploadKey } from '../../upload/upload-key.js';
 import type { ReportUnreadable } from '../store.js';
 import type { S3Bucket } from './s3-bucket.js';
-import { keyOfName } from './s3-keys.js';
 
 const folder = `${reservedFolder}/expiring/`;
 
@@ -36,7 +35,7 @@ function nameOfExpiry({ key, putId, dueAt }: NotedExpiry): string {
 function readName(name: string): NotedExpiry | undefined {
   const [time = '', putId = '', ...segments] = name.slice(folder.length).split('/');
   const dueAt = Date.parse(time);
-  const key = keyOfName(segments.join('/'));
+  const key = keyOfPath(segments.join('/'));
   if (Number.isNaN(dueAt) || key === undefined) return undefined;
   const expiry = { key, putId, dueAt };
   return nameOfExpiry(expiry) === name ? expiry : undefined;

@@ -5,14 +5,13 @@
 import { FilerError } from '../../errors.js';
 import { dayMs } from '../../units.js';
 import { factsOfKey } from '../../upload/facts-of-key.js';
-import { reservedFolder, type UploadKey } from '../../upload/upload-key.js';
+import { keyOfPath, reservedFolder, type UploadKey } from '../../upload/upload-key.js';
 import { inBatches } from '../in-batches.js';
 import type { DeletedUpload, ListedUpload, ListOptions, ReportUnreadable, TidyOptions } from '../store.js';
 import type { S3Bucket } from './s3-bucket.js';
 import { isOfOneObject } from './s3-errors.js';
 import type { NotedExpiry, S3Expiries } from './s3-expiries.js';
 import { readNote, timeOf, toFacts } from './s3-facts.js';
-import { keyOfName } from './s3-keys.js';
 import type { ListedObject } from './s3-listed-object.js';
 import type { S3Slots } from './s3-slots.js';
 import { guessKind, isTombstone, mayBeOfToday, readTombstone } from './s3-tombstone.js';
@@ -78,7 +77,7 @@ export class S3Listing {
   async *tidy(): AsyncGenerator<DeletedUpload> {
     await this.#tidyExpiries();
     for await (const object of this.#context.bucket.list('', this.#report)) {
-      const key = keyOfName(object.name);
+      const key = keyOfPath(object.name);
       if (key === undefined || guessKind(object) === 'upload') continue;
       const upload = await this.#passingOver(key, () => this.#tidyTombstone(key, object));
       if (upload !== undefined) yield upload;
@@ -147,7 +146,7 @@ export class S3Listing {
   }
 
   #keyOf(object: ListedObject): UploadKey | undefined {
-    const key = keyOfName(object.name);
+    const key = keyOfPath(object.name);
     if (key === undefined && !isKnownOddity(object)) {
       this.#report({ path: object.name, reason: 'no upload can have this name' });
     }

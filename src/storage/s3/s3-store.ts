@@ -28,12 +28,14 @@ import type { ObjectHeaders, S3Bucket } from './s3-bucket.js';
 import { S3Download } from './s3-download.js';
 import { type NotedExpiry, noteBytes, S3Expiries } from './s3-expiries.js';
 import { objectHeaders, readNote, toFacts } from './s3-facts.js';
-import { maxNameBytes } from './s3-keys.js';
 import { S3Listing, type S3ListingContext } from './s3-listing.js';
 import { locator } from './s3-locator.js';
 import type { S3Options } from './s3-options.js';
 import { S3Slots, type SlotRules } from './s3-slots.js';
 import { isTombstone } from './s3-tombstone.js';
+
+/** The longest key of an object, in bytes. */
+const maxNameBytes = 1024;
 
 const checkBytes = 4096;
 
