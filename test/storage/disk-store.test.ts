@@ -32,7 +32,7 @@ async function open(
   return { store, storeDir, contents: () => filesIn(storeDir) };
 }
 
-/** The folders below storeDir but for its bookkeeping. */
+/** The folders below storeDir, without the bookkeeping. */
 async function foldersIn(storeDir: string): Promise<string[]> {
   const entries = await readdir(storeDir, { recursive: true, withFileTypes: true });
   const folders = entries.filter((entry) => entry.isDirectory());
@@ -352,7 +352,7 @@ describe('left-overs of processes', () => {
     for (const file of ['0/1', '0', '.']) await utimes(path.join(folder, file), then, then);
   }
 
-  /** The name under which this process keeps its own. */
+  /** The name of this process's folder. */
   async function ownName(storeDir: string): Promise<string> {
     const { store } = await openStore({ ...options, storeDir });
     await store.put(key('slot/f'), incoming(Buffer.from('x')));
@@ -385,7 +385,7 @@ describe('a put whose flush fails after it was published', () => {
   }, async (t) => {
     const folder = await tempDir(t);
     const script = fileURLToPath(new URL('../support/put-once.ts', import.meta.url));
-    // Every open of the slot's folder for reading is the flush's: it gets EMFILE, as with too many open files.
+    // Only the flush opens the slot's folder for reading. It gets EMFILE, as with too many open files.
     const inject = [
       '-f',
       '-qq',

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import type { FilerError } from '../../src/errors.js';
 import { DownloadMemory } from '../../src/storage/download-memory.js';
 
-/** A memory of 100 bytes, and the names of the leases that had to go. */
+/** A memory of 100 bytes, and the names of the leases that were ended. */
 function open() {
   const memory = new DownloadMemory(100);
   const cuts: string[] = [];

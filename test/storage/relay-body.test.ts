@@ -8,7 +8,7 @@ import { relayBody } from '../../src/storage/s3/relay-body.js';
 
 const chunk = Buffer.alloc(65_536, 'x');
 
-/** A body of so many chunks, as fast as it is taken, that tells how many were. */
+/** A body of so many chunks that counts how many were read. */
 function countedBody(chunks: number) {
   let taken = 0;
   const body = new Readable({
@@ -95,7 +95,7 @@ describe('a body on its way', () => {
       assert.equal(isAborted, false);
       t.mock.timers.tick(1);
       await nextTurn();
-      // Where the client is still to send more, the store is not waited for.
+      // While bytes are still to come from the client, the store is not to blame.
       assert.equal(isAborted, chunks * chunk.length === size);
       if (isAborted) await assert.rejects(relaying, { code: 'STORE_BUSY', message: 'the store took no byte for 20 s' });
     }

@@ -23,7 +23,7 @@ const bytes = randomBytes(3 * mebibyte);
 
 const makeMemories = () => ({ memory: new DownloadMemory(), readAhead: new DownloadMemory() });
 
-// The proxy breaks answers off: Ceph does so when it restarts, or closes a connection that has been idle for 65 s.
+// The proxy breaks answers off, as Ceph does when it restarts or closes a connection that was idle for 65 s.
 describe('S3: a download', { skip: missingPeer(...cephPrograms) }, () => {
   const ceph = sharedCeph();
 
@@ -148,7 +148,7 @@ describe('S3: a download', { skip: missingPeer(...cephPrograms) }, () => {
 
 it('an answer behind which a pipelined request is held does not ask a broken service again and again', async () => {
   const sink = new Writable({ highWaterMark: 1, write: (_chunk, _encoding, done) => setImmediate(done) });
-  // Node resets it by a listener that it takes away when the next request comes.
+  // Node resets it by a listener that it removes when the next request arrives.
   Object.defineProperty(sink, 'writableNeedDrain', { value: true });
   let gets = 0;
   const open = async () => {

@@ -139,7 +139,7 @@ describe('S3: objects', { skip: missingPeer(...cephPrograms) }, () => {
       ['a', 'b', 'c', 'd'].map(async (name) => (await store.open(key(`s/${name}.png`)))?.contentType),
     );
     assert.deepEqual(types, ['image/png', 'image/png', 'image/png', 'Text/HTML']);
-    // The type is known here, and that one is kept.
+    // This program has written that type, so it is kept.
     await store.put(key('s/e.png'), incoming(Buffer.from('x'), { contentType: 'application/octet-stream' }));
     assert.equal((await store.open(key('s/e.png')))?.contentType, 'application/octet-stream');
   });
@@ -177,7 +177,7 @@ describe('S3: objects', { skip: missingPeer(...cephPrograms) }, () => {
   it('with names that are too long for the service are refused, and cannot be opened', async () => {
     const { store, peer, bucket } = await open();
     const long = key(`${'日'.repeat(80)}/${'本'.repeat(80)}/${'語'.repeat(80)}/${'n'.repeat(240)}`);
-    // Nor a note of the expiry.
+    // With an expiry, the name of its note would be too long as well.
     for (const facts of [{}, { expiresAt: Date.now() + 60_000 }]) {
       await assert.rejects(store.put(long, incoming(Buffer.from('x'), facts)), { code: 'KEY_INVALID' });
     }

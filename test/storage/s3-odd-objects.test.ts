@@ -65,7 +65,7 @@ describe('S3: odd objects', { skip: missingPeer(...cephPrograms) }, () => {
       'a',
     ].map((note) => `.prosody-filer/expiring/${note}`);
     for (const note of notes) await write(note);
-    // A note of another upload than its own goes, as one of an upload that is gone does.
+    // The note of another PUT is removed, as is that of an upload that is gone.
     await write(`.prosody-filer/expiring/${at}/${randomUUID()}/s/other`);
     const { keys, reports } = await sweep(store);
     assert.deepEqual(keys.sort(), ['s/f', 's/other']);
@@ -84,7 +84,7 @@ describe('S3: odd objects', { skip: missingPeer(...cephPrograms) }, () => {
     await write('s/future', tombstone, { ...facts, 'modified-at': future });
     await write('s/large', tombstone, { ...facts, size: '999999999999999' });
     await write('s/right', tombstone, facts);
-    // What is not signed Ceph takes as it comes.
+    // Ceph accepts headers that are not signed as they are.
     const place = { Bucket: bucket, Key: `${pathInBucket}s/g`, ContentLength: 1 };
     const signableHeaders = new Set(['host', 'content-length']);
     const url = await getSignedUrl(peer.client, new PutObjectCommand(place), { signableHeaders });
@@ -98,7 +98,7 @@ describe('S3: odd objects', { skip: missingPeer(...cephPrograms) }, () => {
     for (const path of keys) assert.ok(await store.delete(key(path)));
   });
 
-  // No permission of Ceph's 16 stands in the way of a HEAD for one object only: the proxy refuses it.
+  // Ceph 16 has no permission that refuses the HEAD of a single object, so the proxy refuses it.
   for (const [status, code] of [
     [403, 'AccessDenied'],
     [500, 'InternalError'],
@@ -137,7 +137,7 @@ describe('S3: odd objects', { skip: missingPeer(...cephPrograms) }, () => {
   }
 });
 
-// Ceph encodes the names of its listings, and says so, and tells where the next page begins: the proxy changes that.
+// Ceph encodes the names in listings, says so, and says where the next page begins. The proxy changes that.
 describe('S3: listings', { skip: missingPeer(...cephPrograms) }, () => {
   const ceph = sharedCeph();
 

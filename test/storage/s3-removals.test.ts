@@ -23,7 +23,7 @@ function describeRemovals(name: string, programs: readonly string[], share: () =
   describe(`${name}: removing`, { skip: missingPeer(...programs) }, () => {
     const service = share();
 
-    /** Two filers on one bucket; the requests of the first one pass a proxy. */
+    /** Two filers on one bucket. The requests of the first one go through a proxy. */
     async function open(t: TestContext, window = replayWindowMs) {
       const peer = await service();
       const proxy = await startS3Proxy(t, peer);
@@ -54,7 +54,7 @@ function describeRemovals(name: string, programs: readonly string[], share: () =
         isPut = true;
         return undefined;
       };
-      // Between the HEAD of the sweep and what it does then.
+      // Between the HEAD of the sweep and its DELETE.
       proxy.meddle = ({ method }) => (method === 'DELETE' ? put() : undefined);
       await tidy(one);
       await put();
@@ -124,7 +124,7 @@ describe('S3: removing from a full bucket', { skip: missingPeer(...cephPrograms)
     assert.deepEqual(warnings, []);
   });
 
-  // The proxy refuses all PUTs: Ceph counts what a removal gives back at once, other services later.
+  // The proxy refuses all PUTs. After a removal, Ceph has room at once, other services later.
   it('works if there is no room even then, and warns that the slot is free', async (t) => {
     const { proxy, store, warnings } = await open(t);
     await store.put(key('s/f'), incoming(Buffer.from('x')));
@@ -142,7 +142,7 @@ describe('S3: removing from a full bucket', { skip: missingPeer(...cephPrograms)
     await store.put(key('s/f'), incoming(Buffer.from('y')));
   });
 
-  // The proxy answers the second PUT as Ceph would where an upload has come in between.
+  // The proxy answers the second PUT as Ceph would after another upload.
   it('works if another upload uses the slot meanwhile', async (t) => {
     const { proxy, store, warnings } = await open(t);
     await store.put(key('s/f'), incoming(Buffer.from('x')));
@@ -156,6 +156,6 @@ describe('S3: removing from a full bucket', { skip: missingPeer(...cephPrograms)
   });
 });
 
-// The proxy has a PUT come at the worst moment, and loses an answer.
+// The proxy sends a PUT at the worst moment, and loses an answer.
 describeRemovals('S3', cephPrograms, sharedCeph);
 describeRemovals('S3 without If-Match', swiftPrograms, sharedSwift);

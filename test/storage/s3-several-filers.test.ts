@@ -20,14 +20,14 @@ describe('S3: two filers on one bucket', { skip: missingPeer(...cephPrograms) },
     return { a, b, keys: () => peer.keysIn(bucket) };
   }
 
-  /** Puts on both at once; the text that won, after making sure that only one did. */
+  /** Puts on both at once, and asserts that one has succeeded; resolves to its text. */
   async function race(stores: readonly ServedStore[], path: string, expiresAt?: number): Promise<string> {
     const texts = stores.map((_, index) => `${path} of ${index}`);
     const results = await Promise.allSettled(
       stores.map((store, index) => store.put(key(path), incoming(Buffer.from(texts[index] ?? ''), { expiresAt }))),
     );
     const refusals = results.flatMap((result) => (result.status === 'rejected' ? [result.reason.code] : []));
-    // Ceph says 500 where both replace a tombstone.
+    // Ceph says 500 if both replace a tombstone.
     assert.match(refusals.join(), /^(KEY_TAKEN|STORE_BUSY)$/);
     const winners = texts.filter((_, index) => results[index]?.status === 'fulfilled');
     assert.equal(winners.length, 1);

@@ -11,7 +11,7 @@ import { S3Download } from '../../src/storage/s3/s3-download.js';
 import { eventually } from '../support/eventually.js';
 
 const mebibyte = 1024 * 1024;
-// More than the system's buffers hold.
+// More bytes than the system's buffers hold.
 const bytes = randomBytes(24 * mebibyte);
 
 async function listen(t: TestContext, onRequest: RequestListener) {
@@ -30,7 +30,7 @@ async function listen(t: TestContext, onRequest: RequestListener) {
   return { ask, connections: () => new Promise<number>((resolve) => server.getConnections((_, n) => resolve(n))) };
 }
 
-/** A service with one object, and a server that fetches it there for its clients. */
+/** A service with one object, and a server whose clients download it. */
 async function start(t: TestContext, limits: { idleMs?: number; maxBytes?: number; maxReadAhead?: number }) {
   const service = await listen(t, ({ headers }, answer) => {
     const [, first, last] = /^bytes=(\d+)-(\d+)$/.exec(headers.range ?? '') ?? [];
@@ -54,10 +54,10 @@ async function start(t: TestContext, limits: { idleMs?: number; maxBytes?: numbe
       () => note('whole'),
       ({ code }) => note(code),
     );
-    // The line of the log is written then.
+    // The log line is written then.
     answer.once('close', () => setImmediate(note, 'closed'));
   });
-  /** Begins a download, and takes no byte of it. */
+  /** Begins a download and takes no byte of it. */
   const beginStuck = async (name: string) => {
     const answer = await clients.ask({ from: name });
     answer.on('error', () => undefined).pause();
@@ -90,7 +90,7 @@ describe('a download from S3 whose client takes nothing', () => {
       }
       assert.deepEqual(ends.slice(0, 2), ['a: DOWNLOADS_LIMITED', 'a: closed']);
       assert.ok(ends.length < 8, ends.join());
-      // The others may have to make room for it.
+      // Other downloads may have to make room for it.
       const latest = answers.at(-1);
       assert.ok(latest !== undefined && (await buffer(latest)).equals(bytes));
     });

@@ -203,7 +203,7 @@ it('a sweeper can be stopped while a sweep fails', async (t) => {
 
 describe('eviction', () => {
   let keys = 0;
-  /** Reserves room for an upload all of whose bytes arrive at once. */
+  /** Reserves room for an upload whose bytes arrive all at once. */
   const reserve = async (limits: StoreLimits, size: number) => {
     keys += 1;
     const { makeRoom, settle } = await limits.reserve({ key: key(`new${keys}/f`), size, arrived: () => size });
@@ -232,7 +232,7 @@ describe('eviction', () => {
       ['a/f', 'b/f'],
     );
     await assert.rejects(reserve(limits, 60 * kB), { code: 'STORE_FULL', message: /evictMinAge/ });
-    assert.deepEqual(await uploads(), ['c/f', 'd/f'], 'nothing goes in vain');
+    assert.deepEqual(await uploads(), ['c/f', 'd/f'], 'nothing is evicted in vain');
     await reserve(limits, 45 * kB);
     assert.deepEqual(await uploads(), ['d/f']);
   });
@@ -270,8 +270,8 @@ describe('eviction in a store of more uploads than a sweep gathers', () => {
   const total = 5000 + 10;
 
   /**
-   * An evictor of so many uploads of 4 KiB. Those of these ages, or the oldest ones, cannot be deleted. Each sweep gathers
-   * anew, and one of them began before it was asked for.
+   * An evictor of so many uploads of 4 KiB. The uploads of these ages, or so many of the oldest ones, cannot be deleted. The
+   * sweep with the number `joinedSweep` has begun before the evictor asked for it.
    */
   function evictorOf(undeletable: number | ((age: number) => boolean), { count = total, joinedSweep = 0 } = {}) {
     const isUndeletable = typeof undeletable === 'number' ? (age: number) => age < undeletable : undeletable;
@@ -288,7 +288,7 @@ describe('eviction in a store of more uploads than a sweep gathers', () => {
     const sweep = async (after: ListedUpload | undefined) => {
       sweeps += 1;
       evictor.oldest.begin(sweeps === joinedSweep ? undefined : after);
-      // In an order that is not that of their age, and more than are kept.
+      // Not in the order of their age, and more than are kept.
       for (const upload of [...uploads.values()].reverse()) evictor.oldest.gather(upload);
       evictor.endGathering();
     };

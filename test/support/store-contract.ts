@@ -8,10 +8,10 @@ import type { ByteRange, IncomingUpload, ServedStore, Store } from '../../src/st
 import type { UploadKey } from '../../src/upload/upload-key.js';
 import { uploaderIds } from './uploader-ids.js';
 
-/** A store under test, and a look at what lies in it. */
+/** A store under test, and a look into it. */
 export interface StoreUnderTest {
   readonly store: ServedStore;
-  /** Everything that the store keeps, its bookkeeping and what is in progress too. */
+  /** All files or objects of the store, with its bookkeeping and running uploads. */
   contents(): Promise<string[]>;
 }
 
@@ -59,8 +59,8 @@ function idOf(upload: { readonly uploader?: string | undefined } | undefined): s
 }
 
 /**
- * What every store promises: run it against each. One that is not exclusive cannot be told not to replace an object: there
- * several racing uploads may succeed, and the last one is what stays. One that is not limited has no free space.
+ * What every store promises: run it against each. In a store that is not exclusive, several racing uploads may succeed, and the
+ * last one stays. A store that is not limited has no free space.
  */
 export function describeStore(
   name: string,
@@ -160,7 +160,7 @@ export function describeStore(
       const openBody = () => {
         const body = new PassThrough();
         body.write(Buffer.alloc(100_000));
-        // What a request does whose connection stays open for the answer.
+        // A request does so if its connection stays open for the answer.
         setTimeout(() => body.emit('error', new FilerError('UPLOAD_TOO_SLOW', 'too slow')), 20);
         return body;
       };
@@ -300,7 +300,7 @@ export function describeStore(
       const { store } = await open(t, { replayWindowMs: 1000 });
       await store.put(key('slot/f'), incoming(Buffer.from('x')));
       await store.delete(key('slot/f'));
-      // Some services round their times up to a second.
+      // Some services round times up to a second.
       await wait(2100);
       assert.equal(await store.wasDeleted(key('slot/f')), false);
       await store.put(key('slot/f'), incoming(Buffer.from('y')));

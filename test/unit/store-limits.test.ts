@@ -19,13 +19,13 @@ interface Stored {
 
 let keys = 0;
 
-/** An upload of a slot of its own, of which nothing has arrived. */
+/** An upload of a new slot. No byte of it has arrived. */
 function planned(size: number, different: Partial<PlannedUpload> = {}): PlannedUpload {
   keys += 1;
   return { key: key(`s${keys}/f`), size, arrived: () => 0, ...different };
 }
 
-/** Limits of a store whose uploads are old enough to go, but for those in `young`. */
+/** Limits of a store whose uploads may be evicted, except for the first `young` ones. */
 function limitsOf(settings: Partial<LimitSettings>, stored: Stored[] = [], { free = 1e12, young = 0 } = {}) {
   const disk = { free, taken: new Set<string>() };
   const evictions: number[] = [];
@@ -338,7 +338,7 @@ describe('quotas', () => {
     const { limits } = limitsOf({ userQuota: 100 * kB }, [{ size: 60 * kB, uploader: ids.ofEjabberd }]);
     const reserve = (size: number, uploader: string) => limits.reserve(planned(size * kB, { uploader }));
     (await reserve(50, ids.ofMysecret)).settle(false, 0);
-    // The slot is given to the JID, its upload names the id.
+    // The slot is given to the JID; its upload names the id.
     await limits.admitSlot({ size: 40 * kB, uploader: 'romeo@example.org' }, false);
     await assert.rejects(reserve(41, ids.ofMysecret), { code: 'QUOTA_REACHED' });
     await reserve(35, ids.ofMysecret);

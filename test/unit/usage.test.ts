@@ -105,7 +105,7 @@ describe('the count of usage', () => {
     };
     collectGarbage();
     const before = process.memoryUsage().heapUsed;
-    // One counts what is stored, the other what the sweep that is running has found.
+    // One counts the stored uploads, the other those that a running sweep has found.
     const both = [fill(), fill()];
     collectGarbage();
     const grown = process.memoryUsage().heapUsed - before;
