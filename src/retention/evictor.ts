@@ -32,15 +32,15 @@ export class Evictor {
     this.oldest = new OldestUploads(({ modifiedAt }) => now() - modifiedAt >= evictMinAgeMs);
   }
 
-  /** From now on the gathered uploads are evicted next. */
+  /** Ends the gathering: from now on, the gathered uploads are evicted next. */
   endGathering(): void {
     for (const upload of this.oldest.end()) this.#context.limits.uncount(upload);
     this.#passed = undefined;
   }
 
   /**
-   * Deletes the oldest uploads until so many bytes are freed, it is no longer wanted, or no more uploads may go or can be
-   * deleted; resolves to the bytes that it freed.
+   * Deletes the oldest uploads until so many bytes are freed, `isWanted` is false, or no more uploads may or can be deleted;
+   * resolves to the freed bytes.
    */
   async evict(bytes: number, isWanted: () => boolean): Promise<number> {
     const failures: object[] = [];

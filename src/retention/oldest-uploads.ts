@@ -34,7 +34,7 @@ export class OldestUploads {
   readonly #mayGo: (upload: ListedUpload) => boolean;
   #uploads: ListedUpload[] = [];
   #hasMore = false;
-  /** Bytes of the uploads that may go and were not kept here. */
+  /** Bytes of the uploads that may be evicted and are not in the list. */
   #bytesBeyond = 0;
   #gathering: Gathering | undefined;
 
@@ -60,7 +60,7 @@ export class OldestUploads {
     gathering.hasMore = true;
   }
 
-  /** The gathered uploads replace those before; gives those that were evicted after they had been gathered. */
+  /** Replaces the list by the gathered uploads; gives the uploads that were evicted after they had been gathered. */
   end(): ListedUpload[] {
     if (this.#gathering === undefined) return [];
     const { uploads, hasMore, evictableBytes, evicted } = this.#gathering;
@@ -79,12 +79,12 @@ export class OldestUploads {
     return first !== undefined && this.#mayGo(first) ? first : undefined;
   }
 
-  /** Whether all gathered uploads are used up. */
+  /** Whether the list is empty. */
   get isEmpty(): boolean {
     return this.#uploads.length === 0;
   }
 
-  /** Whether another sweep would gather more uploads than these. */
+  /** Whether the store has more uploads than the last sweep gathered. */
   get hasMore(): boolean {
     return this.#hasMore;
   }
@@ -94,19 +94,19 @@ export class OldestUploads {
     return this.#hasMore && this.#uploads.length < fewOldest;
   }
 
-  /** Bytes of the uploads that may go. */
+  /** Bytes of all uploads that may be evicted. */
   evictableBytes(): number {
     return this.#bytesThatMayGo() + this.#bytesBeyond;
   }
 
-  /** Takes an upload off, since it is gone or cannot be deleted; whether it was among these. */
+  /** Removes an upload from the list, since it is gone or cannot be deleted; false if it was not in the list. */
   drop(key: UploadKey): boolean {
     const index = this.#uploads.findIndex((upload) => upload.key === key);
     if (index !== -1) this.#uploads.splice(index, 1);
     return index !== -1;
   }
 
-  /** Has a running sweep know that an upload was evicted. */
+  /** Tells a running sweep that an upload was evicted. */
   noteEvicted(key: UploadKey): void {
     this.#gathering?.evicted.add(key);
   }

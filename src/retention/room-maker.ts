@@ -8,13 +8,13 @@ import { countedBytes } from './usage.js';
 /** After a sweep, so many bytes are evicted at once; in between, uploads that wait for room take their turn. */
 const sliceBytes = 16 * 1024 * 1024;
 
-/** What makes room in the store, and what says how much there is. */
+/** What the room maker works with. */
 export interface RoomContext {
   /** Bytes that are free on the filesystem. */
   freeBytes(): Promise<number>;
   /** Whether an upload of this key is stored, or was deleted and its slot is blocked. */
   isTaken(key: UploadKey): Promise<boolean>;
-  /** Evicts the oldest uploads until so many bytes are freed, no more may go, or it is unwanted; resolves to the bytes that it freed. */
+  /** Evicts the oldest uploads for so many bytes, as long as that is wanted and more may go; resolves to the freed bytes. */
   evict(bytes: number, isWanted: () => boolean): Promise<number>;
 }
 

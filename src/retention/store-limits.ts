@@ -19,7 +19,7 @@ import { type CountedUpload, countedBytes } from './usage.js';
 export interface LimitsContext extends RoomContext {
   /** Bytes of the uploads that may be evicted. */
   evictableBytes(): number;
-  /** Takes a deleted upload off those that may be evicted. */
+  /** Takes a deleted upload off the list of those that are evicted next. */
   dropEvictable(key: UploadKey): void;
   readonly uploaderIds: UploaderIds;
   /** ms since the epoch. */
