@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import Fastify from 'fastify';
 import { Registry } from 'prom-client';
 import { FilerError, messageOf } from '../errors.js';
-import type { Store } from '../storage/store.js';
+import type { FreeSpace, Probing } from '../storage/store.js';
 import type { App } from './app.js';
 import { Connections } from './connections.js';
 import { holdEarlyRequests, turnTakingMessage } from './pipelining.js';
@@ -20,7 +20,7 @@ async function refuseAfter(delayMs: number): Promise<never> {
   throw new FilerError('STORE_BUSY', `the store did not answer within ${delayMs / 1000} s`);
 }
 
-function healthCheck(store: Store): () => Promise<Health> {
+function healthCheck(store: Probing & Partial<FreeSpace>): () => Promise<Health> {
   let running: Promise<void> | undefined;
   return async () => {
     // Only one check at a time: each one that hangs occupies a thread that uploads need.
@@ -29,8 +29,8 @@ function healthCheck(store: Store): () => Promise<Health> {
     });
     try {
       await Promise.race([running, refuseAfter(maxCheckMs)]);
-      const freeBytes = await store.freeBytes();
-      return Number.isFinite(freeBytes) ? { status: 'ok', freeBytes } : { status: 'ok' };
+      const freeBytes = await store.freeBytes?.();
+      return freeBytes === undefined ? { status: 'ok' } : { status: 'ok', freeBytes };
     } catch (error) {
       return { status: 'failing', reason: messageOf(error) };
     }
@@ -39,7 +39,7 @@ function healthCheck(store: Store): () => Promise<Health> {
 
 /** What /metrics and /healthz report on. */
 export interface MetricsSource {
-  readonly store: Store;
+  readonly store: Probing & Partial<FreeSpace>;
   /** All metrics in Prometheus's text format. */
   readMetrics(): Promise<string>;
 }

@@ -72,7 +72,7 @@ export async function putUpload(
   reply: FastifyReply,
   context: HandlerContext,
 ): Promise<FastifyReply> {
-  const { store, settings, retention, now } = context;
+  const { store, settings, now } = context;
   const { exchange, headers, raw } = request;
   const key = parseUploadKey(exchange.path, settings.baseSegments);
   const source = { query: new URLSearchParams(exchange.query), authorization: headers.authorization };
@@ -83,24 +83,19 @@ export async function putUpload(
     throw new FilerError('SIZE_REFUSED', `${announced.size} bytes exceed maxFileSize, ${settings.maxFileSize}`);
   }
   const isHeldBack = headers.expect !== undefined && raw.httpVersion === '1.1';
-  const facts = {
+  const upload = {
+    key,
     size: announced.size,
     contentType: servableType(grant.contentType),
     expiresAt: grant.expiresAt,
     uploader: grant.uploader,
-  };
-  const dated = { ...facts, key, modifiedAt: now() };
-  const upload = {
-    ...facts,
-    keptUntil: retention.keptUntil(dated),
-    dueAt: retention.dueAt(dated),
   };
   const openBody = () => {
     if (isHeldBack) reply.raw.writeContinue();
     limitTime(raw, (settings.maxUploadMs ?? maxUploadMs)(announced.size));
     return raw;
   };
-  await putWithin(request, context, dated, async (makeRoom, isAwaited) => {
+  await putWithin(request, context, upload, async (makeRoom, isAwaited) => {
     if (makeRoom === undefined) return store.put(key, { ...upload, isAwaited, openBody });
     // A full disk has no room for a temporary file either, until room was made for the first bytes.
     const body = await beginWithRoom(openBody(), makeRoom);

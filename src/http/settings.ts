@@ -2,7 +2,7 @@ import type { BaseLogger, Logger } from 'pino';
 import type { Metrics } from '../metrics.js';
 import type { Retention } from '../retention/expiry.js';
 import type { Limits } from '../retention/limits.js';
-import type { Store } from '../storage/store.js';
+import type { Store, Tombstones } from '../storage/store.js';
 import type { TokenSettings } from '../token/token.js';
 import type { RawHeaders } from './headers.js';
 import type { UploadLimit } from './upload-limit.js';
@@ -36,7 +36,7 @@ export type FilerLogger = Pick<BaseLogger, 'info' | 'warn' | 'error'> & Pick<Log
 
 /** What handlers depend on. */
 export interface HandlerContext {
-  readonly store: Store;
+  readonly store: Store & Tombstones;
   readonly settings: HttpSettings;
   readonly retention: Retention;
   readonly limits: Limits;

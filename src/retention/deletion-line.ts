@@ -1,6 +1,6 @@
 import type { ListedUpload } from '../storage/store.js';
 
-/** What the log says of an upload that is deleted; `now` is in ms since the epoch. */
+/** The log line about a deleted upload; `now` is in ms since the epoch. */
 export function deletionLine(
   { key, size, modifiedAt }: ListedUpload,
   reason: 'expired' | 'evicted',

@@ -1,7 +1,7 @@
 import { essenceOf, typeOfName } from '../upload/content-type.js';
 import { compilePattern } from '../upload/name-pattern.js';
 
-/** What decides when an upload goes. */
+/** The facts that decide when an upload expires. */
 export interface DatedUpload {
   readonly key: string;
   /** Bytes. */
@@ -9,11 +9,11 @@ export interface DatedUpload {
   readonly contentType: string;
   /** ms since the epoch. */
   readonly modifiedAt: number;
-  /** What the token named, ms since the epoch. */
+  /** The expiry that the token names, ms since the epoch. */
   readonly expiresAt?: number | undefined;
 }
 
-/** Uploads that go at another time than the others: those for which everything holds that the rule names. */
+/** Another lifetime for some uploads: those that match everything that the rule names. */
 export interface RetentionRule {
   /** A pattern for the file name, such as `story_*`. */
   readonly match?: string | undefined;
@@ -24,21 +24,26 @@ export interface RetentionRule {
   readonly expiresAfterMs: number;
 }
 
-/** How long uploads are kept. */
+/** How long uploads stay. */
 export interface RetentionSettings {
-  /** Since the upload; `undefined`: for ever. */
+  /** Counted from the upload; `undefined`: for ever. */
   readonly expiresAfterMs?: number | undefined;
-  /** The first one that fits counts in place of `expiresAfterMs`. */
+  /** The first rule that matches an upload counts in place of `expiresAfterMs`. */
   readonly rules: readonly RetentionRule[];
-  /** The least age at which a full store may remove an upload; `undefined`: it removes none. */
+  /** The least age at which a full store may evict an upload; `undefined`: it evicts none. */
   readonly evictMinAgeMs?: number | undefined;
 }
 
-/** When uploads go by the settings of now, so that a change applies to what is stored already. */
+/** The facts that every listing gives. */
+type ListedFacts = Pick<DatedUpload, 'key' | 'size' | 'modifiedAt'>;
+
+/** When uploads expire by the settings of now: a change of settings applies to stored uploads too. */
 export interface Retention {
-  /** When the upload expires, ms since the epoch; `undefined`: never. A token's own expiry counts where it is earlier. */
+  /** When the upload expires, ms since the epoch; `undefined`: never. The expiry of its token counts if it is earlier. */
   expiryOf(upload: DatedUpload): number | undefined;
-  /** The same where key, size and age alone do not tell it, but the type or the token; else `undefined`. */
+  /** When an upload of this key, size and age has expired, whatever its type and token are; ms since the epoch, `undefined`: never. */
+  latestExpiryOf(upload: ListedFacts): number | undefined;
+  /** When the upload expires, if its type or token decides that; `undefined` if key, size and age do, or it never expires. */
   dueAt(upload: DatedUpload): number | undefined;
   /** Until when the upload is sure to stay, ms since the epoch; `undefined`: for ever. */
   keptUntil(upload: DatedUpload): number | undefined;
@@ -54,31 +59,45 @@ function compileRule({ match, contentType, largerThan, expiresAfterMs }: Retenti
   const matchesType = contentType === undefined ? undefined : compilePattern(contentType.toLowerCase());
   return {
     expiresAfterMs,
-    fits: ({ key, size, contentType: type }: DatedUpload) =>
+    namesType: matchesType !== undefined,
+    fitsListed: ({ key, size }: ListedFacts) =>
       (matchesName === undefined || matchesName(key.slice(key.lastIndexOf('/') + 1))) &&
-      (matchesType === undefined || matchesType(essenceOf(type) ?? '')) &&
       (largerThan === undefined || size > largerThan),
+    fitsType: (type: string) => matchesType === undefined || matchesType(essenceOf(type) ?? ''),
   };
 }
 
 /** The retention that the settings describe. */
 export function compileRetention({ expiresAfterMs, rules, evictMinAgeMs }: RetentionSettings): Retention {
   const compiled = rules.map(compileRule);
-  const after = (upload: DatedUpload, ms: number | undefined) =>
+  const otherwise = { expiresAfterMs };
+  const after = (upload: ListedFacts, ms: number | undefined) =>
     ms === undefined ? undefined : upload.modifiedAt + ms;
   const expiryOf = (upload: DatedUpload) => {
-    const rule = compiled.find(({ fits }) => fits(upload));
-    return earliest(upload.expiresAt, after(upload, rule === undefined ? expiresAfterMs : rule.expiresAfterMs));
+    const rule = compiled.find(({ fitsListed, fitsType }) => fitsListed(upload) && fitsType(upload.contentType));
+    return earliest(upload.expiresAt, after(upload, (rule ?? otherwise).expiresAfterMs));
+  };
+  const latestExpiryOf = (upload: ListedFacts) => {
+    const possible = compiled.filter(({ fitsListed }) => fitsListed(upload));
+    const first = possible.findIndex(({ namesType }) => !namesType);
+    const rules = first === -1 ? [...possible, otherwise] : possible.slice(0, first + 1);
+    const latest = Math.max(...rules.map((rule) => rule.expiresAfterMs ?? Number.POSITIVE_INFINITY));
+    return latest === Number.POSITIVE_INFINITY ? undefined : after(upload, latest);
   };
   const dueAt = (upload: DatedUpload) => {
     const expiry = expiryOf(upload);
     const seen = expiryOf({ ...upload, expiresAt: undefined, contentType: typeOfName(upload.key) });
     return expiry === seen ? undefined : expiry;
   };
-  return { expiryOf, dueAt, keptUntil: (upload) => earliest(expiryOf(upload), after(upload, evictMinAgeMs)) };
+  return {
+    expiryOf,
+    latestExpiryOf,
+    dueAt,
+    keptUntil: (upload) => earliest(expiryOf(upload), after(upload, evictMinAgeMs)),
+  };
 }
 
-/** Whether an upload that goes at `expiresAt` (ms since the epoch; `undefined`: never) is gone at `now`. */
+/** Whether an upload that expires at `expiresAt` (ms since the epoch; `undefined`: never) has expired at `now`. */
 export function isExpired(expiresAt: number | undefined, now: number): boolean {
   return expiresAt !== undefined && now >= expiresAt;
 }

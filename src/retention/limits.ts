@@ -4,7 +4,7 @@ import type { UploadKey } from '../upload/upload-key.js';
 export interface LimitSettings {
   /** Bytes of all uploads. */
   readonly maxStoreSize: number | undefined;
-  /** Whether the oldest uploads go where there is no room for another one; else it is refused. */
+  /** Whether a full store evicts the oldest uploads. If not, it refuses new ones. */
   readonly evictsWhenFull: boolean;
   /** Bytes that must stay free on the filesystem. */
   readonly minFreeSpace: number;
@@ -14,37 +14,37 @@ export interface LimitSettings {
   readonly dailyQuota: number | undefined;
 }
 
-/** An upload that is to be stored. */
+/** An upload that asks for room. */
 export interface PlannedUpload {
   readonly key: UploadKey;
   /** Bytes. */
   readonly size: number;
   readonly uploader?: string | undefined;
-  /** How many of its bytes have arrived so far; those that have not still need space on the disk. */
+  /** How many of its bytes have arrived. The others still need space on the disk. */
   arrived(): number;
 }
 
-/** What of an upload is taken off the counts when it was deleted. */
+/** A deleted upload that is to be taken off the counts. */
 export type ForgottenUpload = Pick<PlannedUpload, 'key' | 'size' | 'uploader'>;
 
 /** The room that is held for a running upload. */
 export interface Reservation {
   /**
-   * Where the upload was admitted because others may be evicted for it: makes room for its first `arrived` bytes, before
-   * they are stored; resolves to how many there is room for now. Throws `STORE_FULL`, or `KEY_TAKEN` before anything goes.
+   * Set if others have to be evicted for the upload: makes room for its first `arrived` bytes before they are stored;
+   * resolves to how many bytes there is room for. Throws `STORE_FULL`, or `KEY_TAKEN` before it evicts anything.
    */
   readonly makeRoom: ((arrived: number) => Promise<number>) | undefined;
-  /** Ends the reservation: the upload is stored now, or it broke off after its client sent so many bytes. */
+  /** Ends the reservation: the upload was stored, or it broke off after its client had sent so many bytes. */
   settle(isStored: boolean, sentBytes: number): void;
 }
 
-/** What may be stored at all. */
+/** Decides whether there is room for an upload. */
 export interface Limits {
   /**
-   * Holds room for an upload until the reservation is settled. Throws `UPLOAD_RUNNING` at once where one of the same key
-   * is not settled, `STORE_FULL`, `QUOTA_REACHED` where it is the uploader who has no more room, or `STORE_BUSY`.
+   * Holds room for an upload until the reservation is settled. Throws `UPLOAD_RUNNING` at once if another upload of the same
+   * key is running, `STORE_FULL`, `QUOTA_REACHED` if the uploader's quota has no room, or `STORE_BUSY`.
    */
   reserve(upload: PlannedUpload): Promise<Reservation>;
-  /** Gives back the room of an upload that was deleted. */
+  /** Gives back the room of a deleted upload. */
   forget(upload: ForgottenUpload): void;
 }

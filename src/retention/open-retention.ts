@@ -1,4 +1,4 @@
-import type { Store } from '../storage/store.js';
+import type { ServedStore, Store, Tombstones } from '../storage/store.js';
 import type { UploadKey } from '../upload/upload-key.js';
 import type { UploaderIds } from '../upload/uploader.js';
 import type { Retention } from './expiry.js';
@@ -6,30 +6,30 @@ import type { LimitSettings } from './limits.js';
 import { StoreLimits } from './store-limits.js';
 import { Sweeper, type SweeperContext } from './sweeper.js';
 
-/** Limits, and the sweeper that counts and makes room for them. */
+/** The limits, and the sweeper that counts and evicts for them. */
 export interface OpenRetention {
   readonly limits: StoreLimits;
   readonly sweeper: Sweeper;
 }
 
-async function isTaken(store: Store, key: UploadKey): Promise<boolean> {
+async function isTaken(store: Store & Tombstones, key: UploadKey): Promise<boolean> {
   const upload = await store.open(key);
   upload?.close();
   return upload !== undefined || store.wasDeleted(key);
 }
 
-/** Puts limits and sweeper of a store together; nothing runs yet. */
+/** Connects the limits and the sweeper of a store; nothing runs yet. */
 export function openRetention(
-  store: Store,
+  store: ServedStore,
   retention: Retention,
   settings: LimitSettings & { readonly evictMinAgeMs: number },
   { uploaderIds, logger, now }: Pick<SweeperContext, 'logger' | 'now'> & { readonly uploaderIds: UploaderIds },
 ): OpenRetention {
   const limits: StoreLimits = new StoreLimits(settings, {
-    freeBytes: () => store.freeBytes(),
+    freeBytes: async () => (await store.freeBytes?.()) ?? Number.POSITIVE_INFINITY,
     isTaken: (key) => isTaken(store, key),
-    evictableBytes: () => sweeper.evictor.evictableBytes(),
-    dropEvictable: (key) => sweeper.evictor.drop(key),
+    evictableBytes: () => sweeper.evictor.oldest.evictableBytes(),
+    dropEvictable: (key) => sweeper.evictor.oldest.drop(key),
     evict: (bytes, isWanted) => sweeper.evictor.evict(bytes, isWanted),
     uploaderIds,
     now,

@@ -3,7 +3,7 @@ import type { LimitSettings } from './limits.js';
 import type { RunningUploads } from './running-uploads.js';
 import type { StoreCount } from './store-count.js';
 
-/** Throws `QUOTA_REACHED` where so many bytes more of an uploader, who has these ids, would exceed a quota. */
+/** Throws `QUOTA_REACHED` if so many more bytes of an uploader, who has these ids, would exceed a quota. */
 export function requireQuota(
   { userQuota, dailyQuota }: LimitSettings,
   count: StoreCount,

@@ -1,36 +1,36 @@
 /*
- * The count of the store: what the last sweep found, and what came and went since. An upload that comes while a sweep counts
- * is counted once, whether the sweep sees it or not. One that is deleted meanwhile may stay counted until the next sweep.
- * Uploads name their uploader by id here, and questions name all ids of one uploader.
+ * The count of the store: what the last sweep found, plus what came and minus what went since. An upload that comes while a
+ * sweep counts is counted once, whether the sweep sees it or not. An upload that is deleted meanwhile may stay counted until
+ * the next sweep. Uploads name their uploader by an id here. Queries name all ids of an uploader.
  */
 import { setTimeout as wait } from 'node:timers/promises';
 import { FilerError } from '../errors.js';
 import type { UploadKey } from '../upload/upload-key.js';
 import { type CountedUpload, Usage } from './usage.js';
 
-/** How long an upload may wait for the first count: less than its client does. */
+/** How long an upload may wait for the first count. Its client would wait longer. */
 const maxWaitMs = 20_000;
 
-/** A count that is going on. */
+/** A running count. */
 interface Counting {
   readonly stored: Usage;
   readonly given: Usage;
-  /** What came since it began. */
+  /** Uploads that came since the count began. */
   readonly came: Set<UploadKey>;
 }
 
-/** An upload that is counted by its key. */
+/** A counted upload with its key. */
 export type KeyedUpload = CountedUpload & { readonly key: UploadKey };
 
-/** Counts what is stored. */
+/** Counts the bytes in the store. */
 export class StoreCount {
   readonly #now: () => number;
   #stored: Usage;
   #given: Usage;
-  /** In memory only: a restart forgets what broke off. */
+  /** Uploads that broke off. They are in memory only, so a restart forgets them. */
   readonly #brokenOff: Usage;
   #counting: Counting | undefined;
-  /** What a sweep found while an upload of the same key was running, and the count that lacks it: it may be that very upload. */
+  /** Uploads that a sweep found while an upload of the same key was running, which may be the same, and the count without them. */
   readonly #found = new Map<UploadKey, { readonly upload: KeyedUpload; readonly usage: Usage }>();
   #isCounted = false;
   readonly #firstCount: Promise<void>;
@@ -46,12 +46,12 @@ export class StoreCount {
     });
   }
 
-  /** Begins to count anew. */
+  /** Begins a new count. */
   begin(): void {
     this.#counting = { stored: new Usage(this.#now), given: new Usage(this.#now), came: new Set() };
   }
 
-  /** Counts an upload that the sweep has found; where one of its key is running, when that one ends. */
+  /** Counts an upload that the sweep has found. If one of the same key is running, it does so when that one ends. */
   count(upload: KeyedUpload, isRunning: boolean): void {
     if (this.#counting === undefined || this.#counting.came.has(upload.key)) return;
     const { stored } = this.#counting;
@@ -59,17 +59,17 @@ export class StoreCount {
     else stored.add(upload);
   }
 
-  /** Takes back what the sweep has found and is gone since. */
+  /** Takes an upload off the new count: it was deleted after the sweep had found it. */
   uncount(upload: CountedUpload): void {
     this.#counting?.stored.removeStored(upload);
   }
 
-  /** Counts an upload that is gone, for what its uploader sent on its day. */
+  /** Counts a deleted upload for its uploader's dailyQuota. */
   countDeleted(upload: CountedUpload): void {
     this.#counting?.stored.addSent(upload);
   }
 
-  /** The new count replaces the one before. */
+  /** Ends the new count: it replaces the one before. */
   end(): void {
     if (this.#counting === undefined) return;
     this.#stored = this.#counting.stored;
@@ -84,7 +84,7 @@ export class StoreCount {
     if (this.#isCounted) return;
     await Promise.race([this.#firstCount, wait(maxWaitMs, undefined, { ref: false })]);
     if (!this.#isCounted)
-      throw new FilerError('STORE_BUSY', 'the uploads in the store are still being counted after the start');
+      throw new FilerError('STORE_BUSY', 'the server has just started and is still counting the uploads in the store');
   }
 
   /** Counts an upload that was just stored. */
@@ -95,7 +95,7 @@ export class StoreCount {
     this.#counting?.came.add(upload.key);
   }
 
-  /** Counts a slot whose upload nobody sees, until the next sweep has counted; the result takes it back. */
+  /** Counts a slot whose upload this program does not see, until the next sweep has counted; the result takes it back. */
   give(slot: CountedUpload): () => void {
     const usages = [this.#given, ...(this.#counting === undefined ? [] : [this.#counting.given])];
     for (const usage of usages) usage.add(slot);
@@ -107,7 +107,7 @@ export class StoreCount {
     };
   }
 
-  /** Counts what was sent of an upload that was not stored, for its uploader's day. */
+  /** Counts the sent bytes of an upload that was not stored, for its uploader's dailyQuota. */
   addBrokenOff(upload: KeyedUpload): void {
     if (upload.size > 0) this.#brokenOff.addSent(upload);
     const found = this.#found.get(upload.key);
@@ -115,7 +115,7 @@ export class StoreCount {
     found?.usage.add(found.upload);
   }
 
-  /** Stops counting an upload that was deleted. */
+  /** Stops counting a deleted upload. */
   forget(upload: Omit<KeyedUpload, 'modifiedAt'>): void {
     this.#found.delete(upload.key);
     this.#stored.removeStored(upload);
@@ -127,17 +127,17 @@ export class StoreCount {
     return this.#stored.stored;
   }
 
-  /** Bytes for which slots were given since the last sweep, stored or not. */
+  /** Bytes of the slots that `give` counts. */
   get given(): number {
     return this.#given.stored;
   }
 
-  /** Bytes stored for an uploader, and given. */
+  /** Bytes stored for an uploader, and bytes of the uploader's slots that `give` counts. */
   storedBy(ids: readonly string[]): number {
     return this.#stored.storedBy(ids) + this.#given.storedBy(ids);
   }
 
-  /** What an uploader sent in the last 24 hours, and when some of it is a day old (ms since the epoch). */
+  /** Bytes that an uploader sent in the last 24 hours, and when they become fewer (ms since the epoch). */
   sentBy(ids: readonly string[]): { readonly bytes: number; readonly lessAt: number } {
     const sent = [this.#stored, this.#given, this.#brokenOff].map((usage) => usage.sentBy(ids));
     return {
@@ -146,7 +146,7 @@ export class StoreCount {
     };
   }
 
-  /** What an uploader's uploads of the last 24 hours were, by the hour. */
+  /** An uploader's stored uploads of the last 24 hours, each hour's as if they were one upload. */
   sentByHour(ids: readonly string[]): CountedUpload[] {
     return this.#stored.sentByHour(ids);
   }

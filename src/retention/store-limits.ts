@@ -1,7 +1,8 @@
 /*
- * What may be stored, in all and by uploader. Running uploads count with all their bytes, so that parallel ones cannot
- * overshoot, and on the disk with those that have still to be written. An upload that needs room is admitted when
- * enough others may be evicted. They are evicted as its bytes arrive, so that no file goes for bytes that never come.
+ * How much may be stored, in all and by uploader. A running upload counts with all its bytes, so that parallel uploads cannot
+ * exceed a limit together; against the free space it counts with the bytes that are still to be written. An upload that
+ * needs room is admitted if enough others may be evicted. They are evicted as its bytes arrive, so that nothing is deleted
+ * for bytes that never come.
  */
 import { FilerError } from '../errors.js';
 import type { UploadKey } from '../upload/upload-key.js';
@@ -9,25 +10,17 @@ import type { UploaderIds } from '../upload/uploader.js';
 import { KnownUploaders } from './known-uploaders.js';
 import type { ForgottenUpload, LimitSettings, Limits, PlannedUpload, Reservation } from './limits.js';
 import { requireQuota } from './require-quota.js';
-import { type RunningUpload, RunningUploads } from './running-uploads.js';
+import { type RoomContext, RoomMaker } from './room-maker.js';
+import { RunningUploads } from './running-uploads.js';
 import { type KeyedUpload, StoreCount } from './store-count.js';
 import { type CountedUpload, countedBytes } from './usage.js';
 
-/** How many bytes are evicted at once after a sweep: uploads that wait for room take their turn in between. */
-const sliceBytes = 16 * 1024 * 1024;
-
-/** What the limits need beside counting. */
-export interface LimitsContext {
-  /** Bytes that are free on the filesystem. */
-  freeBytes(): Promise<number>;
-  /** Whether an upload of this key is stored, or was deleted and its slot stays taken. */
-  isTaken(key: UploadKey): Promise<boolean>;
+/** What the limits work with. */
+export interface LimitsContext extends RoomContext {
   /** Bytes of the uploads that may be evicted. */
   evictableBytes(): number;
-  /** Takes an upload that is gone off those that may be evicted. */
+  /** Takes a deleted upload off the list of those that are evicted next. */
   dropEvictable(key: UploadKey): void;
-  /** Evicts the oldest uploads until so many bytes are freed, no more may go, or it is unwanted; resolves to what it freed. */
-  evict(bytes: number, isWanted: () => boolean): Promise<number>;
   readonly uploaderIds: UploaderIds;
   /** ms since the epoch. */
   readonly now: () => number;
@@ -40,7 +33,7 @@ function describeBytes(size: number): string {
   return size === countedBytes(size) ? `${size} bytes` : `${size} bytes, counted as ${countedBytes(size)},`;
 }
 
-/** Keeps what is stored within its limits. */
+/** Decides whether there is room, and keeps the store within its limits. */
 export class StoreLimits implements Limits {
   readonly #settings: LimitSettings;
   readonly #context: LimitsContext;
@@ -48,8 +41,7 @@ export class StoreLimits implements Limits {
   readonly #keys = new Set<UploadKey>();
   readonly #running: RunningUploads;
   readonly #count: StoreCount;
-  /** One eviction at a time. */
-  #evictions: Promise<unknown> = Promise.resolve();
+  readonly #roomMaker: RoomMaker;
 
   constructor(settings: LimitSettings, context: LimitsContext) {
     this.#settings = settings;
@@ -57,6 +49,7 @@ export class StoreLimits implements Limits {
     this.#uploaders = new KnownUploaders(context.uploaderIds);
     this.#running = new RunningUploads(context.now);
     this.#count = new StoreCount(context.now);
+    this.#roomMaker = new RoomMaker(settings, context, this.#count, this.#running);
   }
 
   /** Whether there is a limit for each uploader. */
@@ -64,7 +57,7 @@ export class StoreLimits implements Limits {
     return (this.#settings.userQuota ?? this.#settings.dailyQuota) !== undefined;
   }
 
-  /** Begins to count anew what is stored. */
+  /** Begins a new count of the store. */
   beginCount(): void {
     this.#count.begin();
   }
@@ -74,17 +67,17 @@ export class StoreLimits implements Limits {
     this.#count.count(this.#identified(upload), this.#keys.has(upload.key));
   }
 
-  /** Takes back what the sweep has found and is gone since. */
+  /** Takes an upload off the new count: it was deleted after the sweep had found it. */
   uncount(upload: CountedUpload): void {
     this.#count.uncount(this.#identified(upload));
   }
 
-  /** Counts an upload that is gone, for what its uploader sent on its day. */
+  /** Counts a deleted upload for its uploader's dailyQuota. */
   countDeleted(upload: CountedUpload): void {
     this.#count.countDeleted(this.#identified(upload));
   }
 
-  /** From now on what was counted is what is stored. */
+  /** Ends the new count: it replaces the one before. */
   endCount(): void {
     this.#count.end();
   }
@@ -110,8 +103,8 @@ export class StoreLimits implements Limits {
   }
 
   /**
-   * Throws what `reserve` would throw for a slot's upload, and evicts nothing. A slot whose upload nobody will see counts
-   * until the next sweep; the result takes it back.
+   * Throws what `reserve` would throw for a slot's upload, and evicts nothing. Where this program does not see the slot's
+   * upload, the slot counts until the next sweep; the result takes it back.
    */
   async admitSlot(slot: Asking, isUploadUnseen: boolean): Promise<() => void> {
     if (this.#needsCount) await this.#count.requireFirst();
@@ -123,27 +116,18 @@ export class StoreLimits implements Limits {
     });
   }
 
-  /** What an uploader sent in the last 24 hours, by the hour; waits for the first count, 20 s at most (`STORE_BUSY`). */
+  /** An uploader's uploads of the last 24 hours, by the hour. Waits for the first count, 20 s at most (`STORE_BUSY`). */
   async sentByHour(uploader: string): Promise<CountedUpload[]> {
     await this.#count.requireFirst();
     return this.#count.sentByHour(this.#uploaders.idsOf(uploader));
   }
 
-  /** Evicts what the last sweep found to be too much, if that is wanted: others may have put it there. */
-  async evictExcess(isWanted: () => boolean): Promise<void> {
-    const { maxStoreSize = Number.POSITIVE_INFINITY, evictsWhenFull, minFreeSpace } = this.#settings;
-    if (!evictsWhenFull) return;
-    // Asked for once, since some filesystems report late what became free.
-    const missing = minFreeSpace === 0 ? 0 : minFreeSpace - (await this.#context.freeBytes());
-    for (let excess = Math.max(missing, this.#count.stored - maxStoreSize); excess > 0; ) {
-      const bytes = Math.min(excess, sliceBytes);
-      const freed = await this.#inTurn(() => this.#context.evict(bytes, isWanted));
-      if (freed < bytes) return;
-      excess -= freed;
-    }
+  /** Evicts what exceeds the limits after a sweep, for as long as that is wanted. */
+  evictExcess(isWanted: () => boolean): Promise<void> {
+    return this.#roomMaker.evictExcess(isWanted);
   }
 
-  /** The same with its uploader's id in place of a JID. */
+  /** The upload with its uploader's id in place of a JID. */
   #identified<T extends { readonly uploader?: string | undefined }>(upload: T): T {
     const { uploader } = upload;
     return uploader === undefined ? upload : { ...upload, uploader: this.#context.uploaderIds.idOf(uploader) };
@@ -159,7 +143,7 @@ export class StoreLimits implements Limits {
     return (maxStoreSize ?? userQuota ?? dailyQuota) !== undefined || (minFreeSpace > 0 && evictsWhenFull);
   }
 
-  /** Calls with the bytes that may be written beside all running uploads; nothing else may begin in between. */
+  /** Calls with the bytes that may be written beside all running uploads; no upload may begin between the two. */
   async #withSpace<T>(decide: (space: number) => T): Promise<T> {
     const { minFreeSpace } = this.#settings;
     if (minFreeSpace === 0) return decide(Number.POSITIVE_INFINITY);
@@ -170,7 +154,7 @@ export class StoreLimits implements Limits {
     return decide(free - minFreeSpace - unwritten - begunMeanwhile);
   }
 
-  /** Whether the room has to be made by eviction. */
+  /** Whether others must be evicted for it. Throws `STORE_FULL` or `QUOTA_REACHED`. */
   #requireRoom({ size, uploader }: Asking, space: number): boolean {
     const { maxStoreSize = Number.POSITIVE_INFINITY, evictsWhenFull } = this.#settings;
     const bytes = countedBytes(size);
@@ -191,56 +175,18 @@ export class StoreLimits implements Limits {
 
   #begin(upload: PlannedUpload, isEvicting: boolean): Reservation {
     const room = isEvicting ? 0 : countedBytes(upload.size);
-    const running = { ...this.#identified(upload), isEvicting, room, isKnownFree: false };
+    const running = { ...this.#identified(upload), room, isKnownFree: false };
+    const { key, size, uploader } = running;
     this.#running.add(running);
     return {
-      makeRoom: isEvicting ? (arrived) => this.#inTurn(() => this.#makeRoom(running, arrived)) : undefined,
-      settle: (isStored, sentBytes) => this.#settle(running, isStored, sentBytes),
+      makeRoom: isEvicting ? (arrived) => this.#roomMaker.makeRoom(running, arrived) : undefined,
+      settle: (isStored, sentBytes) => {
+        this.#running.remove(running);
+        this.#keys.delete(key);
+        const modifiedAt = this.#context.now();
+        if (isStored) this.#count.add({ key, size, uploader, modifiedAt });
+        else this.#count.addBrokenOff({ key, size: sentBytes, uploader, modifiedAt });
+      },
     };
-  }
-
-  #settle(running: RunningUpload, isStored: boolean, sentBytes: number): void {
-    const { key, size, uploader } = running;
-    this.#running.remove(running);
-    this.#keys.delete(key);
-    const modifiedAt = this.#context.now();
-    if (isStored) this.#count.add({ key, size, uploader, modifiedAt });
-    else this.#count.addBrokenOff({ key, size: sentBytes, uploader, modifiedAt });
-  }
-
-  async #inTurn<T>(evict: () => Promise<T>): Promise<T> {
-    const turn = this.#evictions.then(evict);
-    this.#evictions = turn.catch(() => undefined);
-    return turn;
-  }
-
-  async #makeRoom(running: RunningUpload, arrived: number): Promise<number> {
-    const more = countedBytes(arrived) - running.room;
-    if (more <= 0) return running.room;
-    const missing = await this.#missingFor(more);
-    if (missing > 0) {
-      await this.#requireFree(running);
-      const freed = await this.#context.evict(missing, () => this.#running.has(running));
-      if (freed < missing) throw new FilerError('STORE_FULL', 'fewer bytes could be evicted than the upload needs');
-    }
-    this.#running.widen(running, more);
-    return running.room;
-  }
-
-  async #requireFree(running: RunningUpload): Promise<void> {
-    if (running.isKnownFree) return;
-    if (await this.#context.isTaken(running.key)) {
-      throw new FilerError('KEY_TAKEN', 'the upload exists, or was deleted (replayWindow)');
-    }
-    running.isKnownFree = true;
-  }
-
-  /** How many bytes must be evicted for so many more of this upload; what other uploads lack is left to them. */
-  async #missingFor(more: number): Promise<number> {
-    const { maxStoreSize = Number.POSITIVE_INFINITY, minFreeSpace } = this.#settings;
-    const unwritten = this.#running.unwrittenRoom();
-    const space = minFreeSpace === 0 ? Number.POSITIVE_INFINITY : (await this.#context.freeBytes()) - minFreeSpace;
-    const overSize = this.#count.stored + this.#running.room + more - maxStoreSize;
-    return Math.min(more, Math.max(overSize, unwritten + more - space));
   }
 }

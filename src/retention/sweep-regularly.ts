@@ -1,10 +1,10 @@
 import { messageOf } from '../errors.js';
 import type { Sweeper } from './sweeper.js';
 
-/** How soon a failed sweep is tried again: uploads may be waiting for its count. */
+/** A failed sweep is tried again after this time, since uploads may wait for its count. */
 const retryMs = 60_000;
 
-/** Sweeps now and then again this long (ms) after each sweep, sooner after one that failed, which is logged. */
+/** Sweeps now, and again `intervalMs` after each sweep. If a sweep fails, logs why and tries again sooner. */
 export function sweepRegularly(
   sweeper: Pick<Sweeper, 'sweep' | 'stop'>,
   intervalMs: number,

@@ -1,9 +1,9 @@
 /*
- * The sweep goes through all uploads one at a time, deletes what has expired, and counts the rest. The memory that it
- * takes is bounded whatever lies in the store: beside the counts, only the oldest uploads are kept, for eviction.
+ * A sweep goes through all uploads one by one, deletes those that have expired, and counts the others. Its memory is bounded
+ * however many uploads there are: beside the counts, it keeps only the oldest uploads, for eviction.
  */
 import { messageOf } from '../errors.js';
-import type { ListedUpload, Store } from '../storage/store.js';
+import type { ListedUpload, Store, Tidying } from '../storage/store.js';
 import { deletionLine } from './deletion-line.js';
 import { Evictor } from './evictor.js';
 import { isExpired, type Retention } from './expiry.js';
@@ -12,27 +12,27 @@ import { UnreadableEntries } from './unreadable-entries.js';
 
 /** What a sweeper works with. */
 export interface SweeperContext {
-  readonly store: Store;
+  readonly store: Store & Tidying;
   readonly retention: Retention;
   readonly limits: StoreLimits;
-  /** The least age at which an upload may go to make room, ms. */
+  /** The least age of an upload that may be evicted, ms. */
   readonly evictMinAgeMs: number;
   readonly logger: { info(line: object, message: string): void; warn(line: object, message: string): void };
   /** ms since the epoch. */
   readonly now: () => number;
 }
 
-/** What a sweep found and did. */
+/** The result of a sweep. */
 export interface SweepSummary {
   files: number;
   bytes: number;
   deletedFiles: number;
   deletedBytes: number;
-  /** Entries that were passed over because they cannot be read. */
+  /** Entries that it passed over because they cannot be read. */
   unreadable: number;
 }
 
-/** Deletes what has expired, and has the rest counted and the oldest uploads gathered. */
+/** Deletes expired uploads, has the others counted, and gathers the oldest ones. */
 export class Sweeper {
   readonly evictor: Evictor;
   readonly #context: SweeperContext;
@@ -47,19 +47,19 @@ export class Sweeper {
     this.#unreadable = new UnreadableEntries(context.logger);
   }
 
-  /** How many entries the last complete sweep passed over because they cannot be read. */
+  /** Entries that the last complete sweep passed over because they cannot be read. */
   get unreadable(): number {
     return this.#unreadable.count;
   }
 
-  /** Sweeps once, and evicts what it finds to be too much; while a sweep is running, waits for that one instead. */
+  /** Sweeps once, or waits for the sweep that is running, and evicts what exceeds the limits then. */
   async sweep(): Promise<SweepSummary> {
     const summary = await this.#join(undefined);
     await this.#context.limits.evictExcess(() => !this.#isStopping);
     return summary;
   }
 
-  /** Has a running sweep end after its current upload, whatever becomes of it; what it only tidies up is not waited for. */
+  /** Ends a running sweep after its current upload. Does not wait for a sweep that has reached its tidying. */
   async stop(): Promise<void> {
     this.#isStopping = true;
     if (!this.#isTidying) await this.#sweeping?.catch(() => undefined);
@@ -77,7 +77,7 @@ export class Sweeper {
     const { store, retention, limits, logger, now } = this.#context;
     const summary = { files: 0, bytes: 0, deletedFiles: 0, deletedBytes: 0, unreadable: 0 };
     limits.beginCount();
-    this.evictor.beginGathering(after);
+    this.evictor.oldest.begin(after);
     const onUnreadable = this.#unreadable.begin();
     for await (const upload of store.list({ withUploaders: limits.isByUploader, onUnreadable })) {
       if (this.#isStopping) return summary;
@@ -87,7 +87,7 @@ export class Sweeper {
         continue;
       }
       limits.count(upload);
-      this.evictor.gather(upload);
+      this.evictor.oldest.gather(upload);
       summary.files += 1;
       summary.bytes += upload.size;
     }
@@ -100,16 +100,24 @@ export class Sweeper {
     return summary;
   }
 
-  /** Whether it is gone; what cannot be deleted is tried again by the next sweep. */
+  /** Opens the upload if its type or token decides and the listing does not tell them. */
+  async #isSurelyExpired(listed: ListedUpload): Promise<boolean> {
+    const { store, retention, now } = this.#context;
+    const { key } = listed;
+    if (listed.isComplete || isExpired(retention.latestExpiryOf(listed), now())) return true;
+    const upload = await store.open(key);
+    upload?.close();
+    return upload !== undefined && isExpired(retention.expiryOf({ ...upload, key }), now());
+  }
+
+  /** False if the upload stays. If it could not be deleted, the next sweep tries again. */
   async #deleteExpired(upload: ListedUpload): Promise<boolean> {
-    const { store, retention, logger, now } = this.#context;
-    const { key } = upload;
+    const { store, logger, now } = this.#context;
     const line = deletionLine(upload, 'expired', now());
     try {
-      // A listing may not have told its type.
-      const deleted = await store.delete(key, (facts) => isExpired(retention.expiryOf({ ...facts, key }), now()));
-      if (deleted !== undefined) logger.info(line, 'deleted');
-      return deleted !== undefined;
+      const isDeleted = (await this.#isSurelyExpired(upload)) && (await store.delete(upload.key)) !== undefined;
+      if (isDeleted) logger.info(line, 'deleted');
+      return isDeleted;
     } catch (error) {
       logger.warn({ ...line, error: messageOf(error) }, 'could not be deleted');
       return false;

@@ -1,12 +1,12 @@
 import type { UnreadableEntry } from '../storage/store.js';
 
-/** How many paths are remembered. A sweep that finds more counts the others without logging them. */
+/** So many paths are remembered. A sweep that finds more counts the others, and does not log them. */
 const maxKnown = 1000;
 
-/** Logs each entry that sweeps cannot read once, not at every sweep, and counts them. Its memory is bounded. */
+/** Counts the entries that sweeps cannot read, and logs each once, not at every sweep. Its memory is bounded. */
 export class UnreadableEntries {
   readonly #logger: { warn(line: object, message: string): void };
-  /** Those that are in the log. */
+  /** Paths that were logged. */
   #known = new Set<string>();
   #found = new Set<string>();
   #counting = 0;
@@ -16,12 +16,12 @@ export class UnreadableEntries {
     this.#logger = logger;
   }
 
-  /** How many the last complete sweep found. */
+  /** Entries that the last complete sweep could not read. */
   get count(): number {
     return this.#count;
   }
 
-  /** Begins a sweep; returns the function that takes each entry which the sweep cannot read. */
+  /** Begins a sweep; the result takes each entry that the sweep cannot read. */
   begin(): (entry: UnreadableEntry) => void {
     this.#found = new Set();
     this.#counting = 0;
@@ -31,11 +31,11 @@ export class UnreadableEntries {
       if (this.#found.size < maxKnown) this.#found.add(path);
       if (this.#known.has(path) || this.#known.size === maxKnown) return;
       this.#known.add(path);
-      this.#logger.warn({ path, reason }, 'cannot be read and is passed over: mend or remove it');
+      this.#logger.warn({ path, reason }, 'cannot be read and is passed over: repair or remove it');
     };
   }
 
-  /** Ends a sweep that is complete; how many it found. */
+  /** Ends a complete sweep; gives the number of entries that it could not read. */
   end(): number {
     this.#known = this.#found;
     this.#count = this.#counting;

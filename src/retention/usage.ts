@@ -1,9 +1,10 @@
-const hourMs = 60 * 60 * 1000;
-const dayHours = 24;
-/** An empty file takes an inode, and a small one a block. */
+import { dayMs, hourMs } from '../units.js';
+
+const dayHours = dayMs / hourMs;
+/** An empty file takes an inode, and a small one takes a block. */
 const leastBytes = 4096;
 
-/** What of an upload is counted. */
+/** An upload as it is counted. */
 export interface CountedUpload {
   /** Bytes. */
   readonly size: number;
@@ -12,7 +13,7 @@ export interface CountedUpload {
   readonly modifiedAt: number;
 }
 
-/** The bytes that a file of this size counts as towards limits and quotas: at least 4 KiB. */
+/** A file of this size counts as so many bytes for limits and quotas: at least 4 KiB. */
 export function countedBytes(size: number): number {
   return Math.max(size, leastBytes);
 }
@@ -22,10 +23,10 @@ function hourOf(time: number): number {
 }
 
 /**
- * How much is stored in all and by uploader, and how much each uploader sent in the last 24 hours, deleted or not. Uploads
- * name their uploader by id here, never by JID, and questions name all ids of one uploader (uploader.ts).
- * The memory that it takes grows with the uploaders, not with the uploads: the last 24 hours are counted by the hour, older
- * ones not at all, and uploaders of whom nothing is left are dropped.
+ * Counts the stored bytes, in all and by uploader, and the bytes that each uploader sent in the last 24 hours, deleted or not.
+ * Uploads name their uploader by an id here, never by a JID. Queries name all ids of an uploader (upload/uploader.ts).
+ * Its memory grows with the number of uploaders, not of uploads: the last 24 hours are counted by the hour, and an uploader
+ * without anything to count is dropped.
  */
 export class Usage {
   readonly #now: () => number;
@@ -39,23 +40,23 @@ export class Usage {
     this.#now = now;
   }
 
-  /** Counts an upload that is stored, for its day too. */
+  /** Counts a stored upload, also for the 24 hours. */
   add(upload: CountedUpload): void {
     this.addStored(upload);
     this.addSent(upload);
   }
 
-  /** Counts an upload as stored, not for its day. */
+  /** Counts a stored upload, but not for the 24 hours. */
   addStored({ size, uploader }: Omit<CountedUpload, 'modifiedAt'>): void {
     this.#store(uploader, countedBytes(size));
   }
 
-  /** Stops counting an upload as stored; its day goes on. */
+  /** Stops counting an upload as stored. For the 24 hours, it still counts. */
   removeStored({ size, uploader }: Omit<CountedUpload, 'modifiedAt'>): void {
     this.#store(uploader, -countedBytes(size));
   }
 
-  /** Counts an upload for its day only: one that was stored, broke off, or may come. */
+  /** Counts an upload for the 24 hours only: it was stored, broke off, or may come. */
   addSent({ size, uploader, modifiedAt }: CountedUpload): void {
     if (uploader === undefined) return;
     const thisHour = this.#prune();
@@ -66,7 +67,7 @@ export class Usage {
     hours.set(hour, (hours.get(hour) ?? 0) + countedBytes(size));
   }
 
-  /** Stops counting for its day what was counted by `addSent` and did not come. */
+  /** Takes back what `addSent` counted: the upload did not come. */
   removeSent({ size, uploader, modifiedAt }: CountedUpload): void {
     if (uploader === undefined) return;
     const hours = this.#sentBy.get(uploader);
@@ -78,7 +79,7 @@ export class Usage {
     if (hours.size === 0) this.#sentBy.delete(uploader);
   }
 
-  /** Whether anything is counted for the uploader's day. */
+  /** Whether the uploader sent anything in the last 24 hours. */
   hasSent(ids: readonly string[]): boolean {
     this.#prune();
     return ids.some((id) => this.#sentBy.has(id));
@@ -103,14 +104,14 @@ export class Usage {
     });
   }
 
-  /** Bytes that an uploader sent in the last 24 hours, and when some of them are a day old (ms since the epoch). */
+  /** Bytes that an uploader sent in the last 24 hours, and when they become fewer (ms since the epoch). */
   sentBy(ids: readonly string[]): { bytes: number; lessAt: number } {
     const hours = this.sentByHour(ids);
     const oldest = Math.min(hourOf(this.#now()) * hourMs, ...hours.map(({ modifiedAt }) => modifiedAt));
-    return { bytes: hours.reduce((sum, { size }) => sum + size, 0), lessAt: oldest + dayHours * hourMs };
+    return { bytes: hours.reduce((sum, { size }) => sum + size, 0), lessAt: oldest + dayMs };
   }
 
-  /** Drops what is a day old, once an hour; gives the hour that it is. */
+  /** Drops what is a day old, once an hour; gives the current hour. */
   #prune(): number {
     const thisHour = hourOf(this.#now());
     if (thisHour === this.#prunedHour) return thisHour;

@@ -4,13 +4,21 @@ import type { Config } from '../config/config.js';
 import { ConfigError } from '../config/config-error.js';
 import { FilerError, messageOf, UsageError } from '../errors.js';
 import type { Output } from '../output.js';
+import { compileRetention } from '../retention/expiry.js';
+import { tombstonePhases } from '../retention/tombstone-phase.js';
 import { openStore, readStore } from '../storage/open-store.js';
 import type { Store } from '../storage/store.js';
 import { UploaderIds } from '../upload/uploader.js';
 
 /** The options of the store that the configuration describes. */
 function storeOptions(config: Config) {
-  return { ...config, minFreeSpace: config.limits.minFreeSpace, uploaderIds: new UploaderIds(config.secrets) };
+  return {
+    ...config,
+    minFreeSpace: config.limits.minFreeSpace,
+    lifetimes: compileRetention(config.retention),
+    tombstonePhase: tombstonePhases(config.replayWindowMs),
+    uploaderIds: new UploaderIds(config.secrets),
+  };
 }
 
 /**

@@ -14,7 +14,7 @@ import type { Limits } from '../retention/limits.js';
 import { type OpenRetention, openRetention } from '../retention/open-retention.js';
 import type { StoreLimits } from '../retention/store-limits.js';
 import { sweepRegularly } from '../retention/sweep-regularly.js';
-import type { Store } from '../storage/store.js';
+import type { ServedStore } from '../storage/store.js';
 import { UploaderIds } from '../upload/uploader.js';
 import { listen } from './listen.js';
 import { listenOnPassedSocket } from './passed-socket.js';
@@ -32,7 +32,7 @@ export interface Running {
 
 function openConfiguredRetention(
   config: Config,
-  store: Store,
+  store: ServedStore,
   uploaderIds: UploaderIds,
   logger: Logger,
 ): OpenRetention {
@@ -41,22 +41,22 @@ function openConfiguredRetention(
 }
 
 function openConfiguredMetrics(
-  { metricsListen, storeDir }: Config,
-  store: Store,
+  { metricsListen }: Config,
+  store: ServedStore,
   lostLines: () => number,
 ): Metrics | undefined {
   if (metricsListen === undefined) return undefined;
   const metrics = new Metrics();
   watchLostLogLines(metrics.registry, lostLines);
-  // A bucket has no limit of its own.
-  if (storeDir !== undefined) metrics.watchFreeSpace(() => store.freeBytes());
+  const freeBytes = store.freeBytes?.bind(store);
+  if (freeBytes !== undefined) metrics.watchFreeSpace(freeBytes);
   return metrics;
 }
 
 /** Builds the app of one process. Its limit of running uploads is its share of maxUploads. */
 function buildConfiguredApp(
   config: Config,
-  store: Store,
+  store: ServedStore,
   logger: Logger,
   limits: Limits,
   metrics: Metrics | undefined,
@@ -74,7 +74,7 @@ function listenForUploads(app: App, { listen: address }: Config, { passedSockets
 /** Exposes metrics if metricsListen is set. */
 async function listenForMetrics(
   { metricsListen }: Config,
-  store: Store,
+  store: ServedStore,
   readMetrics: () => Promise<string>,
   logger: Logger,
 ): Promise<Running> {
@@ -97,7 +97,7 @@ async function giveConfiguredSlots(
 /** Serves uploads in this worker; resolves when it listens. */
 export async function serveInWorker(
   config: Config,
-  store: Store,
+  store: ServedStore,
   { logger, lostLines }: Log,
   serviceManager: ServiceManager,
 ): Promise<Running> {
@@ -113,7 +113,7 @@ export async function serveInWorker(
 /** Serves uploads in this process alone; resolves when it listens. */
 export async function serveAlone(
   config: Config,
-  store: Store,
+  store: ServedStore,
   { logger, lostLines }: Log,
   serviceManager: ServiceManager,
   notify: Notify,
@@ -142,7 +142,7 @@ export async function serveAlone(
 /** Starts workers that serve uploads, and supervises them; resolves before they listen. */
 export async function serveInWorkers(
   config: Config,
-  store: Store,
+  store: ServedStore,
   { logger, lostLines }: Log,
   notify: Notify,
 ): Promise<Running> {

@@ -2,17 +2,17 @@ import { FilerError } from '../errors.js';
 
 const defaultMaxBytes = 64 * 1024 * 1024;
 
-/** Bytes that a download holds until its client has taken them. */
+/** Memory that a download uses until its client has taken its bytes. */
 export interface Lease {
   readonly bytes: number;
   /** Ends the download with this error, `DOWNLOADS_LIMITED`, to make room for others. */
   readonly cut: (error: FilerError) => void;
 }
 
-/** Bounds what all downloads of a process hold: beyond 64 MiB, those end that have waited longest for their clients. */
+/** Bounds the memory of all downloads of a process. Beyond 64 MiB, it ends those that have waited longest for their clients. */
 export class DownloadMemory {
   readonly #maxBytes: number;
-  /** In the order in which they were taken, so the first one has waited longest. */
+  /** In the order in which they were taken, so that the first one has waited longest. */
   readonly #leases = new Set<Lease>();
   #bytes = 0;
 
@@ -20,19 +20,19 @@ export class DownloadMemory {
     this.#maxBytes = maxBytes;
   }
 
-  /** Whether half of the memory or more is taken. */
+  /** Whether half of the memory or more is in use. */
   get isHalfTaken(): boolean {
     return this.#bytes >= this.#maxBytes / 2;
   }
 
-  /** Counts the bytes as held until the lease is given back, and makes room for them. */
+  /** Counts the lease as in use until it is given back, and makes room for it. */
   take(lease: Lease): void {
     this.#bytes += lease.bytes;
     if (this.#bytes > this.#maxBytes) this.#makeRoom();
     this.#leases.add(lease);
   }
 
-  /** Takes a lease back; the second time does nothing. */
+  /** Gives a lease back; does nothing if it was given back before. */
   give(lease: Lease): void {
     if (this.#leases.delete(lease)) this.#bytes -= lease.bytes;
   }
@@ -44,7 +44,7 @@ export class DownloadMemory {
       lease.cut(
         new FilerError(
           'DOWNLOADS_LIMITED',
-          'too many downloads wait for their clients, and this one has waited longest',
+          'the downloads use all memory they may, and this one has waited longest for its client',
         ),
       );
     }

@@ -1,4 +1,4 @@
-/** The items by the dozen, so that several can be asked about at once; the last batch may be empty. */
+/** Gives the items in batches of this size; the last batch may be smaller or empty. */
 export async function* inBatches<T>(items: AsyncIterable<T>, size: number): AsyncGenerator<T[]> {
   let batch: T[] = [];
   for await (const item of items) {

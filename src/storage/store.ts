@@ -7,23 +7,19 @@ export interface UploadFacts {
   readonly size: number;
   /** A media type that may be sent as a header. */
   readonly contentType: string;
-  /** When it goes, ms since the epoch. */
+  /** The expiry that its token names, ms since the epoch. */
   readonly expiresAt?: number | undefined;
   /** The uploader's bare JID or id. */
   readonly uploader?: string | undefined;
 }
 
-/** An upload that is on its way into the store. */
+/** An upload on its way into the store. */
 export interface IncomingUpload extends UploadFacts {
-  /** Until when it is sure to stay, for caches of what is served without this program; ms since the epoch, `undefined`: for ever. */
-  readonly keptUntil?: number | undefined;
-  /** When it expires by today's settings, where a listing may not tell so (ms since the epoch): then the store lists it in full. */
-  readonly dueAt?: number | undefined;
-  /** Whether the client has still to send some of the bytes, so that it is worth while to find out first whether the key is taken. */
+  /** Whether bytes are still to come from the client. If so, the store finds out first whether the key is taken. */
   readonly isAwaited?: boolean;
-  /** Whether room is made for the bytes while they arrive, so that the free space of now does not count. */
+  /** Whether others are evicted while the bytes arrive. If so, the free space of now does not matter. */
   readonly isRoomMade?: boolean;
-  /** Called once, when the store is ready to take the bytes. Where it fails with a FilerError, `put` throws that one. */
+  /** Called once, when the store is ready for the bytes. If the body fails with a FilerError, `put` throws that error. */
   openBody(): Readable;
 }
 
@@ -33,49 +29,75 @@ export interface ByteRange {
   readonly last: number;
 }
 
-/** What is known of an upload that lies in the store. */
+/** The facts of an upload in the store. */
 export interface StoredFacts extends UploadFacts {
   /** ms since the epoch. */
   readonly modifiedAt: number;
 }
 
-/** An upload as a listing of the store gives it. */
-export interface ListedUpload extends StoredFacts {
+/** The facts of an upload with its key. */
+export interface KeyedFacts extends StoredFacts {
   readonly key: UploadKey;
 }
 
-/** What another server is to say of the bytes that it sends (RFC 9110 §8.3, RFC 6266, RFC 9111 §5.2). */
+/** An upload as a listing of the store gives it. */
+export interface ListedUpload extends KeyedFacts {
+  /** Whether these are all facts. If not, the type is a guess by the key, and expiry and uploader may be missing. */
+  readonly isComplete: boolean;
+}
+
+/** How long uploads stay, for stores that write it beside them. Times are in ms since the epoch. */
+export interface Lifetimes {
+  /** Until when the upload is sure to stay, for caches of clients that fetch it from the store itself; `undefined`: for ever. */
+  keptUntil(upload: KeyedFacts): number | undefined;
+  /** When the upload expires, if its type or token decides that; `undefined` if key, size and age do, or it never expires. */
+  dueAt(upload: KeyedFacts): number | undefined;
+}
+
+/** Headers that another server adds to an upload that clients fetch from it (RFC 9110 §8.3, RFC 6266, RFC 9111 §5.2). */
 export interface ResponseHeaders {
   readonly contentType: string;
-  /** `undefined`: the browser may show it in place. */
+  /** `undefined`: browsers may show the upload in the page. */
   readonly contentDisposition: string | undefined;
   readonly cacheControl: string;
 }
 
-/** An upload that lies in the store, held open: it must be written or closed, once. */
-export interface StoredUpload extends StoredFacts {
+/** An upload whose bytes have to be fetched from elsewhere before they are written. */
+export interface Preparing {
+  /**
+   * Begins to fetch the bytes (or a part of them) that `writeTo` then writes, so that a failure can still be answered with a
+   * status. Throws as `Store.open` does, and `UPLOAD_REPLACED` if the upload was deleted or replaced meanwhile.
+   */
+  prepare(range?: ByteRange): Promise<void>;
+}
+
+/** An upload that clients fetch from another server. */
+export interface Locating {
+  /**
+   * The URL for clients, with these headers as far as that server supports them. It is valid for minutes, and not beyond
+   * `expiry` (ms since the epoch). Throws as `Store.open` does.
+   */
+  locate(headers: ResponseHeaders, expiry: number | undefined): Promise<string>;
+}
+
+/** An upload that is held open: it must be written or closed, once. */
+export interface StoredUpload extends StoredFacts, Partial<Preparing & Locating> {
   /** A strong entity tag with its quotes (RFC 9110 §8.8.3). */
   readonly etag: string;
   /**
-   * Begins to fetch the bytes (or a part of them) from where they lie, which `writeTo` writes then: what fails here can
-   * still be answered. Stores whose uploads are at hand have none.
-   * Throws as `open` does, and `UPLOAD_REPLACED` where the upload is gone or another one is there.
-   */
-  prepare?(range?: ByteRange): Promise<void>;
-  /**
    * Writes the bytes (or a part of them), ends the sink and closes the upload; rejects if the sink closes before.
-   * A chunk is the sink's only until its write is done, as with a socket: its memory is used again.
+   * The memory of a chunk is used again once the sink has written it, so the sink must not keep chunks.
    */
   writeTo(sink: Writable, range?: ByteRange): Promise<void>;
-  /**
-   * Where clients fetch the bytes by themselves, with these headers as far as that server can be told; the URL is valid for
-   * minutes, and not beyond `expiry` (ms since the epoch). `undefined`: nowhere, they are to be written.
-   * Throws as `open` does.
-   */
-  locate?(headers: ResponseHeaders, expiry: number | undefined): Promise<string>;
   /** Closes the upload without reading it. */
   close(): void;
 }
+
+/**
+ * What may happen to a tombstone: it blocks its slot, a PUT may replace it, nobody may touch it, or a sweep removes it.
+ * Stores ask for the phase by the tombstone's age in ms. If one of age 0 blocks its slot, deletions leave tombstones.
+ */
+export type TombstonePhase = 'blocks' | 'replaceable' | 'frozen' | 'removable';
 
 /** An upload that was deleted. */
 export interface DeletedUpload {
@@ -83,11 +105,11 @@ export interface DeletedUpload {
   /** Bytes. */
   readonly size: number;
   readonly uploader?: string | undefined;
-  /** When it was uploaded, ms since the epoch. */
+  /** The time of the upload, ms since the epoch. */
   readonly modifiedAt: number;
 }
 
-/** Something in the store that cannot be read, or does not say what it should. */
+/** A file, folder or object in the store that cannot be read, or has a name or content that makes no sense. */
 export interface UnreadableEntry {
   /** Its absolute path, or the name of the object. */
   readonly path: string;
@@ -98,50 +120,70 @@ export interface UnreadableEntry {
 /** Takes each entry that is passed over because it cannot be read. An entry may be reported several times. */
 export type ReportUnreadable = (entry: UnreadableEntry) => void;
 
-/** What `tidy` is told. */
+/** The options of `tidy`. */
 export interface TidyOptions {
   readonly onUnreadable?: ReportUnreadable | undefined;
 }
 
-/** What a listing is for. */
+/** The options of `list`. */
 export interface ListOptions extends TidyOptions {
-  /** Whether the uploader is needed of each upload, also where finding it takes a request for each. */
+  /** Whether each upload must come with its uploader, even if finding it takes a request for each. */
   readonly withUploaders?: boolean;
 }
 
-/** Where uploads lie. Each is there whole or not at all, and is never overwritten. */
+/** Keeps uploads. Each is there completely or not at all, and is never overwritten. */
 export interface Store {
   /**
-   * Resolves when the upload can be opened, and with a durable store survives a power failure.
-   * Throws `KEY_TAKEN`, `BODY_INCOMPLETE` (body ended early or ran over), `STORE_FULL`, `STORE_BUSY` (try again later),
-   * `KEY_INVALID` (the store cannot hold such a name), `SIZE_REFUSED` (it holds nothing so large), `STORE_REFUSED` or
-   * `STORE_FAILED`; then nothing is left of it and the key is free.
+   * Stores an upload. When it resolves, the upload can be opened, and in a durable store it survives a power failure.
+   * Throws `KEY_TAKEN`, `BODY_INCOMPLETE` (the body ended early or ran over), `STORE_FULL`, `STORE_BUSY` (try again later),
+   * `KEY_INVALID` (the store cannot hold such a name), `SIZE_REFUSED` (the store cannot hold an upload of this size),
+   * `STORE_REFUSED` or `STORE_FAILED`; then nothing is left of the upload and its key is free.
    */
   put(key: UploadKey, upload: IncomingUpload): Promise<void>;
-  /** The upload, or `undefined` where there is none. Throws `STORE_BUSY`, `STORE_REFUSED` or `STORE_FAILED`. */
+  /** The upload, or `undefined` if there is none. Throws `STORE_BUSY`, `STORE_REFUSED` or `STORE_FAILED`. */
   open(key: UploadKey): Promise<StoredUpload | undefined>;
-  /** Whether an upload was there and was deleted so recently that its slot stays taken. Throws as `open` does. */
-  wasDeleted(key: UploadKey): Promise<boolean>;
   /**
-   * Removes the upload if it is meant, and keeps its slot taken for a while; resolves to what was removed, `undefined` for
-   * nothing. Throws `STORE_BUSY`, `STORE_REFUSED` or `STORE_FAILED`.
+   * Deletes an upload and leaves a tombstone that blocks its slot; resolves to the deleted upload, or `undefined` if there
+   * was none. Throws as `open` does.
    */
-  delete(key: UploadKey, isMeant?: (facts: StoredFacts) => boolean): Promise<DeletedUpload | undefined>;
+  delete(key: UploadKey): Promise<DeletedUpload | undefined>;
   /**
-   * Every upload, in no order and never all in memory; one that comes or goes meanwhile may be in it or not. What only
-   * opening tells (type, uploader, expiry) is there for those whose `dueAt` is over, for others as the store can.
-   * It passes over each entry that it cannot read, reports it, and goes on; an upload without a readable note of its
-   * facts is listed with what its key says. Throws only where the store as a whole cannot be listed: `STORE_BUSY`, `STORE_REFUSED` or `STORE_FAILED`.
+   * Lists every upload, in no order and in bounded memory. An upload that comes or goes meanwhile may be in it or not. A store
+   * whose listing lacks facts gives all facts at least of the uploads that are due by `Lifetimes`.
+   * It reports each entry that it cannot read, passes over it and goes on. If only an upload's sidecar cannot be read, the
+   * upload is listed with the facts that its key tells. Throws as `open` does, but only if the store as a whole cannot be
+   * listed.
    */
   list(options?: ListOptions): AsyncIterable<ListedUpload>;
-  /** Bytes that can still be stored, `Infinity` where nobody knows of a limit. Throws `STORE_BUSY`, `STORE_REFUSED` or `STORE_FAILED`. */
-  freeBytes(): Promise<number>;
-  /** Writes as an upload would and leaves nothing. Throws what `put` throws where the store takes no uploads now. */
+}
+
+/** A store that remembers deleted uploads. */
+export interface Tombstones {
+  /** Whether an upload of this key was deleted and its tombstone blocks the slot. Throws as `Store.open` does. */
+  wasDeleted(key: UploadKey): Promise<boolean>;
+}
+
+/** A store that can say whether it takes uploads. */
+export interface Probing {
+  /** Writes as an upload would, and leaves nothing. If the store takes no uploads now, throws what `Store.put` would throw. */
   check(): Promise<void>;
+}
+
+/** A store with bookkeeping that outlives its uploads. */
+export interface Tidying {
   /**
-   * Removes what the store keeps of uploads that are gone and that no longer counts; gives the deleted uploads of known
-   * uploaders that were less than a day old. It passes over each entry that it cannot read, reports it, and goes on.
-   * Throws `STORE_BUSY`, `STORE_REFUSED` or `STORE_FAILED` where the store as a whole does not answer.
+   * Removes bookkeeping that no longer counts, of uploads that are gone. Gives those deleted uploads whose uploader is known
+   * and that were less than a day old. It reports each entry that it cannot read, passes over it and goes on.
+   * Throws as `Store.open` does, if the store as a whole does not answer.
    */
   tidy(options?: TidyOptions): AsyncIterable<DeletedUpload>;
 }
+
+/** A store of limited size. */
+export interface FreeSpace {
+  /** Bytes that can still be stored. Throws as `Store.open` does. */
+  freeBytes(): Promise<number>;
+}
+
+/** What the program needs of the configured store. */
+export type ServedStore = Store & Tombstones & Probing & Tidying & Partial<FreeSpace>;

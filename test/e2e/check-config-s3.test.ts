@@ -135,7 +135,7 @@ describe('check-config with a bucket', { concurrency: 2, skip: missingPeer(...ce
         '+20m',
         [
           /^problem: s3: the service's clock is 1\d\d\d s behind/,
-          /^warning: s3: not to be used now.*403 RequestTimeTooSkewed/,
+          /^warning: s3: the bucket cannot be used now.*403 RequestTimeTooSkewed/,
         ],
       ],
     ];
@@ -249,7 +249,7 @@ describe('check-config with a bucket', { concurrency: 2, skip: missingPeer(...ce
     await peer.client.send(new PutBucketVersioningCommand({ Bucket: bucket, VersioningConfiguration }));
     const { code, found } = await check(t, settingsFor(peer, bucket, {}, {}));
     assert.deepEqual([code, found.map(({ verdict }) => verdict)], [0, ['warning', 'warning']]);
-    assert.match(found[0]?.message ?? '', /^s3: this service takes no If-None-Match: /);
+    assert.match(found[0]?.message ?? '', /^s3: this service does not support If-None-Match: /);
     assert.match(found[1]?.message ?? '', /the bucket is versioned, so deleted uploads stay as versions/);
   });
 

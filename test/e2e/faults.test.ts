@@ -107,8 +107,8 @@ describe('a path', () => {
   const longest = 'n'.repeat(255);
   for (const [what, key, status, reason] of [
     ['with a name over 255 bytes', `s/${longest}n`, 400, /over 255 bytes/],
-    ['longer than the system takes', `${`${longest}/`.repeat(17)}f`, 400, /longer than the filesystem takes/],
-    ['below a file', 'file/f', 409, /a file stands where this path needs a folder/],
+    ['longer than the system takes', `${`${longest}/`.repeat(17)}f`, 400, /too long for the filesystem/],
+    ['below a file', 'file/f', 409, /a file is where this path needs a folder/],
     ['that is a folder', 'folder', 409, /exists/],
   ] as const) {
     it(`${what} is ${status} with the reason in the log, and the server goes on`, async (t) => {

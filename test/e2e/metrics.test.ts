@@ -96,7 +96,7 @@ describe('/healthz', () => {
     await chmod(storeDir, 0o555);
     const { status, body } = await send(`${metricsOrigin}/healthz`);
     assert.equal(status, 503);
-    assert.match(body.toString(), /this user may not read or write there \(EACCES: permission denied, access/);
+    assert.match(body.toString(), /this user may not read or write here \(EACCES: permission denied, access/);
     await chmod(storeDir, 0o755);
     assert.equal((await send(`${metricsOrigin}/healthz`)).status, 200);
   });

@@ -144,7 +144,7 @@ describe('S3: faults', { skip: missingPeer(...cephPrograms) }, () => {
       for (const { status } of answers) assert.equal(status, 502);
       assert.equal((await put(program, `s/${index}`, body)).status, 201);
     }
-    assert.match(await reasonOf(program, 502), /^S3 HEAD: 403: the key may not do this, or is not valid any more$/);
+    assert.match(await reasonOf(program, 502), /^S3 HEAD: 403: this key may not do that, or is no longer valid$/);
     assert.equal((await program.contents()).length, 3);
   });
 
@@ -183,7 +183,7 @@ describe('S3: faults', { skip: missingPeer(...cephPrograms) }, () => {
 
   it('another server than S3 ends the start with a line that says so', async (t) => {
     const { origin: endpointUrl } = await start(t);
-    const message = /404, but not by an S3 service: s3\.endpointUrl$/m;
+    const message = /404, but that is no S3 service: check s3\.endpointUrl$/m;
     await assert.rejects(startOnBucket(t, await ceph(), { s3: { endpointUrl } }), { message });
   });
 
@@ -195,7 +195,9 @@ describe('S3: faults', { skip: missingPeer(...cephPrograms) }, () => {
     await peer.admin('quota', 'set', ...quota, '--max-objects=1');
     await peer.admin('quota', 'enable', ...quota);
     const next = await startOnBucket(t, peer, { s3: { bucket: program.bucket } });
-    await next.waitForLog(({ level, msg }) => level === 'warn' && /^s3: full, .*QuotaExceeded/.test(String(msg)));
+    await next.waitForLog(
+      ({ level, msg }) => level === 'warn' && /^s3: the bucket is full, .*QuotaExceeded/.test(String(msg)),
+    );
     assert.equal((await get(next, 's/f')).status, 200);
     assert.equal((await put(next, 's/g', body)).status, 507);
   });
@@ -206,7 +208,9 @@ describe('S3: faults', { skip: missingPeer(...cephPrograms) }, () => {
     let program: Program | undefined;
     await whileStopped(async () => {
       program = await startOnBucket(t, peer, { s3: { bucket } });
-      await program.waitForLog(({ level, msg }) => level === 'warn' && /^s3: not to be used now/.test(String(msg)));
+      await program.waitForLog(
+        ({ level, msg }) => level === 'warn' && /^s3: the bucket cannot be used now/.test(String(msg)),
+      );
       assert.equal((await put(program, 's/f', body)).status, 503);
     });
     assert.ok(program);

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { Readable, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { describe, it } from 'node:test';
-import type { Store } from '../../src/storage/store.js';
+import type { ServedStore } from '../../src/storage/store.js';
 import type { UploadKey } from '../../src/upload/upload-key.js';
 import { eventually } from '../support/eventually.js';
 import { send } from '../support/http-client.js';
@@ -205,7 +205,7 @@ describe('pipelined requests', () => {
   });
 
   const bytes = Buffer.alloc(12_000_000, 'x');
-  const pipedStore = (store: Store): Store =>
+  const pipedStore = (store: ServedStore): ServedStore =>
     Object.assign(Object.create(store), {
       wasDeleted: async () => false,
       open: async (key: UploadKey) => {

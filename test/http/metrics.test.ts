@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { buildMetricsApp } from '../../src/http/metrics-app.js';
 import { Metrics, watchLostLogLines, watchSweeps } from '../../src/metrics.js';
 import { openStore } from '../../src/storage/open-store.js';
-import type { Store } from '../../src/storage/store.js';
+import type { ServedStore } from '../../src/storage/store.js';
 import { projectFolder } from '../support/command.js';
 import { eventually } from '../support/eventually.js';
 import { send } from '../support/http-client.js';
@@ -19,7 +19,7 @@ import { secret } from '../support/tokens.js';
 import { beginPut, get, put } from '../support/uploading.js';
 
 /** The listener for operators on a free port. */
-async function startMetricsApp(t: TestContext, store: Store, metrics = new Metrics()): Promise<string> {
+async function startMetricsApp(t: TestContext, store: ServedStore, metrics = new Metrics()): Promise<string> {
   const app = buildMetricsApp({ store, readMetrics: () => metrics.registry.metrics() });
   t.after(() => app.close());
   return app.listen({ host: '127.0.0.1', port: 0 });
@@ -30,7 +30,7 @@ async function startMeasured(t: TestContext) {
   const server = await startServer(t, { metrics });
   watchLostLogLines(metrics.registry, () => 0);
   watchSweeps(metrics.registry, { unreadable: 0 });
-  metrics.watchFreeSpace(() => server.store.freeBytes());
+  metrics.watchFreeSpace(async () => (await server.store.freeBytes?.()) ?? assert.fail('it has no free space'));
   const metricsOrigin = await startMetricsApp(t, server.store, metrics);
   const read = async () => (await send(`${metricsOrigin}/metrics`)).body.toString();
   return {
@@ -170,7 +170,7 @@ describe('/healthz', () => {
     assert.equal(status, 503);
     assert.match(
       body.toString(),
-      /"reason":"[^"]* bytes do not fit: \d+ are free of which \d+ must stay so \(minFreeSpace\)"/,
+      /"reason":"[^"]* bytes do not fit: \d+ are free, and \d+ of them must stay free \(minFreeSpace\)"/,
     );
   });
 

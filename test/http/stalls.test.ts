@@ -4,7 +4,7 @@ import path from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Metrics } from '../../src/metrics.js';
-import type { Store } from '../../src/storage/store.js';
+import type { ServedStore, Store } from '../../src/storage/store.js';
 import { eventually } from '../support/eventually.js';
 import { send } from '../support/http-client.js';
 import { connectTo } from '../support/raw-socket.js';
@@ -70,7 +70,7 @@ describe('an upload is not cut as stalled', () => {
 
 describe('a download is not cut as stalled', () => {
   it('while the store looks for it', async (t) => {
-    const wrapStore = (store: Store): Store =>
+    const wrapStore = (store: ServedStore): ServedStore =>
       Object.assign(Object.create(store), {
         open: async (...args: Parameters<Store['open']>) => {
           await delay(waitMs);

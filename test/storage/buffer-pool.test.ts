@@ -23,7 +23,7 @@ describe('buffers of downloads', () => {
     assert.equal(pool.take(true, noCut).buffer, large.at(-1)?.buffer);
   });
 
-  it('take 64 MiB in all: beyond that the download is cut that has waited longest', () => {
+  it('take 64 MiB in all, then the download that has waited longest ends', () => {
     const pool = new BufferPool();
     const cuts: number[] = [];
     const takeSmall = (index: number) => {
@@ -43,7 +43,7 @@ describe('buffers of downloads', () => {
     assert.deepEqual(cuts, [1, 2]);
   });
 
-  it('are taken from the download that has waited longest, which says so', async (t) => {
+  it('are taken from the download that has waited longest, which fails with DOWNLOADS_LIMITED', async (t) => {
     const file = path.join(await tempDir(t), 'f');
     await writeFile(file, Buffer.alloc(1_000_000));
     const handle = await open(file);

@@ -6,6 +6,7 @@ import path from 'node:path';
 import { PassThrough } from 'node:stream';
 import { describe, it, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { tombstonePhases } from '../../src/retention/tombstone-phase.js';
 import type { DiskStoreOptions } from '../../src/storage/disk/disk-store.js';
 import { openStore } from '../../src/storage/open-store.js';
 import type { Store } from '../../src/storage/store.js';
@@ -17,13 +18,21 @@ import { filesIn } from '../support/tree.js';
 
 const options = { isDurable: false, stallTimeoutMs: 60_000 };
 
-async function open(t: TestContext, overrides: Partial<DiskStoreOptions> = {}) {
+async function open(
+  t: TestContext,
+  { replayWindowMs = 0, ...overrides }: Partial<DiskStoreOptions> & { replayWindowMs?: number } = {},
+) {
   const storeDir = await tempDir(t);
-  const { store } = await openStore({ ...options, ...overrides, storeDir });
+  const { store } = await openStore({
+    ...options,
+    tombstonePhase: tombstonePhases(replayWindowMs),
+    ...overrides,
+    storeDir,
+  });
   return { store, storeDir, contents: () => filesIn(storeDir) };
 }
 
-/** The folders below storeDir but for its bookkeeping. */
+/** The folders below storeDir, without the bookkeeping. */
 async function foldersIn(storeDir: string): Promise<string[]> {
   const entries = await readdir(storeDir, { recursive: true, withFileTypes: true });
   const folders = entries.filter((entry) => entry.isDirectory());
@@ -35,7 +44,7 @@ describeStore('the disk store', open);
 describeStore('the durable disk store', (t, overrides) => open(t, { ...overrides, isDurable: true }));
 
 describe("the disk store's tree", () => {
-  it('is plain files at their keys, with nothing beside them where the path says all', async (t) => {
+  it('is plain files at their keys, without a sidecar if the path tells all facts', async (t) => {
     const { store, storeDir, contents } = await open(t);
     const uploader = '2ed681f17049ef21eba6d9ffe6a7c5eaf5193572';
     await store.put(key('slot/photo.jpg'), incoming(Buffer.from('x'), { contentType: 'image/jpeg' }));
@@ -44,7 +53,7 @@ describe("the disk store's tree", () => {
     assert.equal(await readFile(path.join(storeDir, 'slot/photo.jpg'), 'utf8'), 'x');
   });
 
-  it('is adopted as the original left it', async (t) => {
+  it('can be one that the original prosody-filer wrote', async (t) => {
     const { store, storeDir } = await open(t);
     await mkdir(path.join(storeDir, 'slot'));
     await writeFile(path.join(storeDir, 'slot/old.png'), 'old');
@@ -95,7 +104,7 @@ describe("the disk store's tree", () => {
     });
   }
 
-  it('warns at the start where uploads would not get the group of a storeDir with the setgid bit', {
+  it('warns at the start if uploads would not get the group of a storeDir with the setgid bit', {
     skip: process.getuid?.() !== 0 && 'needs root',
   }, async (t) => {
     const { storeDir, store } = await open(t);
@@ -105,7 +114,7 @@ describe("the disk store's tree", () => {
     const { warnings } = await openStore({ ...options, storeDir });
     assert.match(
       warnings.join('\n'),
-      /^storeDir: new uploads get group 0 in place of its group 65534: chgrp -R 65534 /,
+      /^storeDir: new uploads get group 0, but storeDir has group 65534\. Run: chgrp -R 65534 /,
     );
     const [, commands = ''] = warnings[0]?.split(/(?=chgrp)/) ?? [];
     execFileSync('sh', ['-c', commands]);
@@ -114,7 +123,7 @@ describe("the disk store's tree", () => {
     assert.equal((await stat(path.join(storeDir, 'slot/g'))).gid, nobody);
   });
 
-  it('keeps type and expiry over a copy that keeps times to the second', async (t) => {
+  it('keeps type and expiry in a copy that keeps times to the second', async (t) => {
     const { store, storeDir } = await open(t);
     const copy = await tempDir(t);
     await store.put(key('slot/f.jpg'), incoming(Buffer.from('x'), { contentType: 'image/webp', expiresAt: 5000 }));
@@ -125,7 +134,7 @@ describe("the disk store's tree", () => {
     assert.deepEqual([upload?.contentType, upload?.expiresAt], ['image/webp', 5000]);
   });
 
-  it('says nothing of a file that somebody put in the place of an upload', async (t) => {
+  it('does not apply a sidecar to another file that somebody put in the place of its upload', async (t) => {
     const { store, storeDir } = await open(t);
     await store.put(key('slot/f.jpg'), incoming(Buffer.from('x'), { contentType: 'image/webp' }));
     const file = path.join(storeDir, 'slot/f.jpg');
@@ -142,7 +151,7 @@ describe("the disk store's tree", () => {
     assert.equal(await typeNow(), 'image/jpeg');
   });
 
-  it('is served without a sidecar that cannot be read', async (t) => {
+  it('serves an upload whose sidecar cannot be read', async (t) => {
     const { store, storeDir, contents } = await open(t);
     await store.put(key('slot/f.jpg'), incoming(Buffer.from('x'), { contentType: 'image/webp' }));
     const sidecar = (await contents()).find((name) => name.includes('sidecars')) ?? '';
@@ -159,7 +168,7 @@ describe("the disk store's tree", () => {
     }
   });
 
-  it('is not made again when storeDir is gone', async (t) => {
+  it('is not created again when storeDir is gone', async (t) => {
     const { store, storeDir } = await open(t);
     await rename(storeDir, `${storeDir}-gone`);
     t.after(() => rm(`${storeDir}-gone`, { recursive: true }));
@@ -173,7 +182,7 @@ describe("the disk store's tree", () => {
   });
 });
 
-describe('what is no upload in the tree', () => {
+describe('an entry of the tree that is no upload', () => {
   async function openWithOutside(t: TestContext) {
     const opened = await open(t);
     const outside = await tempDir(t);
@@ -181,7 +190,7 @@ describe('what is no upload in the tree', () => {
     return { ...opened, outside };
   }
 
-  it('is not served through a symbolic link, to a file or in the way', async (t) => {
+  it('is not served through a symbolic link to the file or to one of its folders', async (t) => {
     const { store, storeDir, outside } = await openWithOutside(t);
     await mkdir(path.join(storeDir, 'slot'));
     await symlink(path.join(outside, 'passwd'), path.join(storeDir, 'slot/link'));
@@ -205,7 +214,7 @@ describe('what is no upload in the tree', () => {
     assert.deepEqual(await readdir(outside), ['passwd']);
   });
 
-  it('is a folder, or a pipe that would block', async (t) => {
+  it('may be a folder, or a pipe that would block', async (t) => {
     const { store, storeDir } = await open(t);
     await mkdir(path.join(storeDir, 'slot'));
     execFileSync('mkfifo', [path.join(storeDir, 'slot/pipe')]);
@@ -214,14 +223,14 @@ describe('what is no upload in the tree', () => {
     await assert.rejects(store.put(key('slot'), incoming(Buffer.from('x'))), { code: 'KEY_TAKEN' });
   });
 
-  it('blocks keys below a file', async (t) => {
+  it('blocks keys below it if it is a file', async (t) => {
     const { store, contents } = await open(t);
     await store.put(key('slot/f'), incoming(Buffer.from('x')));
     await assert.rejects(store.put(key('slot/f/g'), incoming(Buffer.from('x'))), { code: 'KEY_TAKEN' });
     assert.deepEqual(await contents(), ['slot/f']);
   });
 
-  it('is a name that the filesystem cannot hold', async (t) => {
+  it('cannot have a name that the filesystem cannot hold', async (t) => {
     const { store, contents } = await open(t);
     const tooLong = Array.from({ length: 30 }, () => 'x'.repeat(200)).join('/');
     await assert.rejects(store.put(key(tooLong), incoming(Buffer.from('x'))), { code: 'KEY_INVALID' });
@@ -235,7 +244,7 @@ describe('what is no upload in the tree', () => {
     ['below a file', 'file/a/b', 'KEY_TAKEN'],
     ['below a link, with new folders before', 'folder/new/link/a', 'KEY_TAKEN'],
   ] as const) {
-    it(`is a path ${what}, and leaves no folder behind`, async (t) => {
+    it(`cannot have a path ${what}, and no folder is left of the attempt`, async (t) => {
       const { store, storeDir } = await open(t);
       await writeFile(path.join(storeDir, 'file'), '');
       await mkdir(path.join(storeDir, 'folder/new'), { recursive: true });
@@ -246,7 +255,7 @@ describe('what is no upload in the tree', () => {
     });
   }
 
-  it('leaves the empty folders of others when an upload there fails', async (t) => {
+  it('stays if it is an empty folder of somebody else and an upload in it fails', async (t) => {
     const { store, storeDir } = await open(t);
     await mkdir(path.join(storeDir, 'mine/too'), { recursive: true });
     await assert.rejects(store.put(key(`mine/too/new/${'x'.repeat(256)}/f`), incoming(Buffer.from('x'))));
@@ -255,7 +264,7 @@ describe('what is no upload in the tree', () => {
 });
 
 describe('an upload in progress', () => {
-  it('never looks abandoned while bytes come, however few', async (t) => {
+  it('never looks abandoned while bytes arrive, however few', async (t) => {
     const { store, contents, storeDir } = await open(t);
     const body = new PassThrough();
     const put = store.put(key('slot/f'), incoming(Buffer.alloc(3), { openBody: () => body }));
@@ -271,7 +280,7 @@ describe('an upload in progress', () => {
 
   for (const isDurable of [true, false]) {
     for (const contentType of ['application/octet-stream', 'image/webp']) {
-      it(`ends well although its temporary folder is removed (${contentType}, durable: ${isDurable})`, async (t) => {
+      it(`is stored although its temporary folder is removed (${contentType}, durable: ${isDurable})`, async (t) => {
         const { store, storeDir, contents } = await open(t, { isDurable, fileMode: 0o640, replayWindowMs: 60_000 });
         const body = new PassThrough();
         const bytes = Buffer.alloc(1_000_000, 'x');
@@ -295,7 +304,7 @@ describe('an upload in progress', () => {
     }
   }
 
-  it('with more to keep than its path says is refused before its body is asked for where the slot was used', async (t) => {
+  it('that needs a sidecar is refused before its body is asked for if its slot was used', async (t) => {
     const { store, contents } = await open(t, { replayWindowMs: 60_000 });
     const facts = { uploader: 'romeo@example.org' };
     for (const name of ['slot/taken', 'slot/deleted']) await store.put(key(name), incoming(Buffer.from('x'), facts));
@@ -309,7 +318,7 @@ describe('an upload in progress', () => {
     assert.deepEqual(await contents(), before);
   });
 
-  it('races a hundred others without looking for a free second one by one', async (t) => {
+  it('that races a hundred others does not look for a free second one by one', async (t) => {
     const { store, contents } = await open(t);
     const bodies = Array.from({ length: 100 }, () => new PassThrough());
     const puts = bodies.map((body) =>
@@ -343,7 +352,7 @@ describe('left-overs of processes', () => {
     for (const file of ['0/1', '0', '.']) await utimes(path.join(folder, file), then, then);
   }
 
-  /** The name under which this process keeps its own. */
+  /** The name of this process's folder. */
   async function ownName(storeDir: string): Promise<string> {
     const { store } = await openStore({ ...options, storeDir });
     await store.put(key('slot/f'), incoming(Buffer.from('x')));
@@ -351,7 +360,7 @@ describe('left-overs of processes', () => {
     return name;
   }
 
-  it('go at a start if the process is dead or nothing touched them for twice stallTimeout', async (t) => {
+  it('are removed at a start if the process is dead, or nothing touched them for twice stallTimeout', async (t) => {
     const storeDir = await tempDir(t);
     const own = await ownName(storeDir);
     const [host, namespace, pid, startTime] = own.split('~');
@@ -376,7 +385,7 @@ describe('a put whose flush fails after it was published', () => {
   }, async (t) => {
     const folder = await tempDir(t);
     const script = fileURLToPath(new URL('../support/put-once.ts', import.meta.url));
-    // Every open of the slot's folder for reading is the flush's: it gets EMFILE, as with too many open files.
+    // Only the flush opens the slot's folder for reading. It gets EMFILE, as with too many open files.
     const inject = [
       '-f',
       '-qq',
@@ -398,7 +407,7 @@ describe('a put whose flush fails after it was published', () => {
 });
 
 describe('openStore', () => {
-  it('goes on past left-overs that it cannot remove, with a warning', {
+  it('warns of left-overs that it cannot remove, and goes on', {
     skip: process.getuid?.() !== 0 && 'needs root',
   }, async (t) => {
     const storeDir = await tempDir(t);
@@ -413,7 +422,7 @@ describe('openStore', () => {
     assert.match(warnings.join('\n'), /^\S+other~1~1~1 could not be removed: EACCES/);
   });
 
-  it('makes the folder and those above it', async (t) => {
+  it('creates the folder and those above it', async (t) => {
     const storeDir = path.join(await tempDir(t), 'a/b');
     await openStore({ ...options, storeDir });
     assert.deepEqual(await readdir(storeDir), ['.prosody-filer']);
@@ -454,7 +463,7 @@ describe("the disk store's listing", () => {
     return keys.sort();
   };
 
-  it('passes over what is no upload, and follows no symbolic link', async (t) => {
+  it('passes over entries that are no uploads, and follows no symbolic link', async (t) => {
     const { store, storeDir } = await open(t);
     const outside = await tempDir(t);
     await writeFile(path.join(outside, 'secret'), 'x');
@@ -479,14 +488,14 @@ describe("the disk store's listing", () => {
     assert.equal((await readdir('/proc/self/fd')).length, before.length);
   });
 
-  it('fails where the folder itself is gone', async (t) => {
+  it('fails if the folder itself is gone', async (t) => {
     const { store, storeDir } = await open(t);
     await rm(storeDir, { recursive: true });
     await assert.rejects(keysIn(store), { code: 'STORE_FAILED', message: /ENOENT/ });
   });
 });
 
-it('opening tells what an earlier start as root left out of reach', {
+it('opening names the folder that an earlier start as root made, and that this user may not enter', {
   skip: process.getuid?.() !== 0 && 'needs root',
 }, async (t) => {
   const { store, storeDir } = await open(t);

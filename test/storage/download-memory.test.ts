@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import type { FilerError } from '../../src/errors.js';
 import { DownloadMemory } from '../../src/storage/download-memory.js';
 
-/** A memory of 100 bytes, and the names of the leases that had to go. */
+/** A memory of 100 bytes, and the names of the leases that were ended. */
 function open() {
   const memory = new DownloadMemory(100);
   const cuts: string[] = [];
@@ -17,14 +17,14 @@ function open() {
 }
 
 describe('the memory of downloads', () => {
-  it('cuts nobody while there is room', () => {
+  it('ends no download while there is room', () => {
     const { memory, cuts, take } = open();
     for (let count = 0; count < 1000; count += 1) memory.give(take('a', 60));
     take('b', 100);
     assert.deepEqual(cuts, []);
   });
 
-  it('cuts those that have waited longest, as many as it takes', () => {
+  it('ends as many downloads as necessary, those first that have waited longest', () => {
     const { cuts, take } = open();
     take('a', 30);
     take('b', 30);
@@ -45,7 +45,7 @@ describe('the memory of downloads', () => {
     assert.deepEqual(cuts, ['b DOWNLOADS_LIMITED']);
   });
 
-  it('counts a lease that was cut and is given back only once', () => {
+  it('counts a lease once if it was ended and is then given back', () => {
     const { memory, cuts, take } = open();
     const first = take('a', 100);
     take('b', 100);

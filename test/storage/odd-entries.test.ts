@@ -5,6 +5,7 @@ import path from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { compileRetention } from '../../src/retention/expiry.js';
 import { openRetention } from '../../src/retention/open-retention.js';
+import { tombstonePhases } from '../../src/retention/tombstone-phase.js';
 import { openStore } from '../../src/storage/open-store.js';
 import { nobody } from '../support/nobody.js';
 import { incoming, key } from '../support/store-contract.js';
@@ -19,7 +20,7 @@ const needsRoot = { skip: process.getuid?.() !== 0 && 'needs root' };
 /** A store with a limit and one upload, `slot/f`. */
 async function openWithUpload(t: TestContext) {
   const storeDir = await tempDir(t);
-  const options = { storeDir, isDurable: false, stallTimeoutMs: 60_000, replayWindowMs: 24 * hourMs };
+  const options = { storeDir, isDurable: false, stallTimeoutMs: 60_000, tombstonePhase: tombstonePhases(24 * hourMs) };
   const { store } = await openStore(options);
   const lines: Record<string, unknown>[] = [];
   const log = (line: object, message: string) => lines.push({ ...line, message });
@@ -162,23 +163,27 @@ describe('a sweep passes over, logs once and counts', () => {
     });
   }
 
-  it('a sidecar that this user may not read, and lists its upload by its path', needsRoot, async (t) => {
-    const opened = await openWithUpload(t);
-    const [file = ''] = (await filesIn(opened.storeDir)).filter((name) => name.includes('sidecars'));
-    execFileSync('chown', ['-R', String(nobody), opened.storeDir]);
-    await chown(path.join(opened.storeDir, file), 0, 0);
-    await chmod(path.join(opened.storeDir, file), 0o600);
-    process.seteuid?.(nobody);
-    try {
-      await assertPassedOver(opened, path.join(opened.storeDir, file));
-    } finally {
-      process.seteuid?.(0);
-    }
-  });
+  it(
+    'a sidecar that this user may not read, and lists its upload with the facts that its path tells',
+    needsRoot,
+    async (t) => {
+      const opened = await openWithUpload(t);
+      const [file = ''] = (await filesIn(opened.storeDir)).filter((name) => name.includes('sidecars'));
+      execFileSync('chown', ['-R', String(nobody), opened.storeDir]);
+      await chown(path.join(opened.storeDir, file), 0, 0);
+      await chmod(path.join(opened.storeDir, file), 0o600);
+      process.seteuid?.(nobody);
+      try {
+        await assertPassedOver(opened, path.join(opened.storeDir, file));
+      } finally {
+        process.seteuid?.(0);
+      }
+    },
+  );
 });
 
 describe('a sweep', () => {
-  it('removes a sidecar whose upload would lie below a file', async (t) => {
+  it('removes a sidecar whose upload would be below a file', async (t) => {
     const { sweeper, storeDir } = await openWithUpload(t);
     const file = await placeIn(storeDir, 'sidecars');
     await writeOld(file, JSON.stringify({ ...sidecar, key: 'slot/f/g' }));
@@ -186,7 +191,7 @@ describe('a sweep', () => {
     assert.deepEqual(await readdir(path.dirname(file)), []);
   });
 
-  it('removes the beginning of a sidecar, whose writer was stopped', async (t) => {
+  it('removes the beginning of a sidecar whose writer was stopped', async (t) => {
     const { sweeper, storeDir } = await openWithUpload(t);
     const file = await placeIn(storeDir, 'sidecars');
     await writeOld(file, JSON.stringify(sidecar).slice(0, 20));
@@ -194,7 +199,7 @@ describe('a sweep', () => {
     assert.deepEqual(await readdir(path.dirname(file)), []);
   });
 
-  it('does not mind lost+found, which only root may read', needsRoot, async (t) => {
+  it('does not report lost+found, which only root may read', needsRoot, async (t) => {
     const { sweeper, storeDir } = await openWithUpload(t);
     execFileSync('chown', ['-R', String(nobody), storeDir]);
     await mkdir(path.join(storeDir, 'lost+found'), { mode: 0o700 });
@@ -206,20 +211,20 @@ describe('a sweep', () => {
     }
   });
 
-  it('fails where storeDir itself cannot be opened', async (t) => {
+  it('fails if storeDir itself cannot be opened', async (t) => {
     const { sweeper, storeDir } = await openWithUpload(t);
     await rm(storeDir, { recursive: true });
     await assert.rejects(sweeper.sweep(), { code: 'STORE_FAILED', message: /ENOENT/ });
   });
 });
 
-describe('an upload whose sidecar is no file any more', () => {
+describe('an upload whose sidecar is no longer a file', () => {
   for (const [what, replace] of [
     ['a pipe', (file: string) => execFileSync('mkfifo', [file])],
     ['a folder', (file: string) => execFileSync('mkdir', [file])],
     ['a link', (file: string) => execFileSync('ln', ['-s', '/etc/passwd', file])],
   ] as const) {
-    it(`but ${what} is served by its path alone, listed, and can be deleted`, async (t) => {
+    it(`but ${what} is served with the facts that its path tells, is listed, and can be deleted`, async (t) => {
       const { store, storeDir } = await openWithUpload(t);
       const [name = ''] = (await filesIn(storeDir)).filter((name) => name.includes('sidecars'));
       await rm(path.join(storeDir, name));

@@ -8,7 +8,7 @@ import { relayBody } from '../../src/storage/s3/relay-body.js';
 
 const chunk = Buffer.alloc(65_536, 'x');
 
-/** A body of so many chunks, as fast as it is taken, that tells how many were. */
+/** A body of so many chunks that counts how many were read. */
 function countedBody(chunks: number) {
   let taken = 0;
   const body = new Readable({
@@ -28,7 +28,7 @@ function endless(chunks: number): PassThrough {
 }
 
 describe('a body on its way', () => {
-  it('waits in little memory for a store that takes none of it, and then goes on', async () => {
+  it('waits in little memory while the store takes no byte, and then goes on', async () => {
     const { body, taken } = countedBody(200);
     let received = 0;
     await relayBody(body, 200 * chunk.length, async (relayed) => {
@@ -59,7 +59,7 @@ describe('a body on its way', () => {
     ['runs over', 3 * chunk.length - 1],
     ['ends early', 3 * chunk.length + 1],
   ] as const) {
-    it(`that ${what} never ends for the store, which is told to stop`, async () => {
+    it(`that ${what} never ends for the store, whose request is aborted`, async () => {
       let received = 0;
       const relaying = relayBody(countedBody(3).body, size, async (relayed, signal) => {
         relayed.on('data', ({ length }: Buffer) => {
@@ -74,7 +74,7 @@ describe('a body on its way', () => {
     });
   }
 
-  it('is given up where the store takes none of it for 20 s, also when all of it is here', async (t) => {
+  it('is given up when the store takes no byte for 20 s, even if all bytes have arrived', async (t) => {
     t.mock.timers.enable({ apis: ['setTimeout'] });
     for (const [chunks, size] of [
       [200, 200 * chunk.length],
@@ -95,13 +95,13 @@ describe('a body on its way', () => {
       assert.equal(isAborted, false);
       t.mock.timers.tick(1);
       await nextTurn();
-      // Where the client is still to send more, the store is not waited for.
+      // While bytes are still to come from the client, the store is not to blame.
       assert.equal(isAborted, chunks * chunk.length === size);
       if (isAborted) await assert.rejects(relaying, { code: 'STORE_BUSY', message: 'the store took no byte for 20 s' });
     }
   });
 
-  it('may go to a store that takes a little of it every 20 s', async (t) => {
+  it('is not given up while the store takes a few bytes every 20 s', async (t) => {
     t.mock.timers.enable({ apis: ['setTimeout'] });
     const size = 6 * chunk.length;
     let received = 0;
@@ -118,7 +118,7 @@ describe('a body on its way', () => {
     assert.equal(received, size);
   });
 
-  it('is left alone when the store refuses it, and may break then', async () => {
+  it('is no longer read when the store refuses it, and may break then', async () => {
     const { body } = countedBody(200);
     const refusal = new Error('no');
     await assert.rejects(

@@ -23,7 +23,7 @@ const bytes = randomBytes(3 * mebibyte);
 
 const makeMemories = () => ({ memory: new DownloadMemory(), readAhead: new DownloadMemory() });
 
-// The proxy breaks answers off: Ceph does so when it restarts, or closes a connection that has been idle for 65 s.
+// The proxy breaks answers off, as Ceph does when it restarts or closes a connection that was idle for 65 s.
 describe('S3: a download', { skip: missingPeer(...cephPrograms) }, () => {
   const ceph = sharedCeph();
 
@@ -38,7 +38,7 @@ describe('S3: a download', { skip: missingPeer(...cephPrograms) }, () => {
     return { peer, proxy, bucket, store, place, gets };
   }
 
-  it('arrives whole where the service breaks off time and again', async (t) => {
+  it('arrives completely although the service breaks off time and again', async (t) => {
     const { proxy, store, gets } = await open(t);
     let sent = 0;
     proxy.meddle = ({ method }) => {
@@ -50,7 +50,7 @@ describe('S3: a download', { skip: missingPeer(...cephPrograms) }, () => {
     assert.equal(gets(), 6);
   });
 
-  it('of a part arrives whole, too', async (t) => {
+  it('of a part arrives completely, too', async (t) => {
     const { proxy, store, gets } = await open(t);
     proxy.meddle = ({ method }) => (method === 'GET' && gets() === 1 ? { cutAfter: 300_000 } : undefined);
     const part = await readBack(store, 's/f', { first: 1000, last: 2_000_000 });
@@ -58,7 +58,7 @@ describe('S3: a download', { skip: missingPeer(...cephPrograms) }, () => {
     assert.equal(gets(), 2);
   });
 
-  it('goes on after an answer that brought nothing', async (t) => {
+  it('goes on after an answer without a byte', async (t) => {
     const { proxy, store, gets } = await open(t);
     proxy.meddle = ({ method }) => {
       if (method !== 'GET' || gets() > 4) return undefined;
@@ -67,7 +67,7 @@ describe('S3: a download', { skip: missingPeer(...cephPrograms) }, () => {
     assert.ok((await readBack(store, 's/f')).equals(bytes));
   });
 
-  it('asks for the rest only when the client has taken what there was', async (t) => {
+  it('asks for the rest only when the client has taken all that had arrived', async (t) => {
     const { proxy, store, gets } = await open(t);
     proxy.meddle = ({ method }) => (method === 'GET' && gets() === 1 ? { cutAfter: mebibyte } : undefined);
     const taken: Buffer[] = [];
@@ -91,7 +91,7 @@ describe('S3: a download', { skip: missingPeer(...cephPrograms) }, () => {
     assert.ok(Buffer.concat(taken).equals(bytes));
   });
 
-  it('closes its connection to the service where the client takes nothing, and goes on with another one later', async (t) => {
+  it('closes its connection to the service when the client takes nothing, and goes on with another one later', async (t) => {
     const { proxy, bucket, gets } = await open(t);
     const idleMs = 300;
     const objects = new S3Bucket({ ...optionsFor(proxy, bucket), region: 'auto' }, 60_000);
@@ -116,7 +116,7 @@ describe('S3: a download', { skip: missingPeer(...cephPrograms) }, () => {
     ['replaced', (place: { Bucket: string; Key: string }) => new PutObjectCommand({ ...place, Body: randomBytes(9) })],
     ['removed', (place: { Bucket: string; Key: string }) => new DeleteObjectCommand(place)],
   ] as const) {
-    it(`breaks off where the object was ${what} meanwhile, without a byte of another one`, async (t) => {
+    it(`breaks off if the object was ${what} meanwhile, without a byte of another object`, async (t) => {
       const { peer, proxy, store, place, gets } = await open(t);
       proxy.meddle = async ({ method }) => {
         if (method !== 'GET') return undefined;
@@ -138,7 +138,7 @@ describe('S3: a download', { skip: missingPeer(...cephPrograms) }, () => {
     });
   }
 
-  it('that a service answers with other bytes than those asked for fails', async (t) => {
+  it('fails if the service sends other bytes than it was asked for', async (t) => {
     const { proxy, store } = await open(t);
     const other = 'x'.repeat(bytes.length);
     proxy.meddle = ({ method }) => (method === 'GET' ? { rewrite: () => other } : undefined);
@@ -148,7 +148,7 @@ describe('S3: a download', { skip: missingPeer(...cephPrograms) }, () => {
 
 it('an answer behind which a pipelined request is held does not ask a broken service again and again', async () => {
   const sink = new Writable({ highWaterMark: 1, write: (_chunk, _encoding, done) => setImmediate(done) });
-  // Node resets it by a listener that it takes away when the next request comes.
+  // Node resets it by a listener that it removes when the next request arrives.
   Object.defineProperty(sink, 'writableNeedDrain', { value: true });
   let gets = 0;
   const open = async () => {

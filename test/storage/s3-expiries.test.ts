@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { describe, it } from 'node:test';
 import { PutObjectCommand } from '@aws-sdk/client-s3';
-import type { Store } from '../../src/storage/store.js';
+import type { ServedStore } from '../../src/storage/store.js';
 import { cephPrograms, sharedCeph } from '../support/ceph.js';
 import { missingPeer } from '../support/peers.js';
 import { pathInBucket } from '../support/s3-service.js';
@@ -21,7 +21,7 @@ describe('S3: the expiry that a token named', { skip: missingPeer(...cephProgram
     return { store: await openStoreIn(peer, bucket, replayWindowMs), bucket, keys: () => peer.keysIn(bucket) };
   }
 
-  async function listed(store: Store) {
+  async function listed(store: ServedStore) {
     const found = [];
     for await (const { key, expiresAt, uploader } of store.list()) found.push([key, expiresAt, uploader]);
     return found;
@@ -51,7 +51,7 @@ describe('S3: the expiry that a token named', { skip: missingPeer(...cephProgram
     assert.deepEqual(await listed(store), []);
   });
 
-  it('is forgotten a day after it is due where it is of an upload that never was, or is still on its way', async () => {
+  it('is forgotten a day after it is due if its upload never came, and kept before that', async () => {
     const { store, keys, bucket } = await open();
     const { client } = await ceph();
     const noteOf = (expiresAt: number, path: string) =>
@@ -68,7 +68,7 @@ describe('S3: the expiry that a token named', { skip: missingPeer(...cephProgram
     assert.deepEqual((await keys()).sort(), [...before, ...kept].sort());
   });
 
-  it('far away is no obstacle', async () => {
+  it('may be far in the past or in the future', async () => {
     const { store } = await open();
     for (const [name, expiresAt] of Object.entries({ never: 10 ** 15 - 1, before: 0 })) {
       await store.put(key(`s/${name}`), incoming(Buffer.from('x'), { expiresAt }));

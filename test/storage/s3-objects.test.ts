@@ -3,22 +3,23 @@ import { createHash, randomBytes } from 'node:crypto';
 import { describe, it } from 'node:test';
 import { ListMultipartUploadsCommand, PutObjectCommand, type PutObjectCommandInput } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
-import type { IncomingUpload, Store } from '../../src/storage/store.js';
+import { openS3Store } from '../../src/storage/s3/open-s3-store.js';
+import type { IncomingUpload, ServedStore } from '../../src/storage/store.js';
 import { cephPrograms, sharedCeph } from '../support/ceph.js';
 import { send } from '../support/http-client.js';
 import { missingPeer } from '../support/peers.js';
-import { pathInBucket } from '../support/s3-service.js';
+import { optionsFor, pathInBucket } from '../support/s3-service.js';
 import { openStoreIn } from '../support/s3-store.js';
 import { incoming, key, readBack } from '../support/store-contract.js';
 import { ids, uploaderIds } from '../support/uploader-ids.js';
 
-async function listed(store: Store) {
+async function listed(store: ServedStore) {
   const uploads = [];
   for await (const upload of store.list()) uploads.push(upload);
   return uploads;
 }
 
-async function tidied(store: Store) {
+async function tidied(store: ServedStore) {
   const deleted = [];
   for await (const { modifiedAt: _, ...upload } of store.tidy()) deleted.push(upload);
   return deleted;
@@ -48,7 +49,7 @@ describe('S3: objects', { skip: missingPeer(...cephPrograms) }, () => {
     return head;
   }
 
-  it('carry type, disposition and caching for those who fetch them elsewhere', async () => {
+  it('carry type, disposition and caching for clients that fetch them from the service', async () => {
     const image = await headerOf('s/photo.jpg', { contentType: 'image/jpeg' });
     assert.equal(image.ContentType, 'image/jpeg');
     assert.equal(image.ContentDisposition, 'inline');
@@ -64,7 +65,7 @@ describe('S3: objects', { skip: missingPeer(...cephPrograms) }, () => {
     );
   });
 
-  it('are no scripts for those who fetch them elsewhere, and keep their type here', async () => {
+  it('are no scripts for clients that fetch them from the service, and keep their type here', async () => {
     const { store, headOf } = await open();
     const contentType = 'text/javascript; charset=utf-8';
     await store.put(key('s/f.js'), incoming(Buffer.from('x'), { contentType }));
@@ -74,12 +75,17 @@ describe('S3: objects', { skip: missingPeer(...cephPrograms) }, () => {
 
   it('are cached no longer than they are sure to stay', async () => {
     const keptUntil = Date.UTC(2030, 0, 2, 3, 4, 5);
-    const { CacheControl, ExpiresString } = await headerOf('s/f', { keptUntil });
+    const { peer, bucket, headOf } = await open();
+    const lifetimes = { keptUntil: () => keptUntil, dueAt: () => undefined };
+    const s3 = optionsFor(peer, bucket);
+    const { store } = await openS3Store({ s3, lifetimes, stallTimeoutMs: 60_000, uploaderIds });
+    await store.put(key('s/f'), incoming(Buffer.from('12345')));
+    const { CacheControl, ExpiresString } = (await headOf('s/f')) ?? {};
     assert.equal(CacheControl, 'immutable');
     assert.equal(Date.parse(ExpiresString ?? ''), keptUntil);
   });
 
-  it('name the expiry, and no more of the uploader than an id that only this server can make', async () => {
+  it('name the expiry, and the uploader by an id only, which only this server can make', async () => {
     const uploader = 'ömer日本@example.org';
     const { store, headOf } = await open();
     await store.put(key('s/f'), incoming(Buffer.from('x'), { uploader, expiresAt: 1_900_000_000_000 }));
@@ -91,7 +97,7 @@ describe('S3: objects', { skip: missingPeer(...cephPrograms) }, () => {
     assert.deepEqual([upload?.uploader, upload?.expiresAt], [id, 1_900_000_000_000]);
   });
 
-  it('that were stored with the SHA-1 of a JID keep it', async () => {
+  it('keep the SHA-1 of a JID with which they were stored', async () => {
     const { store, write } = await open(60_000);
     await write({ Key: `${pathInBucket}s/f`, Body: 'x', Metadata: { uploader: ids.ofEjabberd } });
     assert.equal((await store.open(key('s/f')))?.uploader, ids.ofEjabberd);
@@ -99,7 +105,7 @@ describe('S3: objects', { skip: missingPeer(...cephPrograms) }, () => {
     assert.deepEqual(await tidied(store), [{ key: 's/f', size: 1, uploader: ids.ofEjabberd }]);
   });
 
-  it("with metadata that somebody else wrote are served all the same, and are nobody else's", async () => {
+  it('with metadata that somebody else wrote are served, and cannot claim another uploader', async () => {
     const { store, write } = await open(60_000);
     const Metadata = { uploader: '%zz,evil', 'expires-at': '1900000000000,evil', 'put-id': 'x' };
     await write({ Key: `${pathInBucket}s/f.png`, Body: 'x', Metadata });
@@ -120,7 +126,7 @@ describe('S3: objects', { skip: missingPeer(...cephPrograms) }, () => {
     assert.deepEqual(await tidied(store), [{ key: `${hash}/s/1`, size: 99_999_999, uploader: hash }]);
   });
 
-  it('that another program put there without a type have that of their extension', async () => {
+  it('that another program stored without a type have the type of their extension', async () => {
     const { store, peer, bucket, write } = await open();
     const place = { Bucket: bucket, Key: `${pathInBucket}s/a.png`, ContentLength: 1 };
     const signableHeaders = new Set(['host', 'content-length']);
@@ -133,12 +139,12 @@ describe('S3: objects', { skip: missingPeer(...cephPrograms) }, () => {
       ['a', 'b', 'c', 'd'].map(async (name) => (await store.open(key(`s/${name}.png`)))?.contentType),
     );
     assert.deepEqual(types, ['image/png', 'image/png', 'image/png', 'Text/HTML']);
-    // The type is known here, and that one is kept.
+    // This program has written that type, so it is kept.
     await store.put(key('s/e.png'), incoming(Buffer.from('x'), { contentType: 'application/octet-stream' }));
     assert.equal((await store.open(key('s/e.png')))?.contentType, 'application/octet-stream');
   });
 
-  it('outside of the path, and with names that no upload may have, are no uploads', async () => {
+  it('outside of the path, or with names that no upload can have, are no uploads', async () => {
     const { store, write, peer, bucket } = await open();
     const names = ['s/f', '../s/f', 's/../f', 's/./f', 's//f', 's/', '/f', 's/a\u0001b', `s/${'n'.repeat(256)}`];
     const foreign = [
@@ -168,10 +174,10 @@ describe('S3: objects', { skip: missingPeer(...cephPrograms) }, () => {
     assert.ok(found.every(({ size, contentType }) => size === 1 && contentType === 'image/png'));
   });
 
-  it('with names that no service or no file can hold are refused, and not there', async () => {
+  it('with names that are too long for the service are refused, and cannot be opened', async () => {
     const { store, peer, bucket } = await open();
     const long = key(`${'日'.repeat(80)}/${'本'.repeat(80)}/${'語'.repeat(80)}/${'n'.repeat(240)}`);
-    // Nor a note of the expiry.
+    // With an expiry, the name of its note would be too long as well.
     for (const facts of [{}, { expiresAt: Date.now() + 60_000 }]) {
       await assert.rejects(store.put(long, incoming(Buffer.from('x'), facts)), { code: 'KEY_INVALID' });
     }
@@ -188,7 +194,7 @@ describe('S3: objects', { skip: missingPeer(...cephPrograms) }, () => {
     );
   });
 
-  it('of the size of a tombstone are uploads, of its bytes too where none counts', async () => {
+  it('of the size of a tombstone are uploads, even with its bytes if no tombstone blocks the slot', async () => {
     const { store } = await open();
     const texts = ['This upload was deleted.\n', 'This upload was deleted on the day it came.\n'];
     const bodies = texts.flatMap((text) => [Buffer.from(text), randomBytes(Buffer.byteLength(text))]);
@@ -205,7 +211,7 @@ describe('S3: objects', { skip: missingPeer(...cephPrograms) }, () => {
     assert.equal((await store.open(key('s/f')))?.etag, `"${createHash('md5').update(bytes).digest('hex')}"`);
   });
 
-  it('leave no part of an upload that broke off', async () => {
+  it('are not left in part by an upload that broke off', async () => {
     const { store, peer, bucket } = await open();
     const bytes = randomBytes(30_000_000);
     const { openBody } = incoming(bytes.subarray(0, 20_000_000));

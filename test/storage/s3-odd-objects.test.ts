@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { describe, it, type TestContext } from 'node:test';
 import { PutObjectCommand } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
-import type { Store, UnreadableEntry } from '../../src/storage/store.js';
+import type { ServedStore, UnreadableEntry } from '../../src/storage/store.js';
 import { cephPrograms, sharedCeph } from '../support/ceph.js';
 import { send } from '../support/http-client.js';
 import { missingPeer } from '../support/peers.js';
@@ -13,7 +13,7 @@ import { openStoreIn } from '../support/s3-store.js';
 import { incoming, key, readBack } from '../support/store-contract.js';
 
 /** Lists and tidies as a sweep does; resolves to the keys and the reports, each once. */
-async function sweep(store: Store) {
+async function sweep(store: ServedStore) {
   const reports = new Map<string, string>();
   const onUnreadable = ({ path, reason }: UnreadableEntry) => reports.set(path, reason);
   const keys: string[] = [];
@@ -35,7 +35,7 @@ describe('S3: odd objects', { skip: missingPeer(...cephPrograms) }, () => {
     return { peer, proxy, bucket, write, store: await openStoreIn(proxy, bucket, 60_000) };
   }
 
-  it('with names that no upload can have are reported, without control characters, and folders are not', async (t) => {
+  it('with names that no upload can have are reported, without control characters; folders are not reported', async (t) => {
     const { store, write } = await open(t);
     for (const name of ['s/f', 's/a\u0007b', 's//g', '../h']) await write(name);
     for (const folder of ['', 's/', 's/t/']) await write(folder, '');
@@ -50,7 +50,7 @@ describe('S3: odd objects', { skip: missingPeer(...cephPrograms) }, () => {
     });
   });
 
-  it('among the notes of expiries are reported and stay, and the others count', async (t) => {
+  it('among the notes of expiries are reported and stay, and the other notes count', async (t) => {
     const { store, write, peer, bucket } = await open(t);
     const expiresAt = Date.now() - 48 * 3_600_000;
     await store.put(key('s/f'), incoming(Buffer.from('x'), { expiresAt }));
@@ -65,7 +65,7 @@ describe('S3: odd objects', { skip: missingPeer(...cephPrograms) }, () => {
       'a',
     ].map((note) => `.prosody-filer/expiring/${note}`);
     for (const note of notes) await write(note);
-    // A note of another upload than its own goes, as one of an upload that is gone does.
+    // The note of another PUT is removed, as is that of an upload that is gone.
     await write(`.prosody-filer/expiring/${at}/${randomUUID()}/s/other`);
     const { keys, reports } = await sweep(store);
     assert.deepEqual(keys.sort(), ['s/f', 's/other']);
@@ -74,7 +74,7 @@ describe('S3: odd objects', { skip: missingPeer(...cephPrograms) }, () => {
     assert.equal((await peer.keysIn(bucket)).length, notes.length + 3);
   });
 
-  it('with metadata that are nonsense are listed as what the rest says, or reported', async (t) => {
+  it('with metadata that make no sense are listed with their other facts, or reported', async (t) => {
     const { store, write, peer, bucket } = await open(t);
     const nonsense = { uploader: 'x', 'expires-at': '99999999999999999999', 'put-id': '-1', 'due-at': 'never' };
     await write('s/f', 'x', nonsense);
@@ -84,7 +84,7 @@ describe('S3: odd objects', { skip: missingPeer(...cephPrograms) }, () => {
     await write('s/future', tombstone, { ...facts, 'modified-at': future });
     await write('s/large', tombstone, { ...facts, size: '999999999999999' });
     await write('s/right', tombstone, facts);
-    // What is not signed Ceph takes as it comes.
+    // Ceph accepts headers that are not signed as they are.
     const place = { Bucket: bucket, Key: `${pathInBucket}s/g`, ContentLength: 1 };
     const signableHeaders = new Set(['host', 'content-length']);
     const url = await getSignedUrl(peer.client, new PutObjectCommand(place), { signableHeaders });
@@ -93,17 +93,17 @@ describe('S3: odd objects', { skip: missingPeer(...cephPrograms) }, () => {
     const { keys, deleted, reports } = await sweep(store);
     assert.deepEqual(keys, ['s/f', 's/g']);
     assert.deepEqual(deleted, ['s/right']);
-    const reason = 'its metadata do not tell what was deleted';
+    const reason = 'its metadata do not describe a deleted upload';
     assert.deepEqual(reports, { 'some/path/s/future': reason, 'some/path/s/large': reason });
     for (const path of keys) assert.ok(await store.delete(key(path)));
   });
 
-  // No permission of Ceph's 16 stands in the way of a HEAD for one object only: the proxy refuses it.
+  // Ceph 16 has no permission that refuses the HEAD of a single object, so the proxy refuses it.
   for (const [status, code] of [
     [403, 'AccessDenied'],
     [500, 'InternalError'],
   ] as const) {
-    it(`that the service answers with ${status} are reported, and the others listed and tidied`, async (t) => {
+    it(`for which the service answers ${status} are reported, and the others are listed and tidied`, async (t) => {
       const { store, proxy } = await open(t);
       const facts = { uploader: 'romeo@example.org' };
       const past = { ...facts, expiresAt: Date.now() - 48 * 3_600_000 };
@@ -126,7 +126,7 @@ describe('S3: odd objects', { skip: missingPeer(...cephPrograms) }, () => {
     ['busy', { refuse: { status: 503, code: 'SlowDown' } }],
     ['out of reach', { cutAfter: 0 }],
   ] as const) {
-    it(`are not passed over while the service is ${what}: then the sweep fails`, async (t) => {
+    it(`make the sweep fail while the service is ${what}`, async (t) => {
       const { store, proxy } = await open(t);
       await store.put(key('s/a'), incoming(Buffer.from('x'), { uploader: 'romeo@example.org' }));
       for (const wanted of ['HEAD', 'GET']) {
@@ -137,7 +137,7 @@ describe('S3: odd objects', { skip: missingPeer(...cephPrograms) }, () => {
   }
 });
 
-// Ceph encodes the names of its listings, and says so, and tells where the next page begins: the proxy changes that.
+// Ceph encodes the names in listings, says so, and says where the next page begins. The proxy changes that.
 describe('S3: listings', { skip: missingPeer(...cephPrograms) }, () => {
   const ceph = sharedCeph();
 
@@ -155,7 +155,7 @@ describe('S3: listings', { skip: missingPeer(...cephPrograms) }, () => {
 
   const decoded = (name: string) => decodeURIComponent(name.replaceAll('+', ' '));
 
-  it('of a service that ignores encoding-type give the names as they are', async (t) => {
+  it('of a service that ignores encoding-type are read without decoding', async (t) => {
     const store = await open(t, (xml) =>
       xml
         .replace('<EncodingType>url</EncodingType>', '')
@@ -178,11 +178,11 @@ describe('S3: listings', { skip: missingPeer(...cephPrograms) }, () => {
     ['the same page again', '<NextContinuationToken>x</NextContinuationToken>'],
     ['no next page', ''],
   ] as const) {
-    it(`that give ${what} fail rather than never end or miss uploads`, async (t) => {
+    it(`with ${what} fail, so that they neither run for ever nor miss uploads`, async (t) => {
       const store = await open(t, (xml) =>
         xml.replace(/<IsTruncated>false<\/IsTruncated>/, `<IsTruncated>true</IsTruncated>${next}`),
       );
-      await assert.rejects(sweep(store), { code: 'STORE_FAILED', message: /does not tell where the next page begins/ });
+      await assert.rejects(sweep(store), { code: 'STORE_FAILED', message: /does not say where the next page begins/ });
     });
   }
 });

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
+import { tombstonePhases } from '../../src/retention/tombstone-phase.js';
 import { openS3Store } from '../../src/storage/s3/open-s3-store.js';
-import type { Store } from '../../src/storage/store.js';
+import type { ServedStore } from '../../src/storage/store.js';
 import { cephPrograms, sharedCeph } from '../support/ceph.js';
 import { missingPeer } from '../support/peers.js';
 import { startS3Proxy } from '../support/s3-proxy.js';
@@ -14,7 +15,7 @@ import { uploaderIds } from '../support/uploader-ids.js';
 const hourMs = 60 * 60 * 1000;
 const replayWindowMs = 1000;
 
-async function tidy(store: Store): Promise<void> {
+async function tidy(store: ServedStore): Promise<void> {
   for await (const upload of store.tidy()) assert.fail(`${upload.key} is not to be told of`);
 }
 
@@ -22,7 +23,7 @@ function describeRemovals(name: string, programs: readonly string[], share: () =
   describe(`${name}: removing`, { skip: missingPeer(...programs) }, () => {
     const service = share();
 
-    /** Two filers on one bucket; the requests of the first one pass a proxy. */
+    /** Two filers on one bucket. The requests of the first one go through a proxy. */
     async function open(t: TestContext, window = replayWindowMs) {
       const peer = await service();
       const proxy = await startS3Proxy(t, peer);
@@ -32,7 +33,9 @@ function describeRemovals(name: string, programs: readonly string[], share: () =
       const [one, other] = await Promise.all(
         [proxy, peer].map(async (access) => {
           const s3 = optionsFor(access, bucket);
-          return (await openS3Store({ s3, replayWindowMs: window, stallTimeoutMs: 60_000, uploaderIds, now })).store;
+          return (
+            await openS3Store({ s3, tombstonePhase: tombstonePhases(window), stallTimeoutMs: 60_000, uploaderIds, now })
+          ).store;
         }),
       );
       assert.ok(one !== undefined && other !== undefined);
@@ -40,7 +43,7 @@ function describeRemovals(name: string, programs: readonly string[], share: () =
       return { proxy, one, other, contents, advance: (ms: number) => (ahead += ms) };
     }
 
-    it('never takes an upload that has replaced an expired tombstone a moment ago', async (t) => {
+    it('never deletes an upload that has just replaced an expired tombstone', async (t) => {
       const { proxy, one, other } = await open(t);
       await one.put(key('s/f'), incoming(Buffer.from('first')));
       await one.delete(key('s/f'));
@@ -51,7 +54,7 @@ function describeRemovals(name: string, programs: readonly string[], share: () =
         isPut = true;
         return undefined;
       };
-      // Between the HEAD of the sweep and what it does then.
+      // Between the HEAD of the sweep and its DELETE.
       proxy.meddle = ({ method }) => (method === 'DELETE' ? put() : undefined);
       await tidy(one);
       await put();
@@ -59,7 +62,7 @@ function describeRemovals(name: string, programs: readonly string[], share: () =
       assert.equal((await readBack(one, 's/f')).toString(), 'second');
     });
 
-    it('of a tombstone comes two hours after it counted, and in the second no PUT replaces it', async (t) => {
+    it('a tombstone happens two hours after it blocked its slot, and in the second hour no PUT replaces it', async (t) => {
       const { one, contents, advance } = await open(t);
       await one.put(key('s/f'), incoming(Buffer.from('first')));
       await one.delete(key('s/f'));
@@ -75,7 +78,7 @@ function describeRemovals(name: string, programs: readonly string[], share: () =
       await one.put(key('s/f'), incoming(Buffer.from('second')));
     });
 
-    it('is not tried again where its answer is lost: another upload may have come', async (t) => {
+    it('is not tried again if its answer is lost: another upload may have come', async (t) => {
       const { proxy, one, other } = await open(t, 0);
       await one.put(key('s/f'), incoming(Buffer.from('first')));
       proxy.meddle = ({ method }) => (method === 'DELETE' ? { cutAfter: 0 } : undefined);
@@ -97,11 +100,17 @@ describe('S3: removing from a full bucket', { skip: missingPeer(...cephPrograms)
     const warnings: string[] = [];
     const s3 = optionsFor(proxy, bucket);
     const warn = (message: string) => warnings.push(message);
-    const { store } = await openS3Store({ s3, replayWindowMs: hourMs, stallTimeoutMs: 60_000, uploaderIds, warn });
+    const { store } = await openS3Store({
+      s3,
+      tombstonePhase: tombstonePhases(hourMs),
+      stallTimeoutMs: 60_000,
+      uploaderIds,
+      warn,
+    });
     return { peer, proxy, bucket, store, warnings };
   }
 
-  it('works, and its slot stays taken', async (t) => {
+  it('works, and the slot stays blocked', async (t) => {
     const { peer, bucket, store, warnings } = await open(t);
     for (const path of ['s/f', 's/g']) await store.put(key(path), incoming(Buffer.from(path)));
     const quota = ['--quota-scope=bucket', `--bucket=${bucket}`];
@@ -115,8 +124,8 @@ describe('S3: removing from a full bucket', { skip: missingPeer(...cephPrograms)
     assert.deepEqual(warnings, []);
   });
 
-  // The proxy refuses all PUTs: Ceph counts what a removal gives back at once, other services later.
-  it('works where there is no room even then, and warns that the slot is free', async (t) => {
+  // The proxy refuses all PUTs. After a removal, Ceph has room at once, other services later.
+  it('works if there is no room even then, and warns that the slot is free', async (t) => {
     const { proxy, store, warnings } = await open(t);
     await store.put(key('s/f'), incoming(Buffer.from('x')));
     proxy.meddle = ({ method }) => (method === 'PUT' ? { refuse: { status: 403, code: 'QuotaExceeded' } } : undefined);
@@ -133,8 +142,8 @@ describe('S3: removing from a full bucket', { skip: missingPeer(...cephPrograms)
     await store.put(key('s/f'), incoming(Buffer.from('y')));
   });
 
-  // The proxy answers the second PUT as Ceph would where an upload has come in between.
-  it('works where another upload takes the slot meanwhile', async (t) => {
+  // The proxy answers the second PUT as Ceph would after another upload.
+  it('works if another upload uses the slot meanwhile', async (t) => {
     const { proxy, store, warnings } = await open(t);
     await store.put(key('s/f'), incoming(Buffer.from('x')));
     proxy.meddle = ({ method, headers }) => {
@@ -147,6 +156,6 @@ describe('S3: removing from a full bucket', { skip: missingPeer(...cephPrograms)
   });
 });
 
-// The proxy has a PUT come at the worst moment, and loses an answer.
+// The proxy sends a PUT at the worst moment, and loses an answer.
 describeRemovals('S3', cephPrograms, sharedCeph);
 describeRemovals('S3 without If-Match', swiftPrograms, sharedSwift);

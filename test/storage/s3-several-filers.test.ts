@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
-import type { Store } from '../../src/storage/store.js';
+import type { ServedStore } from '../../src/storage/store.js';
 import { cephPrograms, sharedCeph } from '../support/ceph.js';
 import { missingPeer } from '../support/peers.js';
 import { openStoreIn } from '../support/s3-store.js';
@@ -20,21 +20,21 @@ describe('S3: two filers on one bucket', { skip: missingPeer(...cephPrograms) },
     return { a, b, keys: () => peer.keysIn(bucket) };
   }
 
-  /** Puts on both at once; the text that won, after making sure that only one did. */
-  async function race(stores: readonly Store[], path: string, expiresAt?: number): Promise<string> {
+  /** Puts on both at once, and asserts that one has succeeded; resolves to its text. */
+  async function race(stores: readonly ServedStore[], path: string, expiresAt?: number): Promise<string> {
     const texts = stores.map((_, index) => `${path} of ${index}`);
     const results = await Promise.allSettled(
       stores.map((store, index) => store.put(key(path), incoming(Buffer.from(texts[index] ?? ''), { expiresAt }))),
     );
     const refusals = results.flatMap((result) => (result.status === 'rejected' ? [result.reason.code] : []));
-    // Ceph says 500 where both replace a tombstone.
+    // Ceph says 500 if both replace a tombstone.
     assert.match(refusals.join(), /^(KEY_TAKEN|STORE_BUSY)$/);
     const winners = texts.filter((_, index) => results[index]?.status === 'fulfilled');
     assert.equal(winners.length, 1);
     return winners[0] ?? '';
   }
 
-  it('store exactly one of racing uploads, each of 20 times', async () => {
+  it('store exactly one of two racing uploads, 20 times', async () => {
     const { a, b, keys } = await openTwo();
     const expiresAt = Date.now() + hourMs;
     for (let round = 0; round < 20; round += 1) {
@@ -44,7 +44,7 @@ describe('S3: two filers on one bucket', { skip: missingPeer(...cephPrograms) },
     assert.equal((await keys()).length, 40, 'an upload and the note of its expiry');
   });
 
-  it('see what the other deleted', async () => {
+  it('see the deletions of the other', async () => {
     const { a, b } = await openTwo(hourMs);
     await a.put(key('s/f'), incoming(Buffer.from('x')));
     assert.ok(await b.delete(key('s/f')));
@@ -54,7 +54,7 @@ describe('S3: two filers on one bucket', { skip: missingPeer(...cephPrograms) },
     await assert.rejects(a.put(key('s/f'), incoming(Buffer.from('x'))), { code: 'KEY_TAKEN' });
   });
 
-  it('fill a slot again exactly once when its deletion no longer counts', async () => {
+  it('use a slot again exactly once when its tombstone no longer blocks it', async () => {
     const { a, b, keys } = await openTwo(2000);
     const paths = Array.from({ length: 10 }, (_, index) => `s/${index}`);
     for (const path of paths) await a.put(key(path), incoming(Buffer.from('first')));

@@ -13,5 +13,5 @@ describe('a bucket of Ceph', { skip: missingPeer(...cephPrograms) }, () => {
     return { store: await openStoreIn(peer, bucket, replayWindowMs), contents: () => peer.keysIn(bucket) };
   }
 
-  describeStore('S3', open);
+  describeStore('S3', open, { isLimited: false });
 });

@@ -11,7 +11,7 @@ import { S3Download } from '../../src/storage/s3/s3-download.js';
 import { eventually } from '../support/eventually.js';
 
 const mebibyte = 1024 * 1024;
-// More than the system's buffers hold.
+// More bytes than the system's buffers hold.
 const bytes = randomBytes(24 * mebibyte);
 
 async function listen(t: TestContext, onRequest: RequestListener) {
@@ -30,7 +30,7 @@ async function listen(t: TestContext, onRequest: RequestListener) {
   return { ask, connections: () => new Promise<number>((resolve) => server.getConnections((_, n) => resolve(n))) };
 }
 
-/** A service with one object, and a server that fetches it there for its clients. */
+/** A service with one object, and a server whose clients download it. */
 async function start(t: TestContext, limits: { idleMs?: number; maxBytes?: number; maxReadAhead?: number }) {
   const service = await listen(t, ({ headers }, answer) => {
     const [, first, last] = /^bytes=(\d+)-(\d+)$/.exec(headers.range ?? '') ?? [];
@@ -54,10 +54,10 @@ async function start(t: TestContext, limits: { idleMs?: number; maxBytes?: numbe
       () => note('whole'),
       ({ code }) => note(code),
     );
-    // The line of the log is written then.
+    // The log line is written then.
     answer.once('close', () => setImmediate(note, 'closed'));
   });
-  /** Begins a download, and takes no byte of it. */
+  /** Begins a download and takes no byte of it. */
   const beginStuck = async (name: string) => {
     const answer = await clients.ask({ from: name });
     answer.on('error', () => undefined).pause();
@@ -67,7 +67,7 @@ async function start(t: TestContext, limits: { idleMs?: number; maxBytes?: numbe
 }
 
 describe('a download from S3 whose client takes nothing', () => {
-  it('holds no connection to the service for long, and arrives whole when its client goes on', async (t) => {
+  it('occupies no connection to the service for long, and arrives completely when its client goes on', async (t) => {
     const { service, beginStuck, gets } = await start(t, { idleMs: 1000 });
     const answer = await beginStuck('a');
     assert.equal(await service.connections(), 1);
@@ -90,13 +90,13 @@ describe('a download from S3 whose client takes nothing', () => {
       }
       assert.deepEqual(ends.slice(0, 2), ['a: DOWNLOADS_LIMITED', 'a: closed']);
       assert.ok(ends.length < 8, ends.join());
-      // The others may have to make room for it.
+      // Other downloads may have to make room for it.
       const latest = answers.at(-1);
       assert.ok(latest !== undefined && (await buffer(latest)).equals(bytes));
     });
   }
 
-  it('lets go of its connection at once where many wait, and arrives whole', async (t) => {
+  it('closes its connection at once if many wait, and arrives completely', async (t) => {
     const { service, beginStuck, ends } = await start(t, { maxReadAhead: 300_000 });
     const answers = [];
     for (let count = 0; count < 6; count += 1) answers.push(await beginStuck('a'));

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { PassThrough } from 'node:stream';
 import { describe, it, type TestContext } from 'node:test';
+import { tombstonePhases } from '../../src/retention/tombstone-phase.js';
 import { openS3Store } from '../../src/storage/s3/open-s3-store.js';
 import { eventually } from '../support/eventually.js';
 import { missingPeer } from '../support/peers.js';
@@ -9,27 +10,32 @@ import { describeStore, incoming, key, readBack } from '../support/store-contrac
 import { sharedSwift, swiftPrograms } from '../support/swift.js';
 import { uploaderIds } from '../support/uploader-ids.js';
 
-describe('a bucket of Swift, which takes no If-None-Match', { skip: missingPeer(...swiftPrograms) }, () => {
+describe('a bucket of Swift, which does not support If-None-Match', { skip: missingPeer(...swiftPrograms) }, () => {
   const swift = sharedSwift();
 
   async function open(_t: TestContext, { replayWindowMs = 0 } = {}) {
     const peer = await swift();
     const bucket = await peer.createBucket();
     const s3 = optionsFor(peer, bucket);
-    const { store, warnings } = await openS3Store({ s3, replayWindowMs, stallTimeoutMs: 60_000, uploaderIds });
+    const { store, warnings } = await openS3Store({
+      s3,
+      tombstonePhase: tombstonePhases(replayWindowMs),
+      stallTimeoutMs: 60_000,
+      uploaderIds,
+    });
     return { store, warnings, contents: () => peer.keysIn(bucket) };
   }
 
-  describeStore('S3 without If-None-Match', open, { isExclusive: false });
+  describeStore('S3 without If-None-Match', open, { isExclusive: false, isLimited: false });
 
-  it('is opened with a warning, and nothing is left of the attempt', async (t) => {
+  it('is opened with a warning, and nothing is left of the probe', async (t) => {
     const { warnings, contents } = await open(t);
     assert.equal(warnings.length, 1);
-    assert.match(warnings[0] ?? '', /^s3: this service takes no If-None-Match: .* may replace the other$/);
+    assert.match(warnings[0] ?? '', /^s3: this service does not support If-None-Match: .* may replace the other$/);
     assert.deepEqual(await contents(), []);
   });
 
-  it('keeps one of two racing uploads whole, whatever becomes of a third one', async (t) => {
+  it('keeps one of two racing uploads completely, whatever becomes of a third one', async (t) => {
     const { store, contents } = await open(t);
     const uploads = ['image/a', 'image/b', 'image/c'].map((contentType) => ({
       contentType,

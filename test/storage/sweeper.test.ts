@@ -9,6 +9,7 @@ import { compileRetention, type RetentionSettings } from '../../src/retention/ex
 import type { LimitSettings } from '../../src/retention/limits.js';
 import { openRetention } from '../../src/retention/open-retention.js';
 import type { StoreLimits } from '../../src/retention/store-limits.js';
+import { tombstonePhases } from '../../src/retention/tombstone-phase.js';
 import { UnreadableEntries } from '../../src/retention/unreadable-entries.js';
 import { openStore } from '../../src/storage/open-store.js';
 import type { ListedUpload } from '../../src/storage/store.js';
@@ -30,7 +31,12 @@ interface Options {
 
 async function open(t: TestContext, { retention = { rules: [] }, limits = {}, evictMinAgeMs = 0 }: Options) {
   const storeDir = await tempDir(t);
-  const { store } = await openStore({ storeDir, isDurable: false, stallTimeoutMs: 60_000, replayWindowMs: 30 * day });
+  const { store } = await openStore({
+    storeDir,
+    isDurable: false,
+    stallTimeoutMs: 60_000,
+    tombstonePhase: tombstonePhases(30 * day),
+  });
   const lines: Record<string, unknown>[] = [];
   const log = (line: object, message: string) => lines.push({ ...line, message });
   const settings: LimitSettings & { evictMinAgeMs: number } = {
@@ -52,7 +58,7 @@ async function open(t: TestContext, { retention = { rules: [] }, limits = {}, ev
 }
 
 describe('a sweep', () => {
-  it('deletes what has expired with its folders, logs each, and keeps the slots taken', async (t) => {
+  it('deletes expired uploads with their folders, logs each, and blocks their slots', async (t) => {
     const { sweeper, store, storeDir, put, uploads, lines } = await open(t, {
       retention: { expiresAfterMs: day, rules: [{ match: 'story_*', expiresAfterMs: hour }] },
     });
@@ -84,7 +90,7 @@ describe('a sweep', () => {
     });
   });
 
-  it('deletes what a token let expire, with its sidecar', async (t) => {
+  it('deletes an upload that has expired by its token, with its sidecar', async (t) => {
     const { sweeper, store, storeDir } = await open(t, {});
     const expiresAt = Date.now() - 1000;
     await store.put(key('slot/f'), incoming(Buffer.from('x'), { expiresAt }));
@@ -95,7 +101,7 @@ describe('a sweep', () => {
     );
   });
 
-  it('touches nothing but uploads, whatever they are called', async (t) => {
+  it('deletes only uploads, whatever other files are called', async (t) => {
     const { sweeper, storeDir, put, uploads } = await open(t, { retention: { expiresAfterMs: hour, rules: [] } });
     const outside = await tempDir(t);
     await writeFile(path.join(outside, 'precious'), 'x');
@@ -113,7 +119,7 @@ describe('a sweep', () => {
     assert.deepEqual((await uploads()).sort(), ['link', 'slot/precious', 'slot/two\nlines']);
   });
 
-  it('removes sidecars and tombstones that no longer count', async (t) => {
+  it('removes sidecars without an upload and old tombstones', async (t) => {
     const { sweeper, store, storeDir } = await open(t, {});
     const facts = { uploader: 'romeo@example.org' };
     for (const name of ['kept/f', 'gone/f', 'deleted/f']) await store.put(key(name), incoming(Buffer.from('x'), facts));
@@ -132,7 +138,7 @@ describe('a sweep', () => {
   });
 });
 
-it('a start and each sweep have all folders of the bookkeeping look new, but not those of other hosts', async (t) => {
+it('a start and each sweep give all folders of the bookkeeping the time of now, except those of other hosts', async (t) => {
   const { sweeper, store, storeDir } = await open(t, {});
   await store.put(key('slot/f'), incoming(Buffer.from('x'), { uploader: 'romeo@example.org' }));
   await store.put(key('slot/g'), incoming(Buffer.from('x'), { uploader: 'romeo@example.org' }));
@@ -156,7 +162,7 @@ it('a start and each sweep have all folders of the bookkeeping look new, but not
   assert.deepEqual(old(), spared);
 });
 
-it('an entry that cannot be read is logged once, counted at each sweep, and logged again if it was mended meanwhile', () => {
+it('an entry that cannot be read is logged once, counted at each sweep, and logged again if it was repaired meanwhile', () => {
   const lines: object[] = [];
   const entries = new UnreadableEntries({ warn: (line, message) => lines.push({ ...line, message }) });
   const sweep = (...paths: string[]) => {
@@ -168,8 +174,8 @@ it('an entry that cannot be read is logged once, counted at each sweep, and logg
   assert.equal(sweep('/a', '/b'), 2);
   assert.equal(entries.count, 2);
   assert.deepEqual(lines, [
-    { path: '/a', reason: 'EIO', message: 'cannot be read and is passed over: mend or remove it' },
-    { path: '/b', reason: 'EIO', message: 'cannot be read and is passed over: mend or remove it' },
+    { path: '/a', reason: 'EIO', message: 'cannot be read and is passed over: repair or remove it' },
+    { path: '/b', reason: 'EIO', message: 'cannot be read and is passed over: repair or remove it' },
   ]);
   assert.equal(sweep('/a'), 1);
   assert.equal(sweep('/a', '/b'), 2);
@@ -187,7 +193,7 @@ it('entries that cannot be read take bounded memory and bounded space in the log
   assert.equal(lines, 1000);
 });
 
-it('a sweeper stops also while a sweep fails', async (t) => {
+it('a sweeper can be stopped while a sweep fails', async (t) => {
   const { sweeper, storeDir } = await open(t, {});
   await rm(storeDir, { recursive: true });
   const sweep = assert.rejects(sweeper.sweep(), { code: 'STORE_FAILED' });
@@ -197,7 +203,7 @@ it('a sweeper stops also while a sweep fails', async (t) => {
 
 describe('eviction', () => {
   let keys = 0;
-  /** Reserves room for an upload all of whose bytes arrive at once. */
+  /** Reserves room for an upload whose bytes arrive all at once. */
   const reserve = async (limits: StoreLimits, size: number) => {
     keys += 1;
     const { makeRoom, settle } = await limits.reserve({ key: key(`new${keys}/f`), size, arrived: () => size });
@@ -211,7 +217,7 @@ describe('eviction', () => {
   };
   const kB = 1000;
 
-  it('takes the oldest first, none that is too young, then refuses', async (t) => {
+  it('deletes the oldest uploads first, none that is too young, and then refuses', async (t) => {
     const { limits, sweeper, put, uploads, lines } = await open(t, {
       limits: { maxStoreSize: 100 * kB, evictsWhenFull: true },
       evictMinAgeMs: day,
@@ -226,12 +232,12 @@ describe('eviction', () => {
       ['a/f', 'b/f'],
     );
     await assert.rejects(reserve(limits, 60 * kB), { code: 'STORE_FULL', message: /evictMinAge/ });
-    assert.deepEqual(await uploads(), ['c/f', 'd/f'], 'nothing goes in vain');
+    assert.deepEqual(await uploads(), ['c/f', 'd/f'], 'nothing is evicted in vain');
     await reserve(limits, 45 * kB);
     assert.deepEqual(await uploads(), ['d/f']);
   });
 
-  it('takes what the sweep finds to be too much, the oldest first', async (t) => {
+  it('deletes what exceeds the limits after a sweep, the oldest first', async (t) => {
     const { sweeper, put, uploads } = await open(t, { limits: { maxStoreSize: 60 * kB, evictsWhenFull: true } });
     for (const [name, days] of Object.entries({ b: 3, a: 5, d: 0.5, c: 2 }))
       await put(`${name}/f`, 25 * kB, days * day);
@@ -239,7 +245,7 @@ describe('eviction', () => {
     assert.deepEqual(await uploads(), ['c/f', 'd/f']);
   });
 
-  it('passes over what cannot be deleted, and says so once', async (t) => {
+  it('passes over uploads that cannot be deleted, and logs that once', async (t) => {
     const { limits, sweeper, store, put, uploads, lines } = await open(t, {
       limits: { maxStoreSize: 100 * kB, evictsWhenFull: true },
     });
@@ -264,14 +270,14 @@ describe('eviction in a store of more uploads than a sweep gathers', () => {
   const total = 5000 + 10;
 
   /**
-   * An evictor of so many uploads of 4 KiB. Those of these ages, or the oldest ones, cannot be deleted. Each sweep gathers
-   * anew, and one of them began before it was asked for.
+   * An evictor of so many uploads of 4 KiB. The uploads of these ages, or so many of the oldest ones, cannot be deleted. The
+   * sweep with the number `joinedSweep` has begun before the evictor asked for it.
    */
   function evictorOf(undeletable: number | ((age: number) => boolean), { count = total, joinedSweep = 0 } = {}) {
     const isUndeletable = typeof undeletable === 'number' ? (age: number) => age < undeletable : undeletable;
     const uploads = new Map(
       Array.from({ length: count }, (_, age) => {
-        const upload = { key: key(`s${age}/f`), size: 4096, modifiedAt: age, contentType: 'x/y' };
+        const upload = { key: key(`s${age}/f`), size: 4096, modifiedAt: age, contentType: 'x/y', isComplete: true };
         return [upload.key, upload];
       }),
     );
@@ -281,9 +287,9 @@ describe('eviction in a store of more uploads than a sweep gathers', () => {
     let sweeps = 0;
     const sweep = async (after: ListedUpload | undefined) => {
       sweeps += 1;
-      evictor.beginGathering(sweeps === joinedSweep ? undefined : after);
-      // In an order that is not that of their age, and more than are kept.
-      for (const upload of [...uploads.values()].reverse()) evictor.gather(upload);
+      evictor.oldest.begin(sweeps === joinedSweep ? undefined : after);
+      // Not in the order of their age, and more than are kept.
+      for (const upload of [...uploads.values()].reverse()) evictor.oldest.gather(upload);
       evictor.endGathering();
     };
     const evictor: Evictor = new Evictor({
@@ -306,28 +312,28 @@ describe('eviction in a store of more uploads than a sweep gathers', () => {
     return { evictor, sweep, uploads, tried, warnings, uncounted, sweeps: () => sweeps };
   }
 
-  it('goes on with those that come after', async () => {
+  it('goes on with the uploads that come after', async () => {
     const { evictor, sweep, tried, warnings } = evictorOf(10);
     await sweep(undefined);
-    assert.equal(evictor.evictableBytes(), total * 4096);
+    assert.equal(evictor.oldest.evictableBytes(), total * 4096);
     assert.equal(await evictor.evict(5000 * 4096, () => true), 5000 * 4096);
-    assert.deepEqual([tried.length, new Set(tried).size, evictor.evictableBytes()], [total, total, 0]);
+    assert.deepEqual([tried.length, new Set(tried).size, evictor.oldest.evictableBytes()], [total, total, 0]);
     assert.deepEqual(
       warnings.map(({ files }) => files),
       [10],
     );
   });
 
-  it('gathers more before the last one is taken', async () => {
+  it('gathers more before the last one is deleted', async () => {
     const { evictor, sweep, sweeps } = evictorOf(0);
     await sweep(undefined);
     await evictor.evict(4000 * 4096, () => true);
-    assert.deepEqual([sweeps(), evictor.evictableBytes()], [1, (total - 4000) * 4096]);
+    assert.deepEqual([sweeps(), evictor.oldest.evictableBytes()], [1, (total - 4000) * 4096]);
     await evictor.evict(4096, () => true);
-    assert.deepEqual([sweeps(), evictor.evictableBytes()], [2, (total - 4001) * 4096]);
+    assert.deepEqual([sweeps(), evictor.oldest.evictableBytes()], [2, (total - 4001) * 4096]);
   });
 
-  it('ends where thousands cannot be deleted, and then goes on with those that come after', async () => {
+  it('ends when thousands cannot be deleted, and the next one goes on with those that come after', async () => {
     const { evictor, sweep, tried, warnings } = evictorOf(5000);
     await sweep(undefined);
     assert.equal(await evictor.evict(4096, () => true), 0);
@@ -336,34 +342,34 @@ describe('eviction in a store of more uploads than a sweep gathers', () => {
     assert.equal(tried.length, 5001);
   });
 
-  it('passes over thousands that cannot be deleted also where a sweep that is running gathers them again', async () => {
+  it('passes over thousands that cannot be deleted, even if a running sweep gathers them again', async () => {
     const { evictor, sweep } = evictorOf((age) => age < 10_000 && age % 5000 !== 0, { count: 10_010, joinedSweep: 3 });
     await sweep(undefined);
     const until = performance.now() + 5000;
     assert.equal(await evictor.evict(3 * 4096, () => performance.now() < until), 3 * 4096);
   });
 
-  it('does not count what it takes while a sweep is counting', async () => {
+  it('takes uploads that it deletes during a sweep off its count', async () => {
     const { evictor, sweep, uploads, uncounted } = evictorOf(0);
     await sweep(undefined);
-    evictor.beginGathering(undefined);
-    for (const upload of uploads.values()) evictor.gather(upload);
+    evictor.oldest.begin(undefined);
+    for (const upload of uploads.values()) evictor.oldest.gather(upload);
     await evictor.evict(2 * 4096, () => true);
     evictor.endGathering();
     assert.deepEqual(uncounted, [0, 1]);
-    assert.equal(evictor.evictableBytes(), (total - 2) * 4096);
+    assert.equal(evictor.oldest.evictableBytes(), (total - 2) * 4096);
   });
 
-  it('counts what somebody else removed, unless a request did', async () => {
+  it('counts uploads that somebody else removed as freed, unless a request did', async () => {
     const { evictor, sweep, uploads, tried } = evictorOf(0);
     await sweep(undefined);
     for (const age of [0, 1]) uploads.delete(key(`s${age}/f`));
-    evictor.drop(key('s0/f'));
+    evictor.oldest.drop(key('s0/f'));
     assert.equal(await evictor.evict(2 * 4096, () => true), 2 * 4096);
     assert.deepEqual(tried, ['s1/f', 's2/f']);
   });
 
-  it('ends where nothing can be deleted', async () => {
+  it('ends if nothing can be deleted', async () => {
     const { evictor, sweep, sweeps } = evictorOf(total);
     await sweep(undefined);
     for (let count = 0; count < 4; count += 1) assert.equal(await evictor.evict(4096, () => true), 0);

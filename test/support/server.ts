@@ -6,7 +6,7 @@ import { compileRetention, type RetentionSettings } from '../../src/retention/ex
 import type { LimitSettings } from '../../src/retention/limits.js';
 import { openRetention } from '../../src/retention/open-retention.js';
 import { openStore } from '../../src/storage/open-store.js';
-import type { Store } from '../../src/storage/store.js';
+import type { ServedStore } from '../../src/storage/store.js';
 import { noLimits } from './no-limits.js';
 import { tempDir } from './temp-dir.js';
 import { secret } from './tokens.js';
@@ -20,14 +20,14 @@ export interface ServerOverrides extends Partial<HttpSettings> {
   readonly retention?: RetentionSettings;
   readonly limits?: Partial<LimitSettings>;
   /** Puts something between the app and the disk store. */
-  readonly wrapStore?: (store: Store) => Store;
+  readonly wrapStore?: (store: ServedStore) => ServedStore;
 }
 
 /** A server on a real socket, with the disk store. */
 export interface TestServer {
   readonly origin: string;
   readonly storeDir: string;
-  readonly store: Store;
+  readonly store: ServedStore;
   /** One object per log line, in order. */
   readonly logLines: Record<string, unknown>[];
   /** Counts what is stored, for which limits wait. */

@@ -4,14 +4,14 @@ import { PassThrough, Readable, Writable } from 'node:stream';
 import { describe, it, type TestContext } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
 import { FilerError } from '../../src/errors.js';
-import type { ByteRange, IncomingUpload, Store } from '../../src/storage/store.js';
+import type { ByteRange, IncomingUpload, ServedStore, Store } from '../../src/storage/store.js';
 import type { UploadKey } from '../../src/upload/upload-key.js';
 import { uploaderIds } from './uploader-ids.js';
 
-/** A store under test, and a look at what lies in it. */
+/** A store under test, and a look into it. */
 export interface StoreUnderTest {
-  readonly store: Store;
-  /** Everything that the store keeps, its bookkeeping and what is in progress too. */
+  readonly store: ServedStore;
+  /** All files or objects of the store, with its bookkeeping and running uploads. */
   contents(): Promise<string[]>;
 }
 
@@ -59,13 +59,13 @@ function idOf(upload: { readonly uploader?: string | undefined } | undefined): s
 }
 
 /**
- * What every store promises: run it against each. One that is not exclusive cannot be told not to replace an object: there
- * several racing uploads may succeed, and the last one is what stays.
+ * What every store promises: run it against each. In a store that is not exclusive, several racing uploads may succeed, and the
+ * last one stays. A store that is not limited has no free space.
  */
 export function describeStore(
   name: string,
   open: (t: TestContext, options?: { replayWindowMs: number }) => Promise<StoreUnderTest>,
-  { isExclusive = true } = {},
+  { isExclusive = true, isLimited = true } = {},
 ): void {
   describe(`${name}: putting`, () => {
     for (const size of [0, 1, 65_535, 65_536, 65_537, 3 * 1024 * 1024 + 7]) {
@@ -155,12 +155,12 @@ export function describeStore(
       });
     }
 
-    it('throws what its body fails with where that is an error with a code, and leaves nothing', async (t) => {
+    it('throws the error of the body if that has a code, and leaves nothing', async (t) => {
       const { store, contents } = await open(t);
       const openBody = () => {
         const body = new PassThrough();
         body.write(Buffer.alloc(100_000));
-        // What a request does whose connection stays open for the answer.
+        // A request does so if its connection stays open for the answer.
         setTimeout(() => body.emit('error', new FilerError('UPLOAD_TOO_SLOW', 'too slow')), 20);
         return body;
       };
@@ -180,7 +180,7 @@ export function describeStore(
       '\\',
       '\'"`$',
     ]) {
-      it(`takes the name ${name.slice(0, 40)}`, async (t) => {
+      it(`stores under the name ${name.slice(0, 40)}`, async (t) => {
         const { store } = await open(t);
         await store.put(key(`slot/${name}`), incoming(Buffer.from(name)));
         assert.equal((await readBack(store, `slot/${name}`)).toString(), name);
@@ -189,7 +189,7 @@ export function describeStore(
   });
 
   describe(`${name}: opening`, () => {
-    it('finds nothing where nothing is', async (t) => {
+    it('finds no upload in an empty place', async (t) => {
       const { store } = await open(t);
       await store.put(key('slot/f'), incoming(Buffer.from('x')));
       for (const path of ['slot', 'slot/g', 'other/f', 'slot/f/g'])
@@ -238,7 +238,7 @@ export function describeStore(
       await assert.rejects(async () => upload?.writeTo(sink), { code: 'BODY_INCOMPLETE' });
     });
 
-    it('gives a strong entity tag that another content does not have', async (t) => {
+    it('gives a strong entity tag that differs for other content', async (t) => {
       const { store } = await open(t);
       const tags = await Promise.all(
         ['a', 'bb'].map(async (text) => {
@@ -264,7 +264,7 @@ export function describeStore(
       await store.put(key('slot/f'), incoming(Buffer.from('y'), facts));
     });
 
-    it('keeps the slot taken for as long as a replay is guarded against', async (t) => {
+    it('blocks the slot for the replay window', async (t) => {
       const { store, contents } = await open(t, { replayWindowMs: 60_000 });
       await store.put(key('slot/f'), incoming(Buffer.from('x')));
       assert.equal(await store.wasDeleted(key('slot/f')), false);
@@ -296,11 +296,11 @@ export function describeStore(
       assert.deepEqual(deleted, [{ key: 'slot/f', size: 5, uploader: idOf(facts) }]);
     });
 
-    it('frees the slot when that time is over', async (t) => {
+    it('frees the slot after the replay window', async (t) => {
       const { store } = await open(t, { replayWindowMs: 1000 });
       await store.put(key('slot/f'), incoming(Buffer.from('x')));
       await store.delete(key('slot/f'));
-      // Some services round their times up to a second.
+      // Some services round times up to a second.
       await wait(2100);
       assert.equal(await store.wasDeleted(key('slot/f')), false);
       await store.put(key('slot/f'), incoming(Buffer.from('y')));
@@ -332,12 +332,12 @@ export function describeStore(
       return uploads.sort((a, b) => (a.key < b.key ? -1 : 1));
     };
 
-    it('finds nothing where nothing is', async (t) => {
+    it('finds no upload in an empty place', async (t) => {
       const { store } = await open(t);
       assert.deepEqual(await listed(store), []);
     });
 
-    it('finds every upload, at any depth, with what is known of it', async (t) => {
+    it('finds every upload, at any depth, with its facts', async (t) => {
       const { store } = await open(t);
       const ejabberds = `${'0123456789'.repeat(4)}/slot/f.png`;
       const facts = { contentType: 'image/webp', expiresAt: 1_700_604_800_000, uploader: 'romeo@example.org' };
@@ -369,7 +369,7 @@ export function describeStore(
       }
     });
 
-    it('names the uploaders where they are asked for', async (t) => {
+    it('names the uploaders if asked for them', async (t) => {
       const { store } = await open(t);
       for (let count = 0; count < 40; count += 1) {
         const facts = count === 7 ? {} : { uploader: `u${count}@example.org` };
@@ -407,9 +407,10 @@ export function describeStore(
       assert.deepEqual(await contents(), []);
     });
 
-    it('tells the bytes that can still be stored', async (t) => {
+    it(isLimited ? 'gives the free space' : 'gives no free space', async (t) => {
       const { store } = await open(t);
-      assert.ok((await store.freeBytes()) > 0);
+      const freeBytes = await store.freeBytes?.();
+      assert.ok(isLimited ? freeBytes !== undefined && freeBytes > 0 : freeBytes === undefined);
     });
   });
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { compileRetention, isExpired } from '../../src/retention/expiry.js';
+import { compileRetention, isExpired, type RetentionRule } from '../../src/retention/expiry.js';
 
 const hour = 3_600_000;
 const day = 24 * hour;
@@ -11,22 +11,22 @@ function upload(overrides: object = {}) {
 }
 
 describe('when an upload expires', () => {
-  it('is never where nothing says so', () => {
+  it('is never without any setting', () => {
     assert.equal(compileRetention({ rules: [] }).expiryOf(upload()), undefined);
   });
 
-  it('counts from the upload', () => {
+  it('is counted from the upload', () => {
     assert.equal(compileRetention({ expiresAfterMs: day, rules: [] }).expiryOf(upload()), uploadedAt + day);
   });
 
-  it('is what the token named where that is earlier', () => {
+  it('is the expiry of the token if that is earlier', () => {
     const { expiryOf } = compileRetention({ expiresAfterMs: day, rules: [] });
     assert.equal(expiryOf(upload({ expiresAt: uploadedAt + hour })), uploadedAt + hour);
     assert.equal(expiryOf(upload({ expiresAt: uploadedAt + 2 * day })), uploadedAt + day);
     assert.equal(compileRetention({ rules: [] }).expiryOf(upload({ expiresAt: 5 })), 5);
   });
 
-  it('is said by the first rule that fits, by name, type or size', () => {
+  it('depends on the first rule that matches by name, type or size', () => {
     const rules = [
       { match: 'story_*', expiresAfterMs: hour },
       { contentType: 'video/*', largerThan: 20_000_000, expiresAfterMs: 7 * day },
@@ -42,15 +42,15 @@ describe('when an upload expires', () => {
     assert.equal(after({ key: 's/.story_1\n*', contentType: 'audio/ogg' }), 28 * day);
   });
 
-  it('is at that very millisecond', () => {
+  it('is exact to the millisecond', () => {
     assert.equal(isExpired(1000, 999), false);
     assert.equal(isExpired(1000, 1000), true);
     assert.equal(isExpired(undefined, 1000), false);
   });
 });
 
-describe('when an upload is due of which only key, size and age are known', () => {
-  it('is its expiry where that comes of its type or token', () => {
+describe('when an upload is due that a listing without type and token would not show', () => {
+  it('is its expiry if its type or token decides that', () => {
     const rules = [{ contentType: 'video/*', expiresAfterMs: hour }];
     const { dueAt } = compileRetention({ expiresAfterMs: day, rules });
     assert.equal(dueAt(upload()), undefined);
@@ -62,8 +62,31 @@ describe('when an upload is due of which only key, size and age are known', () =
   });
 });
 
+describe('the latest expiry of an upload of unknown type and token', () => {
+  const latestAfter = (rules: RetentionRule[], overrides: object = {}) => {
+    const latest = compileRetention({ expiresAfterMs: 28 * day, rules }).latestExpiryOf(upload(overrides));
+    return Number(latest) - uploadedAt;
+  };
+
+  it('is its expiry if no rule names a type', () => {
+    assert.equal(latestAfter([]), 28 * day);
+    assert.equal(latestAfter([{ match: 'photo*', expiresAfterMs: hour }]), hour);
+    assert.equal(compileRetention({ rules: [] }).latestExpiryOf(upload()), undefined);
+  });
+
+  it('is the latest that any type would have', () => {
+    const video = { contentType: 'video/*', expiresAfterMs: 60 * day };
+    assert.equal(latestAfter([video]), 60 * day);
+    assert.equal(latestAfter([{ ...video, expiresAfterMs: hour }]), 28 * day);
+    assert.equal(latestAfter([{ ...video, largerThan: 1000 }]), 28 * day);
+    assert.equal(latestAfter([{ match: 'photo*', expiresAfterMs: hour }, video]), hour);
+    assert.equal(latestAfter([video, { match: 'photo*', expiresAfterMs: hour }]), 60 * day);
+    assert.equal(compileRetention({ rules: [video] }).latestExpiryOf(upload()), undefined);
+  });
+});
+
 describe('until when an upload is sure to stay', () => {
-  it('is the earlier one of its expiry and the age at which a full store may remove it', () => {
+  it('is its expiry, or the age at which a full store may evict it, whichever is earlier', () => {
     const settings = { expiresAfterMs: day, rules: [] };
     assert.equal(compileRetention({ ...settings, evictMinAgeMs: hour }).keptUntil(upload()), uploadedAt + hour);
     assert.equal(compileRetention({ ...settings, evictMinAgeMs: 2 * day }).keptUntil(upload()), uploadedAt + day);

@@ -7,7 +7,7 @@ const jid = 'romeo@example.org';
 const all = [ids.ofMysecret, ids.ofEjabberd];
 
 describe('the ids of an uploader', () => {
-  it('are known by each of them once the JID was named', () => {
+  it('are found by each of them once the JID was named', () => {
     const known = new KnownUploaders(uploaderIds);
     assert.deepEqual(known.idsOf(ids.ofEjabberd), [ids.ofEjabberd]);
     assert.deepEqual(known.idsOf(jid), all);
@@ -15,7 +15,7 @@ describe('the ids of an uploader', () => {
     assert.deepEqual(known.idsOf(ids.ofOldSecret), [ids.ofOldSecret]);
   });
 
-  it('are kept of the 15,000 who were named last', () => {
+  it('are remembered for the 15,000 uploaders who were named last', () => {
     const known = new KnownUploaders(uploaderIds);
     known.idsOf(jid);
     const nameOthers = (count: number) => {

@@ -13,7 +13,7 @@ import { compileRetention } from '../../src/retention/expiry.js';
 import { openRetention } from '../../src/retention/open-retention.js';
 import { openSlotIssuer } from '../../src/service/open-slot-issuer.js';
 import { openStore } from '../../src/storage/open-store.js';
-import type { Store } from '../../src/storage/store.js';
+import type { ServedStore } from '../../src/storage/store.js';
 import type { UploadKey } from '../../src/upload/upload-key.js';
 import { UploaderIds } from '../../src/upload/uploader.js';
 import { tempDir } from '../support/temp-dir.js';
@@ -148,7 +148,7 @@ const retention = fc
 const logger = { info() {}, warn() {}, error() {}, isLevelEnabled: () => false };
 
 /** Builds everything that takes a setting, as a start does. */
-async function buildAll(config: Config, store: Store): Promise<void> {
+async function buildAll(config: Config, store: ServedStore): Promise<void> {
   const retention = compileRetention(config.retention);
   const limitSettings = { ...config.limits, evictMinAgeMs: config.evictMinAgeMs };
   const context = { uploaderIds: new UploaderIds(config.secrets), logger, now: Date.now };

@@ -19,13 +19,13 @@ interface Stored {
 
 let keys = 0;
 
-/** An upload of a slot of its own, of which nothing has arrived. */
+/** An upload of a new slot. No byte of it has arrived. */
 function planned(size: number, different: Partial<PlannedUpload> = {}): PlannedUpload {
   keys += 1;
   return { key: key(`s${keys}/f`), size, arrived: () => 0, ...different };
 }
 
-/** Limits of a store whose uploads are old enough to go, but for those in `young`. */
+/** Limits of a store whose uploads may be evicted, except for the first `young` ones. */
 function limitsOf(settings: Partial<LimitSettings>, stored: Stored[] = [], { free = 1e12, young = 0 } = {}) {
   const disk = { free, taken: new Set<string>() };
   const evictions: number[] = [];
@@ -61,7 +61,7 @@ function limitsOf(settings: Partial<LimitSettings>, stored: Stored[] = [], { fre
 }
 
 describe('an upload of a slot', () => {
-  it('is refused at once while another one of it is running, and no longer', async () => {
+  it('is refused at once while another upload of the slot is running, and admitted after that', async () => {
     const { limits } = limitsOf({});
     const upload = planned(10);
     for (const isStored of [false, true, false]) {
@@ -72,7 +72,7 @@ describe('an upload of a slot', () => {
     }
   });
 
-  it('may run once of several that wait for the first count, and again if it was refused', async () => {
+  it('runs once if several wait for the first count, and may try again if it was refused', async () => {
     const { limits } = limitsOf({ maxStoreSize: MB });
     const upload = planned(2 * MB);
     for (let count = 0; count < 2; count += 1) await assert.rejects(limits.reserve(upload), { code: 'STORE_FULL' });
@@ -86,7 +86,7 @@ describe('an upload of a slot', () => {
 });
 
 describe('maxStoreSize', () => {
-  it('is reached by running uploads, and no further', async () => {
+  it('may be reached by running uploads, but not exceeded', async () => {
     const { limits } = limitsOf({ maxStoreSize: 100 * kB }, [{ size: 30 * kB }]);
     const results = await Promise.allSettled(Array.from({ length: 10 }, () => limits.reserve(planned(20 * kB))));
     const taken = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
@@ -126,7 +126,7 @@ describe('maxStoreSize', () => {
     await assert.rejects(reservation, { code: 'STORE_FULL' });
   });
 
-  it('counts what comes during a count once, whether it is found or not', async () => {
+  it('counts an upload that comes during a sweep once, whether the sweep finds it or not', async () => {
     for (const isFound of [true, false]) {
       const { limits } = limitsOf({ maxStoreSize: 100 * kB });
       limits.beginCount();
@@ -139,7 +139,7 @@ describe('maxStoreSize', () => {
     }
   });
 
-  it('counts an upload once that is found before it has ended', async () => {
+  it('counts an upload once if the sweep finds it before it has ended', async () => {
     for (const isOverBefore of [true, false]) {
       const { limits } = limitsOf({ maxStoreSize: 100 * kB });
       const upload = planned(60 * kB);
@@ -154,7 +154,7 @@ describe('maxStoreSize', () => {
     }
   });
 
-  it('counts an upload that is found while another one tries its slot', async () => {
+  it('counts an upload that the sweep finds while another one tries its slot', async () => {
     for (const isOverBefore of [true, false]) {
       const { limits } = limitsOf({ maxStoreSize: 100 * kB });
       const upload = planned(30 * kB);
@@ -169,7 +169,7 @@ describe('maxStoreSize', () => {
     }
   });
 
-  it('has room again for what was deleted', async () => {
+  it('has room again after a deletion', async () => {
     const { limits } = limitsOf({ maxStoreSize: 100 * kB, userQuota: 90 * kB }, []);
     const upload = planned(90 * kB, { uploader: 'a' });
     (await limits.reserve(upload)).settle(true, 0);
@@ -183,7 +183,7 @@ describe('eviction', () => {
   const full = Array.from({ length: 10 }, () => ({ size: 10 * kB }));
   const settings = { maxStoreSize: 100 * kB, evictsWhenFull: true };
 
-  it('waits for the bytes for which it makes room', async () => {
+  it('happens only when the bytes arrive for which it makes room', async () => {
     const { limits, evictions } = limitsOf(settings, full);
     const { makeRoom } = await limits.reserve(planned(25 * kB));
     assert.deepEqual(evictions, []);
@@ -199,14 +199,14 @@ describe('eviction', () => {
     }
   });
 
-  it('evicts nothing for uploads that send no byte', async () => {
+  it('does not happen for uploads that send no byte', async () => {
     const { limits, evictions } = limitsOf(settings, full);
     for (let count = 0; count < 4; count += 1) await limits.reserve(planned(25 * kB));
     await assert.rejects(limits.reserve(planned(1)), { code: 'STORE_FULL', message: /evictMinAge/ });
     assert.deepEqual(evictions, []);
   });
 
-  it('promises no more than may go', async () => {
+  it('promises no more room than the uploads that may go give', async () => {
     const { limits } = limitsOf(settings, full, { young: 4 });
     await assert.rejects(limits.reserve(planned(61 * kB)), { code: 'STORE_FULL' });
     const reservations = await Promise.all([30, 30].map((size) => limits.reserve(planned(size * kB))));
@@ -216,7 +216,7 @@ describe('eviction', () => {
     await assert.rejects(limits.reserve(planned(1)), { code: 'STORE_FULL' });
   });
 
-  it('takes nothing for a slot that is taken', async () => {
+  it('deletes nothing for a slot that is taken', async () => {
     const { limits, evictions, disk } = limitsOf(settings, full);
     const upload = planned(10 * kB);
     disk.taken.add(upload.key);
@@ -235,7 +235,7 @@ describe('eviction', () => {
     assert.deepEqual(evictions, [0]);
   });
 
-  it('leaves the others their room', async () => {
+  it('leaves other running uploads their room', async () => {
     const { limits } = limitsOf(settings, full.slice(1));
     const first = await limits.reserve(planned(10 * kB));
     assert.equal(first.makeRoom, undefined);
@@ -246,7 +246,7 @@ describe('eviction', () => {
     await assert.rejects(limits.reserve(planned(11 * kB)), { code: 'STORE_FULL' });
   });
 
-  it('takes what a count finds to be too much', async () => {
+  it('deletes what exceeds the limits after a count', async () => {
     const { limits, evictions } = limitsOf({ ...settings, maxStoreSize: 75 * kB }, full);
     await limits.evictExcess(() => true);
     assert.deepEqual(evictions, [30 * kB]);
@@ -256,7 +256,7 @@ describe('eviction', () => {
 });
 
 describe('minFreeSpace', () => {
-  it('is kept free of running uploads too', async () => {
+  it('is kept free by running uploads too', async () => {
     const { limits } = limitsOf({ minFreeSpace: 100 * kB }, [], { free: 200 * kB });
     const { settle } = await limits.reserve(planned(60 * kB));
     const again = planned(60 * kB);
@@ -266,7 +266,7 @@ describe('minFreeSpace', () => {
     await assert.rejects(limits.reserve(again), { code: 'STORE_FULL' });
   });
 
-  it('counts of an upload what has still to be written', async () => {
+  it('counts the bytes of an upload that are still to be written', async () => {
     const { limits, disk } = limitsOf({ minFreeSpace: GB, evictsWhenFull: true }, [{ size: 5 * GB }], {
       free: 18 * GB,
     });
@@ -278,13 +278,13 @@ describe('minFreeSpace', () => {
     assert.notEqual((await limits.reserve(planned(GB))).makeRoom, undefined);
   });
 
-  it('is not exceeded by reservations at once', async () => {
+  it('is not exceeded by reservations at the same time', async () => {
     const { limits } = limitsOf({ minFreeSpace: 100 * kB }, [], { free: 200 * kB });
     const results = await Promise.allSettled(Array.from({ length: 9 }, () => limits.reserve(planned(30 * kB))));
     assert.equal(results.filter(({ status }) => status === 'fulfilled').length, 3);
   });
 
-  it('waits for the first count where others may be evicted', async () => {
+  it('waits for the first count if others may be evicted', async () => {
     let isCounted = false;
     const limits: StoreLimits = new StoreLimits(
       { ...noLimits, minFreeSpace: 100 * kB, evictsWhenFull: true },
@@ -307,7 +307,7 @@ describe('minFreeSpace', () => {
 });
 
 describe('quotas', () => {
-  it('are each uploader their own', async () => {
+  it('count each uploader separately', async () => {
     const { limits } = limitsOf({ userQuota: 100 * kB }, [{ size: 90 * kB, uploader: 'a' }]);
     const refusal = { code: 'QUOTA_REACHED', retryAt: undefined };
     await assert.rejects(limits.reserve(planned(20 * kB, { uploader: 'a' })), refusal);
@@ -319,7 +319,7 @@ describe('quotas', () => {
     await limits.reserve(planned(1000 * kB));
   });
 
-  it('count all ids of an uploader who is named by a JID, whatever secret made them', async () => {
+  it('count all ids of an uploader who is named by a JID, whichever secret made them', async () => {
     const stored = Object.values(ids).map((uploader) => ({ size: 30 * kB, uploader }));
     const phone = { size: 5 * kB, uploader: 'Romeo@example.org/phone' };
     const { limits } = limitsOf({ userQuota: 100 * kB }, [...stored, phone]);
@@ -334,18 +334,18 @@ describe('quotas', () => {
     );
   });
 
-  it('count the other ids of an uploader who is named by one, once the JID has asked', async () => {
+  it('count the other ids of an uploader who is named by one of them, once the JID is known', async () => {
     const { limits } = limitsOf({ userQuota: 100 * kB }, [{ size: 60 * kB, uploader: ids.ofEjabberd }]);
     const reserve = (size: number, uploader: string) => limits.reserve(planned(size * kB, { uploader }));
     (await reserve(50, ids.ofMysecret)).settle(false, 0);
-    // The slot is given to the JID, its upload names the id.
+    // The slot is given to the JID; its upload names the id.
     await limits.admitSlot({ size: 40 * kB, uploader: 'romeo@example.org' }, false);
     await assert.rejects(reserve(41, ids.ofMysecret), { code: 'QUOTA_REACHED' });
     await reserve(35, ids.ofMysecret);
     await assert.rejects(reserve(6, ids.ofEjabberd), { code: 'QUOTA_REACHED' });
   });
 
-  it('of a day tell when there is room again, except for what is too large for any day', async () => {
+  it('of a day say when there is room again, unless the upload is too large for any day', async () => {
     const { limits } = limitsOf({ dailyQuota: 100 * kB }, [{ size: 90 * kB, uploader: 'a' }]);
     const dayLater = Date.UTC(2026, 10, 23, 12);
     for (const [size, retryAt] of [
@@ -357,7 +357,7 @@ describe('quotas', () => {
     }
   });
 
-  it('of a day count what was deleted', async () => {
+  it('of a day count deleted uploads', async () => {
     const { limits } = limitsOf({ dailyQuota: 100 * kB, userQuota: 100 * kB });
     limits.beginCount();
     limits.countDeleted({ size: 90 * kB, uploader: 'a', modifiedAt: now });
@@ -365,7 +365,7 @@ describe('quotas', () => {
     await assert.rejects(limits.reserve(planned(20 * kB, { uploader: 'a' })), { message: /dailyQuota/ });
   });
 
-  it('of a day count what was sent of uploads that broke off, also after the next count', async () => {
+  it('of a day count the sent bytes of uploads that broke off, also after the next count', async () => {
     const { limits } = limitsOf({ dailyQuota: 100 * kB });
     for (const sent of [0, 45 * kB, 45 * kB]) {
       (await limits.reserve(planned(50 * kB, { uploader: 'a' }))).settle(false, sent);
@@ -382,7 +382,7 @@ describe('quotas', () => {
 describe('a slot', () => {
   const full = Array.from({ length: 10 }, () => ({ size: 10 * kB }));
 
-  it('evicts nobody, and has room where enough may go', async () => {
+  it('evicts nothing, and has room if enough uploads may go', async () => {
     const { limits, evictions } = limitsOf({ maxStoreSize: 100 * kB, evictsWhenFull: true }, full);
     for (let count = 0; count < 5; count += 1) await limits.admitSlot({ size: 100 * kB }, false);
     await assert.rejects(limits.admitSlot({ size: 101 * kB }, false), { code: 'STORE_FULL' });
@@ -391,7 +391,7 @@ describe('a slot', () => {
     assert.deepEqual(evictions, []);
   });
 
-  it('for a direct upload does not make other uploads evict files', async () => {
+  it('for a direct upload does not make other uploads evict any', async () => {
     const { limits, evictions } = limitsOf({ maxStoreSize: 110 * kB, evictsWhenFull: true }, full);
     await limits.admitSlot({ size: 50 * kB }, true);
     const { makeRoom } = await limits.reserve(planned(10 * kB));

@@ -4,7 +4,7 @@ import { sweepRegularly } from '../../src/retention/sweep-regularly.js';
 
 const hourMs = 60 * 60 * 1000;
 
-/** Sweeps each hour with a sweeper that fails as often as is said; tells how often it was asked to sweep. */
+/** Sweeps each hour with a sweeper that fails so many times; counts the sweeps. */
 function start(t: TestContext, failures: number) {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const errors: object[] = [];
@@ -23,7 +23,7 @@ function start(t: TestContext, failures: number) {
 }
 
 describe('regular sweeps', () => {
-  it('begin at once and come after each interval', async (t) => {
+  it('begin at once, and come again after each interval', async (t) => {
     const { pass, asked, sweeps } = start(t, 0);
     assert.equal(asked(), 1);
     await pass(hourMs - 1);

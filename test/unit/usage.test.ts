@@ -13,8 +13,8 @@ function usageAt(time: number) {
   return { usage: new Usage(() => clock.now), clock };
 }
 
-describe('what is counted', () => {
-  it('is the bytes stored, in all and by uploader', () => {
+describe('the count of usage', () => {
+  it('has the stored bytes, in all and by uploader', () => {
     const { usage } = usageAt(noon);
     const own = { size: 10_000, uploader: 'a', modifiedAt: noon };
     usage.add(own);
@@ -26,7 +26,7 @@ describe('what is counted', () => {
     assert.deepEqual(stored(), [11_000, 0, 5000, 0]);
   });
 
-  it('is at least 4 KiB a file', () => {
+  it('has at least 4 KiB for a file', () => {
     const { usage } = usageAt(noon);
     for (const size of [0, 1, 4096, 4097]) usage.add({ size, uploader: 'a', modifiedAt: noon });
     const bytes = 3 * 4096 + 4097;
@@ -35,7 +35,7 @@ describe('what is counted', () => {
     assert.deepEqual([usage.stored, usage.storedBy(['a'])], [0, 0]);
   });
 
-  it('is asked for all ids of an uploader together', () => {
+  it('adds up all ids of an uploader', () => {
     const { usage } = usageAt(noon);
     usage.add({ size: 10_000, uploader: 'old', modifiedAt: noon - 20 * hour });
     usage.add({ size: 20_000, uploader: 'new', modifiedAt: noon });
@@ -50,7 +50,7 @@ describe('what is counted', () => {
     assert.deepEqual([usage.hasSent(ids), usage.hasSent(['unused'])], [true, false]);
   });
 
-  it('is the bytes that an uploader sent in 24 hours, deleted ones too', () => {
+  it('has the bytes that an uploader sent in 24 hours, deleted or not', () => {
     const { usage, clock } = usageAt(noon);
     const first = { size: 10_000, uploader: 'a', modifiedAt: noon };
     usage.add(first);
@@ -70,7 +70,7 @@ describe('what is counted', () => {
     assert.deepEqual([usage.sentBy(['a']).bytes, usage.sentBy(['nobody']).bytes], [0, 0]);
   });
 
-  it('is not what did not come', () => {
+  it('no longer has an upload that did not come', () => {
     const { usage } = usageAt(noon + hour);
     const first = { size: 10_000, uploader: 'a', modifiedAt: noon };
     const second = { size: 20_000, uploader: 'a', modifiedAt: noon };
@@ -82,7 +82,7 @@ describe('what is counted', () => {
     assert.deepEqual(usage.sentBy(['a']), { bytes: 40_000, lessAt: noon + 25 * hour });
   });
 
-  it('is forgotten of uploaders who sent nothing in 24 hours', () => {
+  it('forgets uploaders who sent nothing in 24 hours', () => {
     const { usage, clock } = usageAt(noon + hour);
     usage.addSent({ size: 1, uploader: 'a', modifiedAt: noon });
     usage.addSent({ size: 1, uploader: 'b', modifiedAt: noon + hour });
@@ -105,7 +105,7 @@ describe('what is counted', () => {
     };
     collectGarbage();
     const before = process.memoryUsage().heapUsed;
-    // One counts what is stored, the other what the sweep that is running has found.
+    // One counts the stored uploads, the other those that a running sweep has found.
     const both = [fill(), fill()];
     collectGarbage();
     const grown = process.memoryUsage().heapUsed - before;

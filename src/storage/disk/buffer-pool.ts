@@ -1,8 +1,9 @@
 /*
- * The buffers of all downloads from the disk. Each has one at a time, whose bytes wait for the client.
- * - Up to 32 have 512 KiB, last in first out so that the one taken is still in the processor's cache: smaller or fresh ones
- *   halve the rate of large downloads. The next ones have 64 KiB. Clients that take less than 1 MiB/s gain nothing by it:
- *   they have 16 KiB, and so has everybody once half of the memory is taken.
+ * The buffers of downloads from the disk. Each download has one buffer at a time, whose bytes wait for the client:
+ * - 512 KiB for up to 32 downloads. Smaller or fresh buffers halve the rate of large downloads. The buffer that was given
+ *   back last is lent first, since it is still in the processor's cache.
+ * - 64 KiB for the next ones, and 16 KiB once half of the memory is in use.
+ * - 16 KiB for clients that take less than 1 MiB/s: a larger buffer does not make them faster.
  */
 import { DownloadMemory, type Lease } from '../download-memory.js';
 
@@ -11,12 +12,12 @@ const mediumBytes = 64 * 1024;
 const smallBytes = 16 * 1024;
 const maxLarge = 32;
 
-/** A buffer that is a download's until it is given back. */
+/** A buffer that is lent to a download until it is given back. */
 export interface BufferLease extends Lease {
   readonly buffer: Buffer;
 }
 
-/** Hands out the buffers that downloads are read into. */
+/** Lends buffers to downloads. */
 export class BufferPool {
   readonly #memory: DownloadMemory;
   readonly #free: Buffer[] = [];
@@ -26,7 +27,7 @@ export class BufferPool {
     this.#memory = memory;
   }
 
-  /** Lends a buffer to a download whose client is fast or not. */
+  /** Lends a buffer for a fast or a slow client; `cut` ends the download to make room for others. */
   take(isFast: boolean, cut: Lease['cut']): BufferLease {
     const buffer = this.#makeBuffer(isFast);
     const lease = { buffer, bytes: buffer.length, cut };
@@ -34,7 +35,7 @@ export class BufferPool {
     return lease;
   }
 
-  /** Takes a buffer back; one that a broken socket may still be reading is not handed out again. */
+  /** Takes a buffer back. It is lent again only if `mayReuse`: a broken socket may still read from it. */
   give(lease: BufferLease, mayReuse: boolean): void {
     const { buffer } = lease;
     this.#memory.give(lease);

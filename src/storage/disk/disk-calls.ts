@@ -1,7 +1,7 @@
 import * as fs from 'node:fs';
 import { promisify } from 'node:util';
 
-/** The system calls of the two hot paths on plain descriptors: FileHandle of node:fs/promises costs more per call. */
+/** System calls on plain descriptors, for the two hot loops: a FileHandle of node:fs/promises costs more per call. */
 export const disk = {
   close: promisify(fs.close),
   fchmod: promisify(fs.fchmod),
@@ -16,11 +16,11 @@ export const disk = {
   unlink: promisify(fs.unlink),
 };
 
-/** Closes what was only read; at once, since handing that to the thread pool costs a third of a small download. */
+/** Closes a file that was only read. It blocks, since a turn in the thread pool costs a third of a small download. */
 export function closeRead(fd: number): void {
   try {
     fs.closeSync(fd);
   } catch {
-    // Nothing is lost: the descriptor is gone all the same.
+    // The descriptor is closed all the same, and nothing was written.
   }
 }

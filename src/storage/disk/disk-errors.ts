@@ -2,20 +2,20 @@ import { type ErrorCode, FilerError, messageOf, systemErrorCode } from '../../er
 
 const meanings: Readonly<Record<string, readonly [ErrorCode, string]>> = {
   EDQUOT: ['STORE_FULL', 'the quota of the filesystem is used up'],
-  EFBIG: ['STORE_FULL', 'the filesystem takes no file of this size'],
+  EFBIG: ['STORE_FULL', 'the filesystem cannot hold a file of this size'],
   ENOSPC: ['STORE_FULL', 'no space is left on the device'],
-  EACCES: ['STORE_FAILED', 'this user may not read or write there'],
+  EACCES: ['STORE_FAILED', 'this user may not read or write here'],
   EROFS: ['STORE_FAILED', 'the filesystem is read-only'],
   EMFILE: ['STORE_BUSY', 'too many files are open: raise the limit (LimitNOFILE)'],
   ENFILE: ['STORE_BUSY', 'too many files are open on this system'],
   EEXIST: ['KEY_TAKEN', 'the upload exists'],
-  EISDIR: ['KEY_TAKEN', 'a folder stands at this path'],
-  ELOOP: ['KEY_TAKEN', 'a symbolic link stands in this path'],
-  ENOTDIR: ['KEY_TAKEN', 'a file stands where this path needs a folder'],
-  ENAMETOOLONG: ['KEY_INVALID', 'the name is longer than the filesystem takes'],
+  EISDIR: ['KEY_TAKEN', 'a folder has this path'],
+  ELOOP: ['KEY_TAKEN', 'a part of this path is a symbolic link'],
+  ENOTDIR: ['KEY_TAKEN', 'a file is where this path needs a folder'],
+  ENAMETOOLONG: ['KEY_INVALID', 'the name is too long for the filesystem'],
 };
 
-/** The disk's failure as a FilerError that names the system call; a FilerError is passed on as it is. */
+/** A failed system call as a FilerError that names the call; a FilerError is passed on as it is. */
 export function describeDiskError(error: unknown): FilerError {
   if (error instanceof FilerError) return error;
   const [code, meaning] = meanings[systemErrorCode(error) ?? ''] ?? ['STORE_FAILED', 'the disk failed'];
@@ -23,7 +23,7 @@ export function describeDiskError(error: unknown): FilerError {
   return new FilerError(code, `${meaning} (${detail})`, { cause: error });
 }
 
-/** Whether the call failed for lack of space, of inodes or of quota, which a deletion can give back. */
+/** Whether the call failed for lack of space, inodes or quota. A deletion may help. */
 export function isDiskFull(error: unknown): boolean {
   return describeDiskError(error).code === 'STORE_FULL';
 }

@@ -1,10 +1,10 @@
 /*
- * Uploads as the plain tree storeDir/<key> that the original wrote and that nginx can read:
+ * Uploads as the plain tree storeDir/<key>, as the original prosody-filer wrote it. nginx can serve it.
  *
  *   put:  temporary file → hard link to storeDir/<key> (write-upload.ts)
  *
- * The link publishes an upload: it is atomic and, unlike a rename, never replaces. Whatever fails before leaves nothing
- * visible. Below storeDir no symbolic link is followed, neither for reading nor for writing.
+ * The link publishes an upload. It is atomic and, unlike a rename, never replaces a file. If a put fails before, nothing is
+ * visible. The store follows no symbolic link below storeDir, neither to read nor to write.
  */
 import { access, constants } from 'node:fs/promises';
 import path from 'node:path';
@@ -13,13 +13,14 @@ import { FilerError, systemErrorCode } from '../../errors.js';
 import { reservedFolder, type UploadKey } from '../../upload/upload-key.js';
 import type {
   DeletedUpload,
+  FreeSpace,
   IncomingUpload,
   ListedUpload,
   ListOptions,
-  Store,
-  StoredFacts,
+  ServedStore,
   StoredUpload,
   TidyOptions,
+  TombstonePhase,
 } from '../store.js';
 import { BufferPool } from './buffer-pool.js';
 import { disk } from './disk-calls.js';
@@ -34,33 +35,33 @@ import { TombstoneFolder } from './tombstone.js';
 import { touchFolders } from './touch-folders.js';
 import { type Destination, needsSidecar, writeUpload } from './write-upload.js';
 
-/** How the disk store writes. */
+/** How the disk store works. */
 export interface DiskStoreOptions {
   /** An existing folder, as an absolute path without symbolic links. */
   readonly storeDir: string;
   /** Whether an upload must survive a power failure before `put` resolves. */
   readonly isDurable: boolean;
-  /** Bytes that must stay free on the filesystem; `put` leaves that to its caller, who knows of all running uploads. */
+  /** Bytes that must stay free for `check` to succeed. `put` does not look: its caller knows of all running uploads. */
   readonly minFreeSpace?: number;
-  /** How long the slot of a deleted upload stays taken, in ms. */
-  readonly replayWindowMs?: number;
-  /** Mode of an upload whatever the umask, 0644 less the umask if not set. */
+  /** The phase of a tombstone by its age in ms. Not set: deletions leave no tombstones. */
+  readonly tombstonePhase?: (ageMs: number) => TombstonePhase;
+  /** Mode of an upload, whatever the umask. Not set: 0644 less the umask. */
   readonly fileMode?: number | undefined;
-  /** Mode of the folders above it whatever the umask, 0755 less the umask if not set. */
+  /** Mode of an upload's folders, whatever the umask. Not set: 0755 less the umask. */
   readonly dirMode?: number | undefined;
-  /** Takes what the operator should know of a call that succeeds all the same, one line each. */
+  /** Takes warnings for the operator, one line each, about calls that succeed all the same. */
   readonly warn?: (message: string) => void;
 }
 
 const smallBytes = 64 * 1024;
 const spaceCheckBytes = 1024 * 1024;
-/** A block, so that a full filesystem has none for it. */
+/** A block: a full filesystem has no room for it. */
 const checkBytes = 4096;
 
 /** PATH_MAX of Linux, without the NUL at its end. */
 const maxPathBytes = 4095;
 
-/** What the call resolves to; throws for the system's errors what a store throws. */
+/** Throws a FilerError in place of the system's errors. */
 async function describingErrors<T>(call: () => Promise<T>): Promise<T> {
   try {
     return await call();
@@ -70,7 +71,7 @@ async function describingErrors<T>(call: () => Promise<T>): Promise<T> {
 }
 
 /** A store on a filesystem with hard links. */
-export class DiskStore implements Store {
+export class DiskStore implements ServedStore, FreeSpace {
   readonly #options: DiskStoreOptions;
   readonly #sidecars: SidecarFolder;
   readonly #temporary: TemporaryFolder;
@@ -91,20 +92,20 @@ export class DiskStore implements Store {
     };
     this.#tombstones = new TombstoneFolder(
       options.storeDir,
-      options.replayWindowMs ?? 0,
+      options.tombstonePhase ?? (() => 'removable'),
       options.warn ?? (() => undefined),
     );
   }
 
   /**
-   * Removes the temporary files of dead processes, and those of other hosts that nothing has touched for this many ms;
-   * resolves to what could not be removed and why, a line each.
+   * Removes the temporary files of dead processes, and those of other hosts that were not touched for so many ms; resolves to
+   * a line for each that it could not remove.
    */
   removeLeftOvers(untouchedMs: number): Promise<string[]> {
     return this.#temporary.removeLeftOvers(untouchedMs);
   }
 
-  /** Has the folders of the bookkeeping look new, to whatever removes old ones in storeDir. */
+  /** Gives the folders of the bookkeeping the time of now, so that a cron job that removes old folders spares them. */
   async touchFolders(): Promise<void> {
     const reserved = path.join(this.#options.storeDir, reservedFolder);
     await touchFolders(reserved, 0);
@@ -115,7 +116,7 @@ export class DiskStore implements Store {
   put(key: UploadKey, upload: IncomingUpload): Promise<void> {
     return describingErrors(async () => {
       this.#requireFitting(key);
-      // A small body without a sidecar that is on its way is received first: linking it finds out at no cost.
+      // A small body that has arrived and needs no sidecar is just written: its hard link fails if the key is taken.
       const isCheap = upload.size <= smallBytes && upload.isAwaited !== true && !needsSidecar(key, upload);
       if (!isCheap) await this.#requireFree(key);
       if (upload.isRoomMade !== true) await this.#requireSpace(upload.size);
@@ -132,14 +133,10 @@ export class DiskStore implements Store {
     return describingErrors(() => openUpload(this.#pathOf(key), key, this.#sidecars, this.#pool));
   }
 
-  async delete(
-    key: UploadKey,
-    isMeant: (facts: StoredFacts) => boolean = () => true,
-  ): Promise<DeletedUpload | undefined> {
+  async delete(key: UploadKey): Promise<DeletedUpload | undefined> {
     const upload = await this.open(key);
     if (upload === undefined) return undefined;
     upload.close();
-    if (!isMeant(upload)) return undefined;
     const { size, uploader, modifiedAt } = upload;
     const deleted = { key, size, uploader, modifiedAt };
     const isRemoved = await describingErrors(() => this.#tombstones.bury(deleted, () => this.#remove(deleted)));
@@ -190,7 +187,7 @@ export class DiskStore implements Store {
     }
   }
 
-  /** Whether the upload was there. */
+  /** False if the upload was gone. */
   async #remove({ key, size, modifiedAt }: DeletedUpload): Promise<boolean> {
     try {
       await disk.unlink(this.#pathOf(key));
@@ -198,7 +195,7 @@ export class DiskStore implements Store {
       if (systemErrorCode(error) === 'ENOENT') return false;
       throw error;
     }
-    // The upload is gone, so this does not fail for a sidecar that stays: a sweep reports it.
+    // The upload is deleted even if its sidecar cannot be. A sweep reports the sidecar.
     await this.#sidecars.remove(key, size, modifiedAt).catch(() => undefined);
     await removeEmptyFolders(this.#options.storeDir, path.dirname(this.#pathOf(key)));
     return true;
@@ -208,12 +205,12 @@ export class DiskStore implements Store {
     return path.join(this.#options.storeDir, key);
   }
 
-  /** Refuses a path that is too long for system calls, before any folder of it is made. */
+  /** Refuses a path that is too long for system calls, before any of its folders is made. */
   #requireFitting(key: UploadKey): void {
     const bytes = Buffer.byteLength(this.#pathOf(key));
     if (bytes <= maxPathBytes) return;
-    const found = `${bytes} bytes with storeDir, at most ${maxPathBytes} are possible`;
-    throw new FilerError('KEY_INVALID', `the path is longer than the filesystem takes: ${found}`);
+    const found = `with storeDir it has ${bytes} bytes, at most ${maxPathBytes} are possible`;
+    throw new FilerError('KEY_INVALID', `the path is too long for the filesystem: ${found}`);
   }
 
   async #requireFree(key: UploadKey): Promise<void> {
@@ -232,12 +229,12 @@ export class DiskStore implements Store {
     }
   }
 
-  /** Refuses what cannot fit before its bytes are sent; a small one is rather tried. */
+  /** Refuses a large upload that cannot fit, before its bytes are sent. A small one is just tried. */
   async #requireSpace(size: number, reserve = 0): Promise<void> {
     if (size < spaceCheckBytes && reserve === 0) return;
     const free = await this.freeBytes();
     if (free >= size + reserve) return;
-    const kept = reserve === 0 ? '' : ` of which ${reserve} must stay so (minFreeSpace)`;
+    const kept = reserve === 0 ? '' : `, and ${reserve} of them must stay free (minFreeSpace)`;
     throw new FilerError('STORE_FULL', `${size} bytes do not fit: ${free} are free${kept}`);
   }
 }

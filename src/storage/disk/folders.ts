@@ -6,8 +6,8 @@ const defaultMode = 0o755;
 const youngMs = 60_000;
 
 /**
- * Gives a new folder its mode whatever the umask. A setgid bit that it has from its parent stays, since by it what is made
- * in there belongs to the parent's group; systemd's RestrictSUIDSGID= lets it be inherited, but not be part of a chmod.
+ * Gives a new folder its mode, whatever the umask. It keeps a setgid bit that the folder has inherited: by that, everything in
+ * it gets the parent's group. systemd's RestrictSUIDSGID= allows a folder to inherit the bit, but refuses a chmod with it.
  */
 async function setMode(folder: string, mode: number): Promise<void> {
   const { mode: found } = await lstat(folder);
@@ -21,7 +21,7 @@ async function setMode(folder: string, mode: number): Promise<void> {
   }
 }
 
-/** Whether it was there; one that is young may have been made by somebody who has not flushed it yet. */
+/** Makes a folder unless it exists. A `young` one may have been made by somebody who has not flushed its parent yet. */
 async function makeFolder(folder: string, mode: number | undefined): Promise<'made' | 'young' | 'old'> {
   try {
     await mkdir(folder, { mode: mode ?? defaultMode });
@@ -29,7 +29,7 @@ async function makeFolder(folder: string, mode: number | undefined): Promise<'ma
     if (systemErrorCode(error) !== 'EEXIST') throw error;
     const stats = await lstat(folder);
     if (stats.isDirectory()) return Date.now() - stats.birthtimeMs < youngMs ? 'young' : 'old';
-    throw new FilerError('KEY_TAKEN', `a file stands where this path needs a folder (${folder})`, { cause: error });
+    throw new FilerError('KEY_TAKEN', `a file is where this path needs a folder (${folder})`, { cause: error });
   }
   try {
     if (mode !== undefined) await setMode(folder, mode);
@@ -42,16 +42,16 @@ async function makeFolder(folder: string, mode: number | undefined): Promise<'ma
 
 /** Folders on the way to a file. */
 export interface EnsuredFolders {
-  /** Those that this call made, the highest first. */
+  /** The folders that this call made, the highest first. */
   readonly made: readonly string[];
-  /** Those with a new entry, which has to be flushed. */
+  /** The folders that got a new entry, which has to be flushed. */
   readonly changed: readonly string[];
 }
 
 /**
- * Makes the folders that are missing below an existing root, never through a symbolic link. The mode holds whatever the
- * umask, 0755 less the umask if not set. Throws `KEY_TAKEN` where something else stands in the way, `ENOENT` for a root that
- * is gone, and the system's other errors; then none of those that it made is left, unless others use it.
+ * Makes the missing folders below an existing root, never through a symbolic link. They get this mode whatever the umask, or
+ * 0755 less the umask. Throws `KEY_TAKEN` where a file or a link is in the way, and the system's errors, such as `ENOENT` if
+ * the root is gone. Then it leaves none of the folders that it made, unless others use them.
  */
 export async function ensureFolders(root: string, segments: readonly string[], mode?: number): Promise<EnsuredFolders> {
   const made: string[] = [];
@@ -72,24 +72,24 @@ export async function ensureFolders(root: string, segments: readonly string[], m
   return { made, changed };
 }
 
-/** Removes folders of which each comes after those above it, as far as they are empty. */
+/** Removes those of the folders that are empty; each must come after the folders above it. */
 export async function removeFolders(folders: readonly string[]): Promise<void> {
   for (const folder of folders.toReversed()) await rmdir(folder).catch(() => undefined);
 }
 
-/** Removes a folder of an upload that is gone, and those above it below the root, as far as they are empty. */
+/** Removes the folder of a deleted upload, and those above it up to the root, as far as they are empty. */
 export async function removeEmptyFolders(root: string, folder: string): Promise<void> {
   if (folder === root) return;
   try {
     await rmdir(folder);
   } catch (error) {
-    // Other uploads lie in it; but one that was never made may have parents that were.
+    // Other uploads are in it. A folder that is already gone may still have an empty one above it.
     if (systemErrorCode(error) !== 'ENOENT') return;
   }
   await removeEmptyFolders(root, path.dirname(folder));
 }
 
-/** Makes the entries of folders survive a power failure (fsync of the folders themselves). */
+/** Flushes folders, so that their entries survive a power failure. */
 export async function syncFolders(folders: Iterable<string>): Promise<void> {
   for (const folder of folders) {
     const handle = await open(folder, 'r');

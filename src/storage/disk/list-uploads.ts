@@ -1,7 +1,8 @@
 /*
- * A walk over storeDir that holds an open folder for each level and a batch of uploads. It follows no symbolic link, and
- * passes over what cannot be an upload: the reserved folder, links, sockets and the like. What cannot be read, or has a
- * name that no upload can have, is passed over too, but reported: nobody can fetch it, and it never expires.
+ * A walk over storeDir. It keeps one open folder for each level in memory, and a batch of uploads. It follows no symbolic
+ * link, and passes over everything that is no upload: the reserved folder, links, sockets and the like. It also passes over
+ * entries that cannot be read, or have a name that no upload can have, and reports them: nobody can fetch them, and they
+ * never expire.
  */
 import type { Dir, Dirent } from 'node:fs';
 import { opendir, readdir } from 'node:fs/promises';
@@ -15,23 +16,23 @@ import { readFacts } from './open-upload.js';
 import { isGone, passOver } from './pass-over.js';
 import type { SidecarFolder } from './sidecar.js';
 
-/** So many files or slots are looked at together: the disk answers sooner, and the memory is bounded. */
+/** So many files or slots are looked at in parallel: that is faster, and the memory is bounded. */
 const batchSize = 32;
 
-/** The folder of fsck at the top of each ext filesystem, which only root may read. */
+/** The folder of fsck at the top of each ext filesystem. Only root may read it. */
 const rescueFolder = 'lost+found';
 
-/** What a name has in place of bytes that are not UTF-8. */
+/** The character that Node puts in place of bytes that are not UTF-8. */
 const replacement = '\ufffd';
 
-/** Where a walk goes, and to whom it reports. */
+/** What a walk works with. */
 export interface Walk {
   readonly storeDir: string;
   readonly sidecars: SidecarFolder;
   readonly report: ReportUnreadable;
 }
 
-/** Reports what a call threw for the file or folder of a key. */
+/** Reports the file or folder of a key, for which a call threw this error. */
 function passOverKey({ storeDir, report }: Walk, key: UploadKey | undefined, error: unknown): void {
   if (key === rescueFolder && systemErrorCode(error) === 'EACCES') return;
   const file = path.join(storeDir, key ?? '');
@@ -39,11 +40,11 @@ function passOverKey({ storeDir, report }: Walk, key: UploadKey | undefined, err
   else passOver(file, error, report);
 }
 
-/** The key of an entry; `undefined` for what no upload can be called. */
+/** The key of an entry; `undefined` if no upload can have its name. */
 function keyOfEntry({ storeDir, report }: Walk, parent: UploadKey | undefined, name: string): UploadKey | undefined {
   const key = keyBelow(parent, name);
   if (key !== undefined || (parent === undefined && isReserved(name))) return key;
-  // Such a name may hold control characters, which must not reach a terminal.
+  // The name may contain control characters, which must not reach a terminal.
   const shown = JSON.stringify(name).slice(1, -1);
   report({ path: path.join(storeDir, parent ?? '', shown), reason: 'no upload can have this name' });
   return undefined;
@@ -62,14 +63,16 @@ async function openFolder(walk: Walk, key: UploadKey | undefined): Promise<Dir |
 async function describeFile(walk: Walk, key: UploadKey): Promise<ListedUpload | undefined> {
   try {
     const stats = await disk.lstat(path.join(walk.storeDir, key));
-    return stats.isFile() ? { key, ...(await readFacts(key, stats, walk.sidecars, walk.report)) } : undefined;
+    return stats.isFile()
+      ? { key, ...(await readFacts(key, stats, walk.sidecars, walk.report)), isComplete: true }
+      : undefined;
   } catch (error) {
     passOverKey(walk, key, error);
     return undefined;
   }
 }
 
-/** The uploads of an entry, or the key of a folder that is better walked by itself. */
+/** The uploads of an entry, or the key of a folder that has to be walked. */
 async function listEntry(walk: Walk, key: UploadKey, entry: Dirent): Promise<ListedUpload[] | UploadKey> {
   if (entry.isFile()) {
     const upload = await describeFile(walk, key);
@@ -80,7 +83,7 @@ async function listEntry(walk: Walk, key: UploadKey, entry: Dirent): Promise<Lis
     passOverKey(walk, key, error);
     return [];
   });
-  // Nearly every slot's folder: a few files and nothing else.
+  // Nearly every slot's folder has a few files only: these are looked at right here.
   if (names.length > batchSize || names.some((name) => name.isDirectory())) return key;
   const keys = names.filter((name) => name.isFile()).flatMap(({ name }) => keyOfEntry(walk, key, name) ?? []);
   const uploads = await Promise.all(keys.map((own) => describeFile(walk, own)));
@@ -100,7 +103,7 @@ async function* listFolder(walk: Walk, folder: Dir, parent: UploadKey | undefine
   }
 }
 
-/** The uploads in the folder of a key, in storeDir itself for none; throws the system's error where storeDir does not open. */
+/** Lists the uploads in the folder of a key, or in storeDir. Throws the system's error if storeDir cannot be opened. */
 export async function* listUploads(walk: Walk, parent?: UploadKey): AsyncGenerator<ListedUpload> {
   const folder = await openFolder(walk, parent);
   if (folder === undefined) return;

@@ -12,7 +12,7 @@ import type { SidecarFolder } from './sidecar.js';
 const absent = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG', 'ENXIO']);
 const readFlags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
-/** What path, file and sidecar say of an upload; a sidecar that cannot be read is reported, where somebody is to know. */
+/** The facts of an upload by its path, file and sidecar. With `report`, it reports a sidecar that cannot be read. */
 export async function readFacts(
   key: UploadKey,
   { size, mtimeMs }: { readonly size: number; readonly mtimeMs: number },
@@ -22,7 +22,7 @@ export async function readFacts(
   return { ...((await sidecars.read(key, size, mtimeMs, report)) ?? factsOfKey(key)), size, modifiedAt: mtimeMs };
 }
 
-/** Opens what must be a plain file at this very path; `undefined` for anything else and for nothing. */
+/** Opens a plain file at exactly this path; `undefined` if there is none. */
 async function openPlainFile(file: string) {
   let fd: number;
   try {
@@ -33,7 +33,7 @@ async function openPlainFile(file: string) {
   }
   try {
     const stats = fstatSync(fd);
-    // The descriptor's own path tells whether a folder on the way was a symbolic link.
+    // If a folder on the way was a symbolic link, the descriptor has another path.
     if (stats.isFile() && readlinkSync(`/proc/self/fd/${fd}`) === file) return { fd, stats };
     closeRead(fd);
     return undefined;
@@ -43,7 +43,7 @@ async function openPlainFile(file: string) {
   }
 }
 
-/** Opens the upload in a file (an absolute path without symbolic links), `undefined` where there is none. */
+/** Opens the upload in a file (an absolute path without symbolic links); `undefined` if there is none. */
 export async function openUpload(
   file: string,
   key: UploadKey,

@@ -1,51 +1,35 @@
-import { lstat, mkdtemp, rm, stat } from 'node:fs/promises';
+import { lstat, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { reservedFolder } from '../../upload/upload-key.js';
 import { disk } from './disk-calls.js';
 import { ensureFolders } from './folders.js';
-import { isGone } from './pass-over.js';
+import { inNewFolder } from './in-new-folder.js';
 import { newFileMode, temporaryFolder } from './temporary-folder.js';
 
 const setgid = 0o2000;
 
-/** How uploads are made. */
+/** The configured modes. */
 interface Modes {
   readonly fileMode?: number | undefined;
   readonly dirMode?: number | undefined;
 }
 
-/** Whom something belongs to, and who may use it. */
+/** Owner, group and mode of a file or folder. */
 export interface Ownership {
   readonly uid: number;
   readonly gid: number;
   readonly mode: number;
 }
 
-/** What an upload and the folder that it lies in would get. */
+/** What an upload and its folder would get. */
 export interface MadeOwnership {
   readonly folder: Ownership;
   readonly file: Ownership;
 }
 
-/** Calls with a new folder in this one, or in the nearest above it that exists, and removes it. */
-async function inNewFolder<T>(parent: string, call: (folder: string) => Promise<T>): Promise<T> {
-  let folder: string;
-  try {
-    folder = await mkdtemp(path.join(parent, 'prosody-filer-check-'));
-  } catch (error) {
-    if (!isGone(error) || parent === path.dirname(parent)) throw error;
-    return inNewFolder(path.dirname(parent), call);
-  }
-  try {
-    return await call(folder);
-  } finally {
-    await rm(folder, { recursive: true });
-  }
-}
-
 /**
- * Makes folders and a file as an upload would, looks at them, and removes them. Uploads are linked from the temporary
- * folder, so a file's group depends on that one, a folder's on storeDir.
+ * Makes folders and a file as an upload would, looks at them, and removes them. A folder's group comes from storeDir. A file's
+ * group comes from the temporary folder, where uploads are made.
  */
 export async function probeModes(storeDir: string, { fileMode, dirMode }: Modes): Promise<MadeOwnership> {
   const folder = await inNewFolder(storeDir, async (own) => {
@@ -64,20 +48,21 @@ export async function probeModes(storeDir: string, { fileMode, dirMode }: Modes)
   return { folder, file };
 }
 
-/** What keeps uploads from getting the group of a storeDir with the setgid bit, and what to do, a line each. */
+/** Why new uploads would not get the group of a storeDir with the setgid bit, and what to do, a line each. */
 export async function findGroupObstacles(storeDir: string, modes: Modes): Promise<string[]> {
   const { mode, gid } = await stat(storeDir);
   if ((mode & setgid) === 0) return [];
   const { folder, file } = await probeModes(storeDir, modes);
   const obstacles: string[] = [];
   if ((folder.mode & setgid) === 0) {
-    const why = 'new folders lose its setgid bit, which this user may not set (RestrictSUIDSGID= of systemd?)';
-    obstacles.push(`storeDir: ${why}: set UMask=0027 in the unit, so that they have dirMode from the beginning`);
+    const why =
+      'new folders do not keep its setgid bit, since this user may not set it (RestrictSUIDSGID= of systemd?)';
+    obstacles.push(`storeDir: ${why}. Set UMask=0027 in the unit, so that new folders have dirMode without a chmod`);
   }
   if (file.gid !== gid) {
     const reserved = path.join(storeDir, reservedFolder);
     const commands = `chgrp -R ${gid} ${reserved} && find ${reserved} -type d -exec chmod g+s {} +`;
-    obstacles.push(`storeDir: new uploads get group ${file.gid} in place of its group ${gid}: ${commands}`);
+    obstacles.push(`storeDir: new uploads get group ${file.gid}, but storeDir has group ${gid}. Run: ${commands}`);
   }
   return obstacles;
 }

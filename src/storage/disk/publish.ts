@@ -6,7 +6,7 @@ import { ensureFolders, removeFolders, syncFolders } from './folders.js';
 
 const tries = 3;
 
-/** Links the file; resolves to the folders with a new entry. Adds the folders that it makes to `made`. */
+/** Links the file; resolves to the folders that got a new entry. Adds the folders that it makes to `made`. */
 async function linkTo(
   target: string,
   { file, storeDir, key, dirMode }: Publication,
@@ -22,13 +22,13 @@ async function linkTo(
       await disk.link(file, target);
       return changed;
     } catch (error) {
-      // A deletion, or a publication that failed, may have taken the empty folder away in between.
+      // A deletion, or another publication that failed, may have removed the empty folder in between.
       if (systemErrorCode(error) !== 'ENOENT' || attempt === tries) throw error;
     }
   }
 }
 
-/** A file that is complete, and where it is to be seen. */
+/** A complete file, and where it becomes visible. */
 export interface Publication {
   /** Its absolute path. */
   readonly file: string;
@@ -36,28 +36,26 @@ export interface Publication {
   readonly key: UploadKey;
   readonly dirMode?: number | undefined;
   readonly isDurable: boolean;
-  /** Called once it is published; if it throws, the publication is taken back. */
+  /** Called once the file is linked; if it throws, the link is removed. */
   confirm(): Promise<void>;
 }
 
 /**
  * Links a complete file to its place in the tree, making the folders on the way; never replaces anything.
- * A durable publication has flushed every folder that it changed. Throws `KEY_TAKEN` or the system's error (`EEXIST`),
- * and then nothing is published, and none of the folders that it made is left, unless others use it.
+ * A durable publication has flushed every folder that it changed. Throws `KEY_TAKEN`, the system's error (`EEXIST`) or what
+ * `confirm` throws; then nothing is published, and no folder that it made is left, unless others use it.
  */
 export async function publish(publication: Publication): Promise<void> {
   const target = path.join(publication.storeDir, publication.key);
   const made: string[] = [];
+  let isLinked = false;
   try {
     const changed = await linkTo(target, publication, made);
-    try {
-      if (publication.isDurable) await syncFolders(changed);
-      await publication.confirm();
-    } catch (error) {
-      await disk.unlink(target);
-      throw error;
-    }
+    isLinked = true;
+    if (publication.isDurable) await syncFolders(changed);
+    await publication.confirm();
   } catch (error) {
+    if (isLinked) await disk.unlink(target);
     await removeFolders(made);
     throw error;
   }

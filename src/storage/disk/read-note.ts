@@ -1,8 +1,8 @@
 /*
- * Sidecars and tombstones are notes: small JSON objects in files of the reserved folder. Whoever may write to storeDir may
- * have put anything there, so a note is read without following a link, without waiting for a pipe's writer, and up to
- * 64 KiB; and each field is checked. The notes that are written here are smaller: a key and a JID have a few KiB at most, and
- * a type 16 KiB, the limit of a header.
+ * Sidecars and tombstones are notes: small JSON objects in files of the reserved folder. Other programs that may write to
+ * storeDir may have put anything there. So reading a note follows no link, waits for no pipe's writer, reads 64 KiB at most,
+ * and checks each field. Our own notes are smaller: a key and a JID have a few KiB at most, and a type 16 KiB, the limit of a
+ * header.
  */
 import { constants, fstatSync } from 'node:fs';
 import { systemErrorCode } from '../../errors.js';
@@ -13,12 +13,12 @@ import { isGone } from './pass-over.js';
 const version = 1;
 const maxBytes = 64 * 1024;
 const readFlags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-/** What `Date` can hold, ms since the epoch (ECMA-262 §21.4.1.1). */
+/** The latest time of a `Date`, ms since the epoch (ECMA-262 §21.4.1.1). */
 const maxTime = 8.64e15;
 
-/** Something that is not a note stands at the place of one. */
+/** A file that should be a note is not one. */
 export class NoteError extends Error {
-  /** Whether it is the beginning of a note whose writer was stopped. */
+  /** Whether it may be the beginning of a note whose writer was stopped. */
   readonly isCutOff: boolean;
 
   constructor(message: string, isCutOff = false) {
@@ -28,26 +28,26 @@ export class NoteError extends Error {
   }
 }
 
-/** What both kinds of notes say. */
+/** The fields of both kinds of notes. */
 interface NoteFields {
   readonly key: UploadKey;
   readonly uploader?: string | undefined;
 }
 
-/** A note whose other fields are not checked yet. */
+/** A note whose other fields are still to be checked. */
 type Note = NoteFields & { readonly [field in 'size' | 'modifiedAt' | 'contentType' | 'expiresAt']?: unknown };
 
-/** Whether this is a time, ms since the epoch. */
+/** Whether a value is a time, ms since the epoch. */
 export function isTime(value: unknown): value is number {
   return typeof value === 'number' && Math.abs(value) <= maxTime;
 }
 
-/** Whether this is a number of bytes. */
+/** Whether a value is a number of bytes. */
 export function isSize(value: unknown): value is number {
   return Number.isSafeInteger(value) && Number(value) >= 0;
 }
 
-/** A note as it stands in its file. */
+/** The text of a note. */
 export function formatNote(fields: NoteFields): string {
   return JSON.stringify({ version, ...fields });
 }
@@ -85,8 +85,8 @@ async function openNote(file: string): Promise<number | undefined> {
 }
 
 /**
- * The note in a file; `undefined` where there is no file, or an empty one. Throws a `NoteError` for anything else than a
- * note, and the system's errors.
+ * The note in a file; `undefined` if the file is missing or empty. Throws a `NoteError` if it holds something else, and the
+ * system's errors.
  */
 export async function readNote(file: string): Promise<Note | undefined> {
   const fd = await openNote(file);

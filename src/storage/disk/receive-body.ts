@@ -1,8 +1,8 @@
 /*
- * The hot loop of a PUT: one write in flight, and whatever arrives meanwhile goes into the next one.
- * Writes begin when 64 KiB are waiting, the body is complete, or after 250 ms, so that a slow upload holds little memory
- * and its file never looks abandoned; above 1 MiB waiting, the body is paused.
- * Not stream.pipeline to a WriteStream, which writes each chunk by itself at half the rate.
+ * The hot loop of a PUT. One write runs at a time, and all bytes that arrive meanwhile go into the next one. A write begins
+ * when 64 KiB are waiting, when the body is complete, or after 250 ms, so that a slow upload needs little memory and its file
+ * never looks abandoned. When more than 1 MiB are waiting, the body is paused.
+ * stream.pipeline to a WriteStream would write each chunk by itself, at half the rate.
  */
 import { writev } from 'node:fs';
 import type { Readable } from 'node:stream';
@@ -51,7 +51,7 @@ class BodyWriter {
   readonly #onData = (chunk: Buffer): void => {
     this.#received += chunk.length;
     if (this.#received > this.#size) {
-      this.#fail(new FilerError('BODY_INCOMPLETE', 'the body runs over its announced length'));
+      this.#fail(new FilerError('BODY_INCOMPLETE', 'the body is longer than its announced length'));
       return;
     }
     this.#waiting.push(chunk);
@@ -107,16 +107,16 @@ class BodyWriter {
   }
 
   #finish(): void {
-    // The listener for errors stays: a connection may still break, and an error without one ends the process.
+    // The listener for errors stays: the connection may still break, and an error without a listener ends the process.
     this.#body.off('data', this.#onData).off('end', this.#onOver).off('close', this.#onOver);
     this.#done(this.#failure);
   }
 }
 
 /**
- * Writes the whole body to the open file from its beginning; resolves when `size` bytes are written.
- * Throws `BODY_INCOMPLETE` when the body ends, breaks or closes before that or runs over, the body's own FilerError, or the failed write's;
- * never while a write is in flight, so that the descriptor can be closed at once. What more the body brings is left to it.
+ * Writes a body of `size` bytes to the beginning of an open file. Throws `BODY_INCOMPLETE` when the body is longer, or ends or
+ * breaks before, the body's own FilerError, or the error of a write. It settles when no write is running, so that the
+ * descriptor can be closed at once. It does not read what follows the body.
  */
 export function receiveBody(body: Readable, fd: number, size: number): Promise<void> {
   return new Promise((resolve, reject) => {

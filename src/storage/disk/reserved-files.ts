@@ -7,14 +7,14 @@ import { disk } from './disk-calls.js';
 import { passOver } from './pass-over.js';
 import { NoteError } from './read-note.js';
 
-/** A file of the store's own bookkeeping. */
+/** A file of the bookkeeping. */
 export interface ReservedFile {
   /** Absolute path. */
   readonly file: string;
   readonly mtimeMs: number;
 }
 
-/** Plain files only; anything else is reported. */
+/** Reports everything that is not a plain file. */
 async function describe(file: string, entry: Dirent, report: ReportUnreadable): Promise<ReservedFile | undefined> {
   try {
     if (entry.isFile()) return { file, mtimeMs: (await disk.lstat(file)).mtimeMs };
@@ -42,8 +42,8 @@ async function* walk(folder: string, report: ReportUnreadable): AsyncGenerator<R
 }
 
 /**
- * The files below one folder of the reserved one, in bounded memory; one that goes meanwhile may be missing. Reports what
- * cannot be read and goes on.
+ * Lists the files below a folder in the reserved folder, in bounded memory. It reports what cannot be read and goes on. Files
+ * that are removed meanwhile may be missing.
  */
 export function filesBelow(storeDir: string, folder: string, report: ReportUnreadable): AsyncGenerator<ReservedFile> {
   return walk(path.join(storeDir, reservedFolder, folder), report);

@@ -1,8 +1,8 @@
 /*
- * The hot loop of a GET. Up to 64 KiB are read whole and leave in one write together with the headers; more goes
- * through a pooled buffer that is taken just before each read and given back when the socket has taken its bytes.
- * The sink is ended only when everything is taken, since Node counts an ended answer as idle and may cut it at shutdown.
- * Not createReadStream, whose fresh 64 KiB chunks cost three quarters of the rate.
+ * The hot loop of a GET. Up to 64 KiB are read at once and sent in one write together with the headers. More bytes go through
+ * a buffer of the pool, which is taken just before each read and given back when the socket has taken the bytes.
+ * The sink is ended only when it has taken everything: Node counts an ended answer as idle, and may cut it at shutdown.
+ * createReadStream, which makes a new buffer of 64 KiB for each chunk, has a quarter of the rate.
  */
 import type { Writable } from 'node:stream';
 import { FilerError } from '../../errors.js';
@@ -13,24 +13,24 @@ import { disk } from './disk-calls.js';
 
 const wholeBytes = 64 * 1024;
 
-/** A client counts as fast at 1 MiB/s since the download began, and in its first second. */
+/** A client is fast if it took 1 MiB/s since the download began. In the first second, every client is. */
 const fastBytesPerMs = 1024 * 1.024;
 const firstMs = 1000;
 
-/** Fills the view from the file; throws when the file is shorter than it was when it was opened. */
+/** Fills the view from the file. Throws if the file has become shorter. */
 async function readFully(fd: number, view: Buffer, position: number): Promise<void> {
   let filled = 0;
   while (filled < view.length) {
     const { bytesRead } = await disk.read(fd, view, filled, view.length - filled, position + filled);
-    if (bytesRead === 0) throw new FilerError('STORE_FAILED', 'the file became shorter while it was sent');
+    if (bytesRead === 0) throw new FilerError('STORE_FAILED', 'the file became shorter while it was being sent');
     filled += bytesRead;
   }
 }
 
 /**
- * Sends a part of an open file and ends the sink. Throws `BODY_INCOMPLETE` when the sink closes before it has taken
- * everything, `DOWNLOADS_LIMITED` when it has to make room for others, `STORE_FAILED` when the file is shorter than the
- * range; then the sink is not ended.
+ * Sends a part of an open file and ends the sink. Throws `BODY_INCOMPLETE` when the sink closes before, `DOWNLOADS_LIMITED`
+ * when it has to make room for other downloads, and `STORE_FAILED` when the file is shorter than the range; then the sink is
+ * not ended.
  */
 export async function sendFile(
   fd: number,

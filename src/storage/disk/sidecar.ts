@@ -1,16 +1,18 @@
 /*
- * What a path cannot say of an upload (a type other than its extension's, an expiry, an uploader) stands in a sidecar:
+ * The facts that a path cannot tell (a type other than its extension's, an expiry, an uploader) are in a sidecar:
  *
  *   storeDir/.prosody-filer/sidecars/<first 2 hex>/<64 hex>      {"version":1,"key":…,"contentType":…,…}
  *
- * The name is the SHA-256 of key NUL size NUL mtime (s), and the file's mtime is set to that whole second. So a sidecar
- * belongs to exactly one content: a file put there by hand, or a race's other PUT, has another name. A file whose mtime
- * has a fraction has none, and costs no look-up. Sidecars are created exclusively and before their file is published.
+ * The name is the SHA-256 of key NUL size NUL mtime (s), and the upload's mtime is set to that whole second. So a sidecar
+ * belongs to exactly one content: the sidecar of a file that somebody put there by hand, or of another PUT in a race, has
+ * another name. A file whose mtime has a fraction of a second has no sidecar, and costs no look-up. A sidecar is created
+ * exclusively, and before its upload is published.
  */
 import { createHash, randomInt } from 'node:crypto';
 import { open, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { FilerError, systemErrorCode } from '../../errors.js';
+import { hourMs } from '../../units.js';
 import { servableType } from '../../upload/content-type.js';
 import { reservedFolder, type UploadKey } from '../../upload/upload-key.js';
 import type { ReportUnreadable, UploadFacts } from '../store.js';
@@ -20,15 +22,15 @@ import { isGone, passOver } from './pass-over.js';
 import { formatNote, isTime, NoteError, readNote } from './read-note.js';
 import { filesBelow } from './reserved-files.js';
 
-/** What a sidecar adds to its file. */
+/** The facts in a sidecar. */
 export type SidecarFacts = Omit<UploadFacts, 'size'>;
 
 const folder = 'sidecars';
-/** Two thousand racing uploads find a free second within these. */
+/** Enough for two thousand racing uploads to find a free second each. */
 const maxTries = 12;
-const youngMs = 60 * 60 * 1000;
+const youngMs = hourMs;
 
-/** `undefined` where there is none; throws for one that is not as `write` writes it. */
+/** `undefined` if there is none. Throws a `NoteError` for one that `write` would not have written. */
 async function readSidecar(file: string) {
   const note = await readNote(file);
   if (note === undefined) return undefined;
@@ -44,14 +46,14 @@ function sidecarName(key: UploadKey, size: number, mtimeSeconds: number): string
   return createHash('sha256').update(`${key}\0${size}\0${mtimeSeconds}`).digest('hex');
 }
 
-/** Where a sidecar lies below storeDir. */
+/** The path of a sidecar below storeDir. */
 function segmentsOf(name: string): string[] {
   return [reservedFolder, folder, name.slice(0, 2), name];
 }
 
 /** The sidecars of one store, below its reserved folder. */
 export class SidecarFolder {
-  /** Where they lie. */
+  /** Its absolute path. */
   readonly folder: string;
   readonly #storeDir: string;
   readonly #isDurable: boolean;
@@ -67,8 +69,8 @@ export class SidecarFolder {
   }
 
   /**
-   * Writes a sidecar for a file of this size; resolves to the mtime (whole s, at most `nowSeconds`) to give that file.
-   * `requireFree` throws where another upload has the key by now. Throws `STORE_BUSY` after too many tries.
+   * Writes a sidecar for a file of this size; resolves to the mtime that the file must get (whole s, at most `nowSeconds`).
+   * `requireFree` throws if another upload has the key by now. Throws `STORE_BUSY` after too many tries.
    */
   async write(
     key: UploadKey,
@@ -79,7 +81,7 @@ export class SidecarFolder {
   ): Promise<number> {
     const text = formatNote({ key, ...facts });
     for (let attempt = 0; attempt < maxTries; attempt += 1) {
-      // After each failure it chooses among twice as many seconds: stepping back one by one, n racing uploads would try n² times.
+      // Each try chooses among twice as many seconds. Going back one by one, n racing uploads would need n² tries.
       const mtimeSeconds = nowSeconds - randomInt(2 ** attempt);
       try {
         await this.#create(sidecarName(key, size, mtimeSeconds), text);
@@ -89,7 +91,7 @@ export class SidecarFolder {
         await requireFree();
       }
     }
-    throw new FilerError('STORE_BUSY', 'too many uploads to this path are running');
+    throw new FilerError('STORE_BUSY', 'too many uploads of this slot are running');
   }
 
   async #create(name: string, text: string): Promise<void> {
@@ -119,8 +121,8 @@ export class SidecarFolder {
   }
 
   /**
-   * What the sidecar of a file with this size and mtime (ms) adds; `undefined` where there is none that can be read. Without
-   * somebody to report it to, the system's errors are thrown.
+   * The facts in the sidecar of a file with this size and mtime (ms); `undefined` if there is none that can be read.
+   * The system's errors are reported, or thrown without `report`.
    */
   async read(
     key: UploadKey,
@@ -140,8 +142,8 @@ export class SidecarFolder {
   }
 
   /**
-   * Removes the sidecars of uploads that are gone, unless they are so young that their upload may be about to come. Reports
-   * those that cannot be read.
+   * Removes the sidecars of uploads that are gone, and reports those that cannot be read. Young ones stay, since their upload
+   * may be about to be published.
    */
   async tidy(report: ReportUnreadable): Promise<void> {
     for await (const { file, mtimeMs } of filesBelow(this.#storeDir, folder, report)) {

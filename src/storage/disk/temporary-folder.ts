@@ -1,9 +1,9 @@
 /*
- * Uploads in progress, one folder per process so that a start can tell whose left-overs it may remove:
+ * Uploads in progress. Each process has a folder of its own, so that a start can tell which left-overs it may remove:
  *
  *   storeDir/.prosody-filer/temporary/<host>~<pid namespace>~<pid>~<start time>/<0..15>/<n>
  *
- * The numbered subfolders spread the load: in a single folder its lock costs 15 to 20 % on small uploads.
+ * The numbered subfolders spread the load: the lock of a single folder would cost 15 to 20 % on small uploads.
  */
 import { readFileSync, readlinkSync } from 'node:fs';
 import { copyFile, readdir, rm, stat } from 'node:fs/promises';
@@ -16,12 +16,12 @@ import { ensureFolders } from './folders.js';
 import { touchFolders } from './touch-folders.js';
 
 const subfolders = 16;
-/** Mode of an upload if none is set, less the umask. */
+/** Mode of an upload, less the umask, if no fileMode is set. */
 export const newFileMode = 0o644;
 const separator = '~';
 const parentSegments = [reservedFolder, 'temporary'];
 
-/** Where the folders of the processes lie, below storeDir. */
+/** The parent of the processes' folders, below storeDir. */
 export const temporaryFolder = parentSegments.join('/');
 
 interface ProcessIdentity {
@@ -30,7 +30,7 @@ interface ProcessIdentity {
   readonly startTime: string;
 }
 
-/** Which process has a pid (or `self`) in this pid namespace, from proc(5) stat; `undefined` for none. */
+/** The process with a pid (or `self`) in this pid namespace, from proc(5) stat; `undefined` if there is none. */
 function identify(pid: string): ProcessIdentity | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
@@ -41,13 +41,13 @@ function identify(pid: string): ProcessIdentity | undefined {
   }
 }
 
-/** What tells the pids that this process can see from those of another host or container. */
+/** Host and pid namespace: only the pids of the same ones say something about running processes. */
 function pidScope(): string {
   const namespace = /\d+/.exec(readlinkSync('/proc/self/ns/pid'))?.[0] ?? '';
   return [hostname(), namespace].join(separator);
 }
 
-/** The names in a folder; none where it does not exist. */
+/** The names in a folder; none if it does not exist. */
 async function namesIn(folder: string): Promise<string[]> {
   try {
     return await readdir(folder);
@@ -57,7 +57,7 @@ async function namesIn(folder: string): Promise<string[]> {
   }
 }
 
-/** When anything in a folder last changed (ms since the epoch); files that go meanwhile do not count. */
+/** The last change of a folder or of anything in it, ms since the epoch. Files that are removed meanwhile do not count. */
 async function newestChange(folder: string): Promise<number> {
   const names = await readdir(folder, { recursive: true });
   const files = [folder, ...names.map((name) => path.join(folder, name))];
@@ -65,7 +65,7 @@ async function newestChange(folder: string): Promise<number> {
   return Math.max(...results.map((result) => (result.status === 'fulfilled' ? result.value.mtimeMs : 0)));
 }
 
-/** A file that is being uploaded: created exclusively, and not visible to anybody else. */
+/** A file that receives an upload. It was created exclusively, and clients cannot see it. */
 export class TemporaryFile {
   readonly fd: number;
   readonly path: string;
@@ -76,12 +76,12 @@ export class TemporaryFile {
     this.path = path;
   }
 
-  /** Whether its descriptor may be another file's by now. */
+  /** Whether it was closed: its descriptor may belong to another file by now. */
   get isClosed(): boolean {
     return this.#isClosed;
   }
 
-  /** Closes it, unless it is closed. */
+  /** Closes the file; does nothing the second time. */
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
@@ -116,7 +116,7 @@ export class TemporaryFolder {
     }
   }
 
-  /** Opens a new file with the content of one that is open, also where that has no name any more. */
+  /** Opens a new file with the content of an open one, even if that has lost its name. */
   async copy(fd: number): Promise<TemporaryFile> {
     const copy = await this.create();
     try {
@@ -128,13 +128,13 @@ export class TemporaryFolder {
     }
   }
 
-  /** Closes a file and removes its name; what stays behind goes at the next start, and changes nothing for the upload. */
+  /** Closes and removes a file. If that fails, the next start removes it; the upload is not affected. */
   async remove(file: TemporaryFile): Promise<void> {
     await file.close().catch(() => undefined);
     await disk.unlink(file.path).catch(() => undefined);
   }
 
-  /** Touches the folders of this host's processes; those of others tell by their times whether somebody uses them. */
+  /** Gives the folders of this host's processes the time of now. The times of other hosts' folders say whether they are in use. */
   async touch(): Promise<void> {
     const parent = path.join(this.#storeDir, ...parentSegments);
     await touchFolders(parent, 0);
@@ -142,7 +142,7 @@ export class TemporaryFolder {
     for (const name of own) await touchFolders(path.join(parent, name), 1);
   }
 
-  /** Removes what dead processes left; resolves to what could not be removed and why, a line each. */
+  /** Removes the folders of dead processes; resolves to a line for each that it could not remove. */
   async removeLeftOvers(untouchedMs: number): Promise<string[]> {
     const parent = path.join(this.#storeDir, ...parentSegments);
     const failures: string[] = [];
@@ -157,7 +157,7 @@ export class TemporaryFolder {
     return failures;
   }
 
-  /** Processes of this host are dead or not; of others' only their files tell. */
+  /** Looks for the process if it is of this host, or else at the times of its files. */
   async #isLeftOver(folder: string, name: string, untouchedMs: number): Promise<boolean> {
     if (!name.startsWith(this.#scope + separator)) return (await newestChange(folder)) < Date.now() - untouchedMs;
     const [pid = '', startTime] = name.slice(this.#scope.length + 1).split(separator);

@@ -1,16 +1,17 @@
 /*
- * An upload that was deleted leaves a tombstone, so that a PUT whose token has no expiry cannot fill its slot again:
+ * A deleted upload leaves a tombstone, so that a PUT whose token has no expiry cannot use its slot again:
  *
  *   storeDir/.prosody-filer/tombstones/<first 2 hex>/<64 hex>      {"version":1,"key":…,"size":…,"uploader":…,…}
  *
- * The name is the SHA-256 of the key; the file's mtime is when the upload was deleted. It counts for the replay window.
- * The file is empty, and takes no block of the disk, unless the uploader is known and the upload was less than a day old.
+ * The name is the SHA-256 of the key; the file's mtime is the time of the deletion. The file is empty, and takes no block of
+ * the disk, unless the uploader is known and the upload was less than a day old: then it counts for dailyQuota.
  */
 import { createHash } from 'node:crypto';
 import { rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { dayMs } from '../../units.js';
 import { reservedFolder, type UploadKey } from '../../upload/upload-key.js';
-import type { DeletedUpload, ReportUnreadable } from '../store.js';
+import type { DeletedUpload, ReportUnreadable, TombstonePhase } from '../store.js';
 import { disk } from './disk-calls.js';
 import { isDiskFull } from './disk-errors.js';
 import { ensureFolders } from './folders.js';
@@ -20,9 +21,8 @@ import { filesBelow } from './reserved-files.js';
 
 const folder = 'tombstones';
 const maxPending = 1000;
-const dayMs = 24 * 60 * 60 * 1000;
 
-/** `undefined` for one that is empty or is gone; throws for one that is not as `leave` writes it. */
+/** `undefined` for an empty one, and if it is gone. Throws a `NoteError` for one that `#leave` would not have written. */
 async function readTombstone(file: string): Promise<DeletedUpload | undefined> {
   const note = await readNote(file);
   if (note === undefined) return undefined;
@@ -35,20 +35,29 @@ async function readTombstone(file: string): Promise<DeletedUpload | undefined> {
 
 /** The tombstones of one store, below its reserved folder. */
 export class TombstoneFolder {
-  /** Where they lie. */
+  /** Its absolute path. */
   readonly folder: string;
   readonly #storeDir: string;
-  readonly #replayWindowMs: number;
+  readonly #phaseOf: (ageMs: number) => TombstonePhase;
   readonly #warn: (message: string) => void;
-  /** What this process has removed and the disk had no room to note. */
+  /** Uploads that this process has deleted while the disk had no room for their tombstones. */
   readonly #pending = new Map<UploadKey, DeletedUpload>();
 
-  /** A window of 0 ms: none are left. */
-  constructor(storeDir: string, replayWindowMs: number, warn: (message: string) => void) {
+  constructor(storeDir: string, phaseOf: (ageMs: number) => TombstonePhase, warn: (message: string) => void) {
     this.#storeDir = storeDir;
     this.folder = path.join(storeDir, reservedFolder, folder);
-    this.#replayWindowMs = replayWindowMs;
+    this.#phaseOf = phaseOf;
     this.#warn = warn;
+  }
+
+  /** Whether deletions leave tombstones. */
+  get #areLeft(): boolean {
+    return this.#phaseOf(0) === 'blocks';
+  }
+
+  /** Whether a tombstone that was written then (ms since the epoch) blocks its slot. */
+  #isBlocking(writtenAt: number): boolean {
+    return this.#phaseOf(Date.now() - writtenAt) === 'blocks';
   }
 
   #segmentsOf(key: UploadKey): string[] {
@@ -57,12 +66,12 @@ export class TombstoneFolder {
   }
 
   /**
-   * Removes an upload by the call, which resolves to whether it was there, and leaves its tombstone: before, so that at no
-   * time its slot is free. Where the disk is full, after: then the removal has made room for it. If it has not, the slot is
-   * taken in this process alone, which tries again at each removal and at each sweep.
+   * Leaves the tombstone of an upload and then calls `remove`, which resolves to whether the upload was there: so its slot is
+   * free at no time. On a full disk it removes the upload first, which makes room for the tombstone. If there is still no
+   * room, only this process blocks the slot, and tries again at each deletion and at each sweep.
    */
   async bury(upload: DeletedUpload, remove: () => Promise<boolean>): Promise<boolean> {
-    if (this.#replayWindowMs === 0 || (await this.#leaveIfFits(upload))) return remove();
+    if (!this.#areLeft || (await this.#leaveIfFits(upload))) return remove();
     const [oldest] = this.#pending.keys();
     if (this.#pending.size === maxPending && oldest !== undefined) this.#pending.delete(oldest);
     this.#pending.set(upload.key, upload);
@@ -72,23 +81,23 @@ export class TombstoneFolder {
     });
     if (!isRemoved) this.#pending.delete(upload.key);
     await this.#leavePending();
-    // Without its text a tombstone blocks the slot all the same.
+    // A tombstone without text blocks the slot all the same.
     if (this.#pending.has(upload.key) && !(await this.#isLeft(upload.key))) {
-      const found = `${upload.key} was deleted, but the disk is too full to note that`;
-      this.#warn(`${found}: until it is noted, its PUT URL can be used again unless its token expires (replayWindow)`);
+      const found = `${upload.key} was deleted, but the disk is too full to note that (replayWindow)`;
+      this.#warn(`${found}: until there is room, its PUT URL can be used again, unless its token has expired`);
     }
     return isRemoved;
   }
 
   async #leavePending(): Promise<void> {
     for (const [key, upload] of this.#pending) {
-      // The upload is gone, so an error here does not make the removal a failure.
+      // The upload is deleted, so an error here is no failure of the deletion.
       if (!(await this.#leaveIfFits(upload).catch(() => false))) return;
       this.#pending.delete(key);
     }
   }
 
-  /** Whether there was room. */
+  /** False if the disk had no room. */
   async #leaveIfFits(upload: DeletedUpload): Promise<boolean> {
     try {
       await this.#leave(upload);
@@ -108,8 +117,8 @@ export class TombstoneFolder {
   }
 
   /**
-   * Leaves those for which there was no room, removes the tombstones that no longer count, and gives the uploads of known
-   * uploaders from the last 24 hours. Reports those that cannot be read; they block their slots all the same.
+   * Leaves the tombstones that the disk had no room for, removes those that no longer block their slots, and gives the deleted
+   * uploads that still count for dailyQuota. Reports tombstones that cannot be read; they block their slots all the same.
    */
   async *tidy(report: ReportUnreadable): AsyncGenerator<DeletedUpload> {
     await this.#leavePending();
@@ -120,21 +129,21 @@ export class TombstoneFolder {
   }
 
   async #tidyOne(file: string, mtimeMs: number): Promise<DeletedUpload | undefined> {
-    if (Date.now() - mtimeMs < this.#replayWindowMs) return readTombstone(file);
+    if (this.#isBlocking(mtimeMs)) return readTombstone(file);
     await rm(file, { force: true });
     return undefined;
   }
 
-  /** Whether an upload of this key was deleted within the replay window. */
+  /** Whether an upload of this key was deleted and its slot is blocked. */
   async holds(key: UploadKey): Promise<boolean> {
-    if (this.#replayWindowMs === 0) return false;
+    if (!this.#areLeft) return false;
     return this.#pending.has(key) || this.#isLeft(key);
   }
 
   async #isLeft(key: UploadKey): Promise<boolean> {
     try {
       const { mtimeMs } = await disk.lstat(path.join(this.#storeDir, ...this.#segmentsOf(key)));
-      return Date.now() - mtimeMs < this.#replayWindowMs;
+      return this.#isBlocking(mtimeMs);
     } catch (error) {
       if (isGone(error)) return false;
       throw error;

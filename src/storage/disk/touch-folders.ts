@@ -2,8 +2,8 @@ import { readdir, utimes } from 'node:fs/promises';
 import path from 'node:path';
 
 /**
- * Gives a folder and those below it, down to this depth, the time of now. So a line in cron that removes old folders, as
- * the original's README has it, spares the bookkeeping. What cannot be touched is left as it is.
+ * Gives a folder and those below it, down to this depth, the time of now. So a cron job that removes old folders, such as the
+ * one in the README of the original prosody-filer, spares the bookkeeping. Folders that cannot be touched are left as they are.
  */
 export async function touchFolders(folder: string, depth: number): Promise<void> {
   const now = new Date();

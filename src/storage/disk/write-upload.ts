@@ -1,10 +1,13 @@
 /*
- * An upload on its way to its place:
+ * An upload on its way to its place, in four phases:
  *
- *   temporary file → sidecar and mtime → flush → folders → hard link to storeDir/<key> → flush the folders
+ *   fill      body → temporary file
+ *   seal      sidecar, mtime and flush of the temporary file
+ *   publish   missing folders → hard link to storeDir/<key> → flush of the folders
+ *   confirm   the file closes without an error, and no tombstone has come meanwhile
  *
- * The temporary file stays open until it is published: where somebody removed the reserved folder meanwhile, its content is
- * still there and gets another name.
+ * The upload is visible from the link on. Where a phase fails, nothing is left of those before. The temporary file stays
+ * open until it is confirmed: if somebody removes the reserved folder meanwhile, its content goes into a new one.
  */
 import { fstatSync } from 'node:fs';
 import { systemErrorCode } from '../../errors.js';
@@ -17,7 +20,7 @@ import { receiveBody } from './receive-body.js';
 import type { SidecarFolder } from './sidecar.js';
 import type { TemporaryFile, TemporaryFolder } from './temporary-folder.js';
 
-/** Where an upload goes, and how. */
+/** Where an upload is written to, and how. */
 export interface Destination {
   readonly storeDir: string;
   readonly isDurable: boolean;
@@ -25,13 +28,13 @@ export interface Destination {
   readonly dirMode?: number | undefined;
   readonly sidecars: SidecarFolder;
   readonly temporary: TemporaryFolder;
-  /** Throws where the key is taken. */
-  requireFree(key: UploadKey): Promise<void>;
-  /** Throws where an upload of the key was deleted. */
-  requireUndeleted(key: UploadKey): Promise<void>;
+  /** Throws `KEY_TAKEN` where an upload has the key, or its tombstone blocks it. */
+  readonly requireFree: (key: UploadKey) => Promise<void>;
+  /** Throws `KEY_TAKEN` where a tombstone blocks the key. */
+  readonly requireUndeleted: (key: UploadKey) => Promise<void>;
 }
 
-/** Whether there is anything to keep of the upload that its path does not say. */
+/** Whether the upload has facts that its path does not tell. */
 export function needsSidecar(key: UploadKey, { contentType, expiresAt, uploader }: IncomingUpload): boolean {
   const known = factsOfKey(key);
   return contentType !== known.contentType || expiresAt !== undefined || uploader !== known.uploader;
@@ -46,34 +49,45 @@ async function writeSidecar(destination: Destination, key: UploadKey, upload: In
   return 1000 * (await destination.sidecars.write(key, size, nowSeconds, facts, requireFree));
 }
 
+/** Writes the body to the temporary file. */
+async function fill({ fd }: TemporaryFile, { fileMode }: Destination, upload: IncomingUpload): Promise<void> {
+  if (fileMode !== undefined) await disk.fchmod(fd, fileMode);
+  await receiveBody(upload.openBody(), fd, upload.size);
+}
+
 /** Gives a file the mtime (ms) that binds its sidecar to it, and flushes it. */
-async function finish(fd: number, isDurable: boolean, sidecarMtimeMs: number | undefined): Promise<void> {
+async function seal({ fd }: TemporaryFile, { isDurable }: Destination, sidecarMtimeMs?: number): Promise<void> {
   if (sidecarMtimeMs !== undefined) await disk.futimes(fd, sidecarMtimeMs / 1000, sidecarMtimeMs / 1000);
-  // fdatasync leaves out the mtime, which a sidecar is bound to.
+  // fdatasync does not flush the mtime, which binds the sidecar to the file.
   if (isDurable) await (sidecarMtimeMs === undefined ? disk.fdatasync(fd) : disk.fsync(fd));
 }
 
-async function finishAndPublish(
+/** Throws where the upload must not stay. */
+async function confirm(file: TemporaryFile, { requireUndeleted }: Destination, key: UploadKey): Promise<void> {
+  // Some filesystems say only now that the bytes did not fit.
+  await file.close();
+  await requireUndeleted(key);
+}
+
+/** Whether somebody has removed the name of the file that was to be published. */
+function hasLostName(file: TemporaryFile, error: unknown): boolean {
+  return systemErrorCode(error) === 'ENOENT' && !file.isClosed && fstatSync(file.fd).nlink === 0;
+}
+
+async function sealAndPublish(
+  file: TemporaryFile,
   destination: Destination,
-  temporary: TemporaryFile,
   key: UploadKey,
-  sidecarMtimeMs: number | undefined,
+  sidecarMtimeMs?: number,
 ): Promise<void> {
-  await finish(temporary.fd, destination.isDurable, sidecarMtimeMs);
-  const confirm = async () => {
-    // Some filesystems tell only now that the bytes did not fit.
-    await temporary.close();
-    await destination.requireUndeleted(key);
-  };
+  await seal(file, destination, sidecarMtimeMs);
   try {
-    await publish({ ...destination, file: temporary.path, key, confirm });
+    await publish({ ...destination, file: file.path, key, confirm: () => confirm(file, destination, key) });
   } catch (error) {
-    const hasLostName =
-      systemErrorCode(error) === 'ENOENT' && !temporary.isClosed && fstatSync(temporary.fd).nlink === 0;
-    if (!hasLostName) throw error;
-    const copy = await destination.temporary.copy(temporary.fd);
+    if (!hasLostName(file, error)) throw error;
+    const copy = await destination.temporary.copy(file.fd);
     try {
-      await finishAndPublish(destination, copy, key, sidecarMtimeMs);
+      await sealAndPublish(copy, destination, key, sidecarMtimeMs);
     } finally {
       await destination.temporary.remove(copy);
     }
@@ -83,16 +97,14 @@ async function finishAndPublish(
 /** Receives an upload into a new temporary file and publishes it; if that throws, nothing is left of it. */
 export async function writeUpload(
   destination: Destination,
-  temporary: TemporaryFile,
+  file: TemporaryFile,
   key: UploadKey,
   upload: IncomingUpload,
 ): Promise<void> {
-  const { fd } = temporary;
-  if (destination.fileMode !== undefined) await disk.fchmod(fd, destination.fileMode);
-  await receiveBody(upload.openBody(), fd, upload.size);
+  await fill(file, destination, upload);
   const sidecarMtimeMs = needsSidecar(key, upload) ? await writeSidecar(destination, key, upload) : undefined;
   try {
-    await finishAndPublish(destination, temporary, key, sidecarMtimeMs);
+    await sealAndPublish(file, destination, key, sidecarMtimeMs);
   } catch (error) {
     if (sidecarMtimeMs !== undefined) await destination.sidecars.remove(key, upload.size, sidecarMtimeMs);
     throw error;

@@ -1,6 +1,6 @@
 /*
- * What a bucket is set up to do, and what it shows to anybody. Nothing of it is needed to store uploads, and the key may
- * not be allowed to ask.
+ * How a bucket is set up, and what it shows without a key. Uploads do not need any of this, and the policy of the key may not
+ * allow these requests.
  */
 import {
   type CORSRule,
@@ -18,10 +18,10 @@ import type { S3Options } from './s3-options.js';
 
 export type { CORSRule, LifecycleRule };
 
-/** What the service answered, or why it did not. */
+/** The answer of the service, or why it refused one. */
 export type Asked<T> = { readonly value: T } | { readonly refusal: string };
 
-/** What a request without a key was answered with. */
+/** The answer to a request without a key. */
 export interface AnonymousAnswer {
   readonly status: number;
   readonly body: Buffer;
@@ -41,7 +41,7 @@ async function send(method: 'GET' | 'PUT', url: string, init: RequestInit = {}) 
   }
 }
 
-/** GET of a URL as anybody sends it, without following a redirect. Throws what `describeS3Error` makes of a failure. */
+/** GETs a URL without a key, and follows no redirect. Throws what `describeS3Error` makes of a failure. */
 export async function getAnonymously(url: string): Promise<AnonymousAnswer> {
   const { status, headers, body } = await send('GET', url);
   const date = Date.parse(headers.get('date') ?? '');
@@ -49,21 +49,21 @@ export async function getAnonymously(url: string): Promise<AnonymousAnswer> {
   return { status, body, aheadMs };
 }
 
-/** PUT as whoever has the URL sends it; resolves to the status. Throws what `describeS3Error` makes of a failure. */
+/** PUTs to a URL without a key; resolves to the status. Throws what `describeS3Error` makes of a failure. */
 export async function putAnonymously(url: string, body: Buffer, headers: Readonly<Record<string, string>> = {}) {
   return (await send('PUT', url, { body, headers })).status;
 }
 
-/** The bucket's own URL with a slash at its end: what anybody would put before an object's key. */
+/** The bucket's own URL with a slash at its end; an object's key follows it. */
 export async function bucketUrl(options: S3Options): Promise<string> {
-  // Only the place counts, so any key will do.
+  // Only the URL's beginning counts, so any key will do.
   const credentials = { accessKeyId: 'any', secretAccessKey: 'any' };
   const client = new S3Client(clientConfig({ ...options, credentials }, patienceMs));
   const signed = new URL(await getSignedUrl(client, new GetObjectCommand({ Bucket: options.bucket, Key: 'k' })));
   return `${signed.origin}${signed.pathname.slice(0, -1)}`;
 }
 
-/** Asks about a bucket. Every method throws what `describeS3Error` makes of a failure that is no answer. */
+/** Asks how a bucket is set up. Every method throws what `describeS3Error` makes of a failure without an answer. */
 export class BucketInspector {
   readonly #client: S3Client;
   readonly #bucket: { readonly Bucket: string };
@@ -73,13 +73,13 @@ export class BucketInspector {
     this.#bucket = { Bucket: options.bucket };
   }
 
-  /** Which pages of other sites may do what (CORS). */
+  /** The CORS rules: what pages of other sites may do. */
   corsRules(): Promise<Asked<readonly CORSRule[]>> {
     const command = new GetBucketCorsCommand(this.#bucket);
     return ask('GetBucketCors', [], async () => (await this.#client.send(command)).CORSRules ?? []);
   }
 
-  /** What the service deletes by itself. */
+  /** The lifecycle rules: what the service deletes by itself. */
   lifecycleRules(): Promise<Asked<readonly LifecycleRule[]>> {
     const command = new GetBucketLifecycleConfigurationCommand(this.#bucket);
     return ask('GetLifecycleConfiguration', [], async () => (await this.#client.send(command)).Rules ?? []);
@@ -99,7 +99,7 @@ async function ask<T>(operation: string, nothing: T, question: () => Promise<T>)
     const status = statusOf(error);
     if (status === 404) return { value: nothing };
     const described = describeS3Error(operation, error);
-    // Also services that know no such question.
+    // That may also be a service without this operation.
     if (status !== undefined) return { refusal: described.message };
     throw described;
   }

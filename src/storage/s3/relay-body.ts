@@ -1,6 +1,6 @@
 /*
- * A body on its way to a store that is reached over the network. At most 256 KiB of it wait here: then the body is paused.
- * The store gets exactly the announced bytes or is cut off before the last one, so that it keeps nothing.
+ * A body on its way to a store in the network. When 256 KiB of it wait here, the body is paused. The store gets exactly the
+ * announced bytes, or its request breaks off before the last byte, so that it keeps nothing.
  */
 import { PassThrough, type Readable } from 'node:stream';
 import { FilerError } from '../../errors.js';
@@ -8,13 +8,13 @@ import { FilerError } from '../../errors.js';
 const maxWaitingBytes = 256 * 1024;
 const handedBytes = 16 * 1024;
 
-/** How long the store may take no byte, or not answer when it has all. */
+/** How long the store may take no byte, or not answer after the last byte. */
 const patienceMs = 20_000;
 
 /**
- * Has `send` send `size` bytes of the body, and aborts it when the body ends early, breaks or runs over
- * (`BODY_INCOMPLETE`), fails with a FilerError (that one) or the store takes too long (`STORE_BUSY`). Throws what `send` throws otherwise. What more the body
- * brings is left to it.
+ * Has `send` send `size` bytes of the body. Aborts it and throws `BODY_INCOMPLETE` when the body is longer, or ends or breaks
+ * before, the body's own FilerError, or `STORE_BUSY` when the store takes too long. Otherwise throws what `send` throws. It
+ * does not read what follows the body.
  */
 export async function relayBody(
   body: Readable,
@@ -37,18 +37,18 @@ export async function relayBody(
     clearTimeout(patience);
     const before = waitingBytes();
     patience = setTimeout(() => {
-      // It is slow, but takes some.
+      // The store is slow, but it takes bytes.
       if (waitingBytes() < before) beginWait(what);
       else fail(new FilerError('STORE_BUSY', `the store ${what} for ${patienceMs / 1000} s`));
     }, patienceMs).unref();
   };
   const onData = (chunk: Buffer) => {
     received += chunk.length;
-    if (received > size) return fail(new FilerError('BODY_INCOMPLETE', 'the body runs over its announced length'));
+    if (received > size) return fail(new FilerError('BODY_INCOMPLETE', 'the body is longer than its announced length'));
     const isFull = !relayed.write(chunk);
     if (isFull && received < size) body.pause();
     if (received === size) relayed.end();
-    // From now on it is the store that is waited for, and not the client.
+    // From now on the store is slow, and not the client.
     if (isFull || received === size) beginWait('took no byte');
   };
   const onOver = (error?: unknown) => {
@@ -63,7 +63,7 @@ export async function relayBody(
   });
   relayed.on('end', () => beginWait('did not answer'));
   relayed.on('error', () => undefined);
-  // The listener for errors stays: a connection may still break, and an error without one ends the process.
+  // The listener for errors stays: the connection may still break, and an error without a listener ends the process.
   body.on('data', onData).on('end', onOver).on('close', onOver).on('error', onOver);
   if (size === 0) relayed.end();
   else if (body.destroyed) onOver();

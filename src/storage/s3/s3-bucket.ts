@@ -1,6 +1,6 @@
 /*
- * The requests to one bucket. Those that change nothing are tried three times, by the SDK. A PUT or DELETE is tried once: the
- * first try may have succeeded without an answer, and the body of a PUT is gone by then.
+ * The requests to one bucket. The SDK tries requests that change nothing up to three times. A PUT or DELETE is tried once: the
+ * first try may have succeeded although its answer was lost, and the body of a PUT cannot be sent again.
  */
 import { randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
@@ -24,7 +24,7 @@ import { answerMs, describeS3Error, statusOf } from './s3-errors.js';
 import { type ListedObject, toListedObject } from './s3-listed-object.js';
 import type { S3Options } from './s3-options.js';
 
-/** What is written beside the bytes of an object. */
+/** Headers and metadata of an object, and conditions for its PUT. */
 export type ObjectHeaders = Pick<
   PutObjectCommandInput,
   'ContentType' | 'ContentDisposition' | 'CacheControl' | 'Expires' | 'Metadata' | 'IfMatch' | 'IfNoneMatch'
@@ -32,7 +32,7 @@ export type ObjectHeaders = Pick<
 
 type SigningOptions = Parameters<typeof getSignedUrl>[2];
 
-/** An object as it was when its facts were read. */
+/** One version of an object. */
 export interface ObjectVersion {
   readonly etag: string;
   /** Bytes. */
@@ -43,28 +43,28 @@ function replaced(cause?: unknown): FilerError {
   return new FilerError('UPLOAD_REPLACED', 'S3 GET: the upload was deleted or replaced meanwhile', { cause });
 }
 
-/** Whether an answer says that the object is gone or is another one. */
+/** Whether the service says that the object is gone or was replaced. */
 function isAbsent(error: unknown): boolean {
   return [404, 412].includes(statusOf(error) ?? 0);
 }
 
-/** A bucket, or the part of it below a path. Every method throws what `describeS3Error` makes of a failure. */
+/** A bucket, or the part of it below a path. Each method throws what `describeS3Error` makes of a failure. */
 export class S3Bucket {
   readonly #options: S3Options;
   readonly #retrying: S3Client;
   readonly #once: S3Client;
   #exclusive: Promise<boolean> | undefined;
 
-  /** `stallMs` is how long a transfer may move no byte. */
+  /** A transfer may move no byte for `stallMs`. */
   constructor(options: S3Options, stallMs: number) {
     this.#options = options;
-    // Later than the client's connection, whose end says more.
+    // A client that stalls is noticed first, since its error says more than the service's.
     const common = clientConfig(options, stallMs + answerMs);
     this.#retrying = new S3Client({ ...common, maxAttempts: 3 });
     this.#once = new S3Client({ ...common, maxAttempts: 1 });
   }
 
-  /** What is known of an object, `undefined` where there is none. */
+  /** Headers and metadata of an object; `undefined` if there is none. */
   async head(name: string): Promise<HeadObjectCommandOutput | undefined> {
     try {
       return await this.#retrying.send(new HeadObjectCommand(this.#place(name)), this.#soon());
@@ -74,7 +74,7 @@ export class S3Bucket {
     }
   }
 
-  /** Whether a PUT can be told not to replace an object; services differ. Tried once, with an object of its own. */
+  /** Whether the service supports If-None-Match, by which a PUT replaces nothing. Tried once, with an object of its own. */
   isExclusive(): Promise<boolean> {
     this.#exclusive ??= this.#tryExclusive().catch((error: unknown) => {
       this.#exclusive = undefined;
@@ -83,32 +83,31 @@ export class S3Bucket {
     return this.#exclusive;
   }
 
-  /** Writes an object of few bytes. */
+  /** Writes a small object. */
   async write(name: string, body: Buffer, headers: ObjectHeaders): Promise<void> {
     await this.#put(name, body, body.length, headers, AbortSignal.timeout(answerMs));
   }
 
-  /** Writes an object from a stream of exactly so many bytes, until the signal aborts it. */
+  /** Writes an object from a stream of exactly `size` bytes; the signal aborts it. */
   async writeStream(name: string, body: Readable, size: number, headers: ObjectHeaders, signal: AbortSignal) {
     await this.#put(name, body, size, headers, signal);
   }
 
   /**
-   * Begins to read a part of the object that has this entity tag and size. Throws `UPLOAD_REPLACED` where it is gone or
-   * another one is there.
+   * Begins to read a part of this version of an object. Throws `UPLOAD_REPLACED` if the object is gone or was replaced.
    */
   async read(name: string, { etag, size }: ObjectVersion, { first, last }: ByteRange): Promise<Readable> {
     const length = last - first + 1;
     const part = length === size ? {} : { Range: `bytes=${first}-${last}` };
     const command = new GetObjectCommand({ ...this.#place(name), IfMatch: etag, ...part });
-    // Until the answer begins; its bytes may take as long as they move.
+    // Limits the time until the answer begins. Its bytes may take longer, as long as they move.
     const late = new AbortController();
     const timer = setTimeout(() => late.abort(), answerMs);
     try {
       const { Body, ETag = etag, ContentLength } = await this.#retrying.send(command, { abortSignal: late.signal });
       if (!(Body instanceof Readable)) throw new FilerError('STORE_FAILED', 'S3 GET: the answer has no body');
       if (ETag === etag && ContentLength === length) return Body;
-      // Services that know no If-Match or no Range send something else.
+      // A service without If-Match or Range has sent something else.
       Body.destroy();
       throw ETag === etag
         ? new FilerError('STORE_FAILED', `S3 GET: the answer has ${ContentLength} bytes in place of ${length}`)
@@ -120,7 +119,7 @@ export class S3Bucket {
     }
   }
 
-  /** Removes an object, if there is one. Tried once: by a second time another object may have its name. */
+  /** Removes an object, if there is one. Tried once: at a second try, another object might have its name. */
   async remove(name: string): Promise<void> {
     try {
       await this.#once.send(new DeleteObjectCommand(this.#place(name)), this.#soon());
@@ -129,7 +128,7 @@ export class S3Bucket {
     }
   }
 
-  /** The objects whose names begin so, in the order of their bytes; those whose names cannot be read are reported. */
+  /** Lists the objects whose names begin so, in the order of their bytes. Reports those whose names cannot be read. */
   async *list(beginning = '', report: ReportUnreadable = () => undefined): AsyncGenerator<ListedObject> {
     const { path } = this.#options;
     for await (const { Contents = [], EncodingType } of this.#pages(beginning)) {
@@ -141,7 +140,7 @@ export class S3Bucket {
     }
   }
 
-  /** A URL by which anybody gets the object for so many seconds, with these headers. */
+  /** A URL by which anybody can GET the object for so many seconds, with these headers. */
   signGet(name: string, headers: ResponseHeaders, seconds: number): Promise<string> {
     const command = new GetObjectCommand({
       ...this.#place(name),
@@ -152,11 +151,11 @@ export class S3Bucket {
     return this.#sign(command, { expiresIn: seconds });
   }
 
-  /** A URL by which anybody can PUT so many bytes for so many seconds, of that type if one is given. */
+  /** A URL by which anybody can PUT so many bytes for so many seconds, only of this type if one is given. */
   signPut(name: string, size: number, contentType: string | undefined, seconds: number): Promise<string> {
     const type = contentType === undefined ? {} : { ContentType: contentType };
     const command = new PutObjectCommand({ ...this.#place(name), ContentLength: size, ...type });
-    // The SDK puts a type in where none is given: signed, it would bind clients to that one.
+    // The SDK adds a type if none is given. If that were signed, clients could send no other type.
     const signableHeaders = new Set(['host', 'content-length', ...(contentType === undefined ? [] : ['content-type'])]);
     return this.#sign(command, { expiresIn: seconds, signableHeaders });
   }
@@ -172,9 +171,9 @@ export class S3Bucket {
       });
       yield page;
       const next = page.NextContinuationToken;
-      // It would never end, or end too early and count too little.
+      // Otherwise the listing would never end, or end too early and miss uploads.
       if (page.IsTruncated === true && (next === undefined || next === token)) {
-        throw new FilerError('STORE_FAILED', 'S3 LIST: the service does not tell where the next page begins');
+        throw new FilerError('STORE_FAILED', 'S3 LIST: the service does not say where the next page begins');
       }
       token = page.IsTruncated === true ? next : undefined;
     } while (token !== undefined);

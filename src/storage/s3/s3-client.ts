@@ -1,6 +1,6 @@
 /*
- * Checksums beyond those that an operation requires are switched off: the SDK would send a body in "aws-chunked" pieces
- * with a trailer, which other services than AWS refuse.
+ * The SDK sends checksums only where an operation requires them. Otherwise it would send bodies in "aws-chunked" pieces with a
+ * trailer, which services other than AWS refuse.
  */
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
@@ -13,7 +13,7 @@ const silent = { debug: nothing, info: nothing, warn: nothing, error: nothing };
 
 function nothing(): void {}
 
-/** How the SDK reaches the service, waiting so long (ms) for a connection that moves no byte. */
+/** The SDK's configuration. It gives up a connection that moves no byte for `silentMs`. */
 export function clientConfig(options: S3Options, silentMs: number): S3ClientConfig {
   const { region, endpointUrl, credentials, forcePathStyle } = options;
   return {
@@ -21,14 +21,15 @@ export function clientConfig(options: S3Options, silentMs: number): S3ClientConf
     forcePathStyle,
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
-    // With it a refusal of a large body often came as a broken connection.
+    // With it, the refusal of a large body often arrived as a broken connection.
     expectContinueHeader: false,
-    // It would print each failure, which is logged as the reason of an answer.
+    // The SDK would print each failure. The log has it already, as the reason of an answer.
     logger: silent,
     requestHandler: {
       connectionTimeout: connectMs,
       socketTimeout: silentMs,
-      // Clients that share them send a PUT, which is not tried again, to the connection that has just answered a HEAD.
+      // With shared agents, a PUT, which is not tried again, would use the connection of the HEAD before it, which the
+      // service may just be closing.
       httpAgent: new HttpAgent({ keepAlive: true }),
       httpsAgent: new HttpsAgent({ keepAlive: true }),
     },

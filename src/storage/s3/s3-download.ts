@@ -1,8 +1,8 @@
 /*
- * The bytes of an object on their way to a client. Where the client takes nothing for 10 s, the connection to the service is
- * closed, so that a stuck client costs none. Services do the same after a minute, and gateways restart. Wherever an
- * answer breaks off, the next GET asks for the rest, once the client has taken what there is. Each GET names the entity tag:
- * bytes of two objects are never mixed.
+ * The bytes of an object on their way to a client. When the client takes nothing for 10 s, the connection to the service is
+ * closed, so that a stuck client does not occupy one. Services do the same after a minute, and gateways restart. Whenever an
+ * answer breaks off, the next GET asks for the rest, once the client has taken what has arrived. Each GET names the entity
+ * tag, so that the bytes of two objects are never mixed.
  */
 import type { Readable, Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
@@ -13,31 +13,31 @@ import type { ByteRange } from '../store.js';
 import { writeChunk } from '../write-chunk.js';
 import { answerMs, describeS3Error } from './s3-errors.js';
 
-/** How long the service may send no byte while the client would take some, over all connections. */
+/** How long the service may send no byte to a client that would take some, over all connections. */
 const patienceMs = 20_000;
 
-/** How long to wait before the next GET where the last one brought no byte. */
+/** The wait before the next GET, if the last one brought no byte. */
 const retryMs = 1000;
 
-/** What Node reads ahead of an answer at most: its buffer of 64 KiB, and the 64 KiB with which that became full. */
+/** Node reads up to so many bytes ahead: its buffer of 64 KiB, and the 64 KiB that filled it. */
 const readAheadBytes = 128 * 1024;
 
-/** Where a download gets its bytes, and what it may hold. */
+/** Where a download gets its bytes, and its memory. */
 export interface S3DownloadSource {
-  /** Bytes of the object. */
+  /** Size of the object in bytes. */
   readonly size: number;
   /** Begins a GET of a part of the object. */
   readonly open: (range: ByteRange) => Promise<Readable>;
-  /** For what clients have still to take: a download without room ends. */
+  /** For bytes that clients have still to take. A download without room ends. */
   readonly memory: DownloadMemory;
-  /** For what Node reads ahead meanwhile: a download without room lets go of its connection, and goes on later. */
+  /** For bytes that Node reads ahead meanwhile. A download without room closes its connection, and goes on later. */
   readonly readAhead: DownloadMemory;
-  /** How long a connection to the service may move no byte, in ms; 10 s if not set. */
+  /** How long a connection to the service may move no byte, ms. Not set: 10 s. */
   readonly idleMs?: number;
 }
 
 /**
- * Whether the client has not taken all that was written. Not `writableNeedDrain`: Node does not reset it in an answer behind
+ * Whether the client has still to take bytes. `writableNeedDrain` does not say so: Node does not reset it in an answer behind
  * which a pipelined request is held (http/pipelining.ts).
  */
 function isTaking(sink: Writable): boolean {
@@ -51,9 +51,9 @@ export class S3Download {
   #prepared: Readable | undefined;
   /** The next byte to write. */
   #position = 0;
-  /** Since when the service has been waited for, on the monotonic clock. */
+  /** Since when the download waits for the service, on the monotonic clock. */
   #waitingSince = 0;
-  /** What the client has still to take. */
+  /** Bytes that the client has still to take. */
   #untaken: Lease | undefined;
   #cutError: FilerError | undefined;
 
@@ -67,14 +67,14 @@ export class S3Download {
     this.#prepared = await this.#open(range);
   }
 
-  /** Drops what was begun and not written. */
+  /** Ends a GET that was begun and not written. */
   close(): void {
     this.#prepared?.destroy();
   }
 
   /**
-   * Writes the bytes and ends the sink. Throws `BODY_INCOMPLETE` where the sink closes before, `DOWNLOADS_LIMITED` where it has
-   * to make room for others, or what `open` throws.
+   * Writes the bytes and ends the sink. Throws `BODY_INCOMPLETE` when the sink closes before, `DOWNLOADS_LIMITED` when it has to
+   * make room for other downloads, or what `open` throws.
    */
   async writeTo(sink: Writable, range = this.#whole): Promise<void> {
     this.#position = range.first;
@@ -84,7 +84,7 @@ export class S3Download {
         await this.#writeSome(sink, range.last);
         const wasTaking = isTaking(sink);
         this.#holdUntaken(sink);
-        // Until it has taken all.
+        // Resolves when the client has taken all.
         await writeChunk(sink, '');
         this.#giveUntaken();
         if (wasTaking) this.#waitingSince = performance.now();
@@ -100,7 +100,7 @@ export class S3Download {
   }
 
   async #open(range: ByteRange): Promise<Readable> {
-    // It may break while nobody reads it, and an error without a listener ends the process.
+    // The answer may break while nobody reads it, and an error without a listener ends the process.
     return (await this.#source.open(range)).on('error', () => undefined);
   }
 
@@ -119,7 +119,7 @@ export class S3Download {
     this.#untaken = undefined;
   }
 
-  /** Writes what one answer of the service brings, which may break off. Throws where another GET makes no sense. */
+  /** Writes the bytes of one answer, which may break off. Throws if another GET makes no sense. */
   async #writeSome(sink: Writable, last: number): Promise<void> {
     const first = this.#position;
     try {
@@ -128,7 +128,7 @@ export class S3Download {
       await this.#copy(body, sink);
     } catch (error) {
       if (sink.destroyed || describeS3Error('GET', error).code !== 'STORE_BUSY') throw error;
-      // Where the client takes nothing, the service has done its part.
+      // If the client takes nothing, the service has done its part.
       if (isTaking(sink)) return;
       if (performance.now() - this.#waitingSince >= patienceMs) throw error;
       if (this.#position === first) await wait(retryMs);
@@ -139,7 +139,7 @@ export class S3Download {
     const { readAhead, idleMs = answerMs } = this.#source;
     const letGo = () => body.destroy(new FilerError('STORE_BUSY', `S3 GET: no byte for ${idleMs / 1000} s`));
     const unread: Lease = { bytes: readAheadBytes, cut: letGo };
-    // Whether the service or the client is waited for.
+    // Whichever of the two is slow, the service or the client.
     const timer = setTimeout(letGo, idleMs).unref();
     const beginWait = () => {
       this.#waitingSince = performance.now();

@@ -1,24 +1,23 @@
 /*
- * An expiry that a token names, or that the type decides, stands in the object's metadata and headers, which listings do not
- * give. So that a sweep finds what is due without asking for every object, an empty object is written first:
+ * An expiry that the token names or the type decides is in the object's metadata and headers. Listings do not give these. So
+ * that a sweep finds due uploads without a request for every object, an empty object is written before such an upload:
  *
  *   .prosody-filer/expiring/2026-11-25T12:00:00.000Z/<id of the PUT>/<key>
  *
- * Names are listed in order, so the due ones come first. One without an upload does no harm: it goes when it is due. Each PUT
- * has one of its own, so that a PUT that fails takes nothing from another one of the same key.
+ * Listings are in order, so the due ones come first. A note without an upload does no harm: a sweep removes it a day after it
+ * is due. Each PUT has a note of its own, so that a PUT that fails does not remove the note of another PUT to the same key.
  */
 import { randomUUID } from 'node:crypto';
-import { reservedFolder, type UploadKey } from '../../upload/upload-key.js';
+import { keyOfPath, reservedFolder, type UploadKey } from '../../upload/upload-key.js';
 import type { ReportUnreadable } from '../store.js';
 import type { S3Bucket } from './s3-bucket.js';
-import { keyOfName } from './s3-keys.js';
 
 const folder = `${reservedFolder}/expiring/`;
 
-/** What a date can say in four digits of the year; later is as good as never. */
+/** The last day with a year of four digits. Later expiries are noted as this one. */
 const maxTime = Date.UTC(9999, 11, 31);
 
-/** When an upload expires that is not listed with all that tells so. */
+/** The expiry of an upload that no listing tells. */
 export interface NotedExpiry {
   readonly key: UploadKey;
   /** A UUID. */
@@ -32,17 +31,17 @@ function nameOfExpiry({ key, putId, dueAt }: NotedExpiry): string {
   return `${folder}${new Date(Math.min(Math.max(dueAt, 0), maxTime)).toISOString()}/${putId}/${key}`;
 }
 
-/** What that name says; `undefined` where nobody wrote it so. */
+/** The expiry that a name tells; `undefined` if this program did not write that name. */
 function readName(name: string): NotedExpiry | undefined {
   const [time = '', putId = '', ...segments] = name.slice(folder.length).split('/');
   const dueAt = Date.parse(time);
-  const key = keyOfName(segments.join('/'));
+  const key = keyOfPath(segments.join('/'));
   if (Number.isNaN(dueAt) || key === undefined) return undefined;
   const expiry = { key, putId, dueAt };
   return nameOfExpiry(expiry) === name ? expiry : undefined;
 }
 
-/** By how many bytes that name is longer than the key in it. */
+/** The name is so many bytes longer than the key in it. */
 export const noteBytes = nameOfExpiry({ key: '' as UploadKey, putId: randomUUID(), dueAt: 0 }).length;
 
 /** The noted expiries of one bucket. */
@@ -63,7 +62,7 @@ export class S3Expiries {
     await this.#bucket.remove(nameOfExpiry(expiry));
   }
 
-  /** Those that are due at `now` (ms since the epoch), the earliest first; reports names that are not notes. */
+  /** Lists the expiries that are due at `now` (ms since the epoch), the earliest first. Reports names that are no notes. */
   async *due(now: number, report: ReportUnreadable): AsyncGenerator<NotedExpiry> {
     for await (const { name } of this.#bucket.list(folder, report)) {
       const expiry = readName(name);

@@ -1,52 +1,56 @@
 /*
- * What an upload is, as headers and metadata of its object. The service shows both to everybody who fetches from it: of the
- * uploader there is only the id. They need not be this program's: a client that uploads to the bucket by itself may add
- * some of its own.
+ * The facts of an upload as headers and metadata of its object. The service shows both to everybody who fetches the object, so
+ * they name the uploader by an id only. Headers and metadata may also come from a client that has uploaded to the bucket
+ * itself, so each value is checked.
  */
 import type { HeadObjectCommandOutput } from '@aws-sdk/client-s3';
+import { dayMs } from '../../units.js';
 import { dispositionOf } from '../../upload/content-disposition.js';
 import { servableType, servedType, typeOfName } from '../../upload/content-type.js';
 import { type UploadKey, uploaderOfKey } from '../../upload/upload-key.js';
 import { isUploaderId } from '../../upload/uploader.js';
-import type { IncomingUpload, StoredFacts } from '../store.js';
+import type { KeyedFacts, StoredFacts } from '../store.js';
 import type { ObjectHeaders } from './s3-bucket.js';
 
-const yearSeconds = 365 * 24 * 60 * 60;
+const yearSeconds = (365 * dayMs) / 1000;
 
 const uuid = /^[0-9a-f-]{36}$/;
 
-/** Metadata of an object, whoever wrote them. */
+/** Metadata of an object. */
 export type Metadata = Readonly<Record<string, string>>;
 
-/** The whole number that stands there, `undefined` for anything else. */
+/** The whole number in a text; `undefined` for anything else. */
 export function readNumber(text: string | undefined): number | undefined {
   return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
 }
 
-/** The id of the uploader: the one in the key, in which nobody can put another one, or else the one in the metadata. */
+/** The id of the uploader: the one in the key, which clients cannot choose, or else the one in the metadata. */
 export function readUploader(key: UploadKey, { uploader = '' }: Metadata): string | undefined {
   return uploaderOfKey(key) ?? (isUploaderId(uploader) ? uploader : undefined);
 }
 
-/** By which PUT an upload was written, and when it is due if that was noted (ms since the epoch). */
+/** The PUT that wrote an upload, and its expiry if that was noted (ms since the epoch). */
 export interface Note {
   readonly putId: string | undefined;
   readonly dueAt: number | undefined;
 }
 
-/** What this program noted of an object that it wrote. */
+/** The note in the metadata of an object; its fields are missing if this program did not write it. */
 export function readNote({ Metadata = {} }: HeadObjectCommandOutput): Note {
   return { putId: uuid.exec(Metadata['put-id'] ?? '')?.[0], dueAt: readNumber(Metadata['due-at']) };
 }
 
-/** When the object was written, ms since the epoch. */
+/** The time when an object was written, ms since the epoch. */
 export function timeOf({ LastModified }: HeadObjectCommandOutput): number {
   return LastModified?.getTime() ?? 0;
 }
 
-/** What is written beside the bytes of an upload, whose uploader is named by an id. */
-export function objectHeaders(key: UploadKey, upload: IncomingUpload, { putId, dueAt }: Note): ObjectHeaders {
-  const { contentType, expiresAt, keptUntil, uploader } = upload;
+/** The headers of an upload whose uploader is named by an id. Caches may keep it until `keptUntil`, or for a year. */
+export function objectHeaders(
+  { key, contentType, expiresAt, uploader }: KeyedFacts,
+  keptUntil: number | undefined,
+  { putId, dueAt }: Note,
+): ObjectHeaders {
   const caching =
     keptUntil === undefined
       ? { CacheControl: `max-age=${yearSeconds}, immutable` }
@@ -58,7 +62,7 @@ export function objectHeaders(key: UploadKey, upload: IncomingUpload, { putId, d
     Metadata: {
       ...(putId === undefined ? {} : { 'put-id': putId }),
       ...(dueAt === undefined ? {} : { 'due-at': String(dueAt) }),
-      // Where the service must not say it.
+      // Here the Content-Type is another one, so that browsers do not run it.
       ...(servedType(contentType) === contentType ? {} : { type: contentType }),
       ...(expiresAt === undefined ? {} : { 'expires-at': String(expiresAt) }),
       ...(uploader === undefined ? {} : { uploader }),
@@ -66,7 +70,7 @@ export function objectHeaders(key: UploadKey, upload: IncomingUpload, { putId, d
   };
 }
 
-/** What key and object say; of a client that uploaded past this program the type may be anything, also that of no type. */
+/** The facts that key and object tell. The type may come from a client that uploaded to the bucket itself. */
 export function toFacts(key: UploadKey, head: HeadObjectCommandOutput): StoredFacts {
   const { Metadata = {} } = head;
   const type = servableType(Metadata['type'] ?? head.ContentType ?? '');

@@ -1,40 +1,42 @@
 /*
- * What a sweep sees of a bucket. An object of which the service does not tell, or whose name or metadata are nonsense, is
- * reported and passed over, so that every sweep ends; where the service itself does not answer, the sweep fails.
+ * How a sweep sees a bucket. It reports and passes over an object that the service gives no facts of, or whose name or
+ * metadata make no sense, so that every sweep ends. Where the service itself does not answer, the sweep fails.
  */
 import { FilerError } from '../../errors.js';
+import { dayMs } from '../../units.js';
 import { factsOfKey } from '../../upload/facts-of-key.js';
-import { reservedFolder, type UploadKey } from '../../upload/upload-key.js';
+import { keyOfPath, reservedFolder, type UploadKey } from '../../upload/upload-key.js';
 import { inBatches } from '../in-batches.js';
 import type { DeletedUpload, ListedUpload, ListOptions, ReportUnreadable, TidyOptions } from '../store.js';
 import type { S3Bucket } from './s3-bucket.js';
 import { isOfOneObject } from './s3-errors.js';
 import type { NotedExpiry, S3Expiries } from './s3-expiries.js';
 import { readNote, timeOf, toFacts } from './s3-facts.js';
-import { keyOfName } from './s3-keys.js';
 import type { ListedObject } from './s3-listed-object.js';
-import { isTombstone, looksLikeTombstone, mayBeOfToday, phaseOf, readTombstone } from './s3-tombstone.js';
+import type { S3Slots } from './s3-slots.js';
+import { guessKind, isTombstone, mayBeOfToday, readTombstone } from './s3-tombstone.js';
 
-const dayMs = 24 * 60 * 60 * 1000;
-
-/** How many objects of a listing are asked about together. */
+/** HEAD requests that run at the same time. */
 const headsAtOnce = 32;
 
-/** How many due uploads may still be there when the next one is listed; beyond that, the others are listed as not due. */
+/**
+ * A sweep deletes each due upload when it is listed, so the listing need remember only those that are still there then. When
+ * there are so many, it stops looking for due ones.
+ */
 const maxKept = 10_000;
 
 /** What a listing works with. */
 export interface S3ListingContext {
   readonly bucket: S3Bucket;
   readonly expiries: S3Expiries;
-  /** What all names in the bucket begin with. */
+  readonly slots: S3Slots;
+  /** The beginning of all names in the bucket. */
   readonly path: string;
-  readonly replayWindowMs: number;
   /** ms since the epoch. */
   readonly now: () => number;
 }
 
-/** Whether it is kept for this program, or makes a folder in the eyes of other programs. */
+/** Whether an object belongs to this program's bookkeeping, or is a folder in the eyes of other programs. */
 function isKnownOddity({ name, size }: ListedObject): boolean {
   return name.toLowerCase().startsWith(`${reservedFolder}/`) || (size === 0 && /(^|\/)$/.test(name));
 }
@@ -46,12 +48,12 @@ export class S3Listing {
 
   constructor(context: S3ListingContext, { onUnreadable = () => undefined }: TidyOptions) {
     this.#context = context;
-    // Such a name may hold control characters, which must not reach a terminal.
+    // A name may hold control characters, which must not reach a terminal.
     this.#report = ({ path, reason }) =>
       onUnreadable({ path: JSON.stringify(context.path + path).slice(1, -1), reason });
   }
 
-  /** As `Store.list` says; those whose noted expiry is due come first, with all that is known. */
+  /** Lists as `Store.list` says. Uploads whose noted expiry is due come first, with all facts. */
   async *list({ withUploaders = false }: ListOptions): AsyncGenerator<ListedUpload> {
     const { bucket, expiries, now } = this.#context;
     const kept = new Set<UploadKey>();
@@ -59,7 +61,6 @@ export class S3Listing {
       const upload = await this.#findNoted(expiry);
       if (upload === undefined) continue;
       yield upload;
-      // A sweep has deleted it by now: only others need be remembered.
       if ((await this.#findNoted(expiry)) !== undefined) kept.add(expiry.key);
       if (kept.size === maxKept) break;
     }
@@ -72,66 +73,68 @@ export class S3Listing {
     }
   }
 
-  /** As `Store.tidy` says. */
+  /** Tidies as `Tidying.tidy` says. */
   async *tidy(): AsyncGenerator<DeletedUpload> {
+    await this.#tidyExpiries();
+    for await (const object of this.#context.bucket.list('', this.#report)) {
+      const key = keyOfPath(object.name);
+      if (key === undefined || guessKind(object) === 'upload') continue;
+      const upload = await this.#passingOver(key, () => this.#tidyTombstone(key, object));
+      if (upload !== undefined) yield upload;
+    }
+  }
+
+  async #tidyExpiries(): Promise<void> {
     const { bucket, expiries, now } = this.#context;
-    // Of what was noted lately the upload may still be on its way.
+    // An upload may still be running for a day after its expiry was noted.
     for await (const expiry of expiries.due(now() - dayMs, this.#report)) {
       await this.#passingOver(expiry.key, async () => {
         const head = await bucket.head(expiry.key);
         if (head === undefined || readNote(head).putId !== expiry.putId) await expiries.forget(expiry);
       });
     }
-    for await (const object of bucket.list('', this.#report)) {
-      const key = keyOfName(object.name);
-      if (key === undefined || looksLikeTombstone(object) === false) continue;
-      const upload = await this.#passingOver(key, () => this.#tidyTombstone(key, object));
-      if (upload !== undefined) yield upload;
-    }
   }
 
-  /** Removes what may be a tombstone if its time is over; or else resolves to the upload that it tells of, if it does. */
+  /** Removes a tombstone in its last phase; resolves to the upload that a tombstone of today describes. */
   async #tidyTombstone(key: UploadKey, object: ListedObject): Promise<DeletedUpload | undefined> {
-    const { bucket } = this.#context;
-    if (this.#phaseAt(object.modifiedAt) !== 'may be removed' && !mayBeOfToday(object)) return undefined;
+    const { bucket, slots } = this.#context;
+    if (slots.phaseAt(object.modifiedAt) !== 'removable' && !mayBeOfToday(object)) return undefined;
     const head = await bucket.head(key);
     if (head === undefined || !isTombstone(head)) return undefined;
-    if (this.#phaseAt(timeOf(head)) === 'may be removed') {
+    if (slots.phaseAt(timeOf(head)) === 'removable') {
       await bucket.remove(key);
       return undefined;
     }
     const upload = readTombstone(key, head);
-    if (upload === undefined) this.#report({ path: key, reason: 'its metadata do not tell what was deleted' });
+    if (upload === undefined) this.#report({ path: key, reason: 'its metadata do not describe a deleted upload' });
     return upload;
   }
 
-  /** The upload that a listed object is, `undefined` where it is a tombstone. */
+  /** The upload that a listed object is; `undefined` for a tombstone. */
   async #describe(key: UploadKey, object: ListedObject, withUploaders: boolean): Promise<ListedUpload | undefined> {
-    const looks = looksLikeTombstone(object);
-    if (looks === true && this.#phaseAt(object.modifiedAt) === 'counts') return undefined;
+    const kind = guessKind(object);
     const { size, modifiedAt } = object;
-    const known = { key, ...factsOfKey(key), size, modifiedAt };
-    const isEnough = looks === false && (!withUploaders || known.uploader !== undefined);
-    if (isEnough) return known;
-    const isUpload = looks === false ? known : undefined;
-    return this.#passingOver(key, () => this.#find(key), isUpload);
+    // Later an upload of the same bytes may have replaced the tombstone.
+    if (kind === 'tombstone' && this.#context.slots.phaseAt(modifiedAt) === 'blocks') return undefined;
+    const listed = { key, ...factsOfKey(key), size, modifiedAt, isComplete: false };
+    if (kind !== 'upload') return this.#passingOver(key, () => this.#find(key));
+    if (!withUploaders || listed.uploader !== undefined) return listed;
+    return this.#passingOver(key, () => this.#find(key), listed);
   }
 
-  async #find(key: UploadKey): Promise<ListedUpload | undefined> {
+  /** The upload at a key with all facts; `undefined` for a tombstone, and where another PUT than `putId` wrote it. */
+  async #find(key: UploadKey, putId?: string): Promise<ListedUpload | undefined> {
     const head = await this.#context.bucket.head(key);
-    return head === undefined || isTombstone(head) ? undefined : { key, ...toFacts(key, head) };
+    if (head === undefined || isTombstone(head)) return undefined;
+    if (putId !== undefined && readNote(head).putId !== putId) return undefined;
+    return { key, ...toFacts(key, head), isComplete: true };
   }
 
-  /** The upload that an expiry was noted for, if it is there. */
   #findNoted({ key, putId }: NotedExpiry): Promise<ListedUpload | undefined> {
-    return this.#passingOver(key, async () => {
-      const head = await this.#context.bucket.head(key);
-      if (head === undefined || isTombstone(head) || readNote(head).putId !== putId) return undefined;
-      return { key, ...toFacts(key, head) };
-    });
+    return this.#passingOver(key, () => this.#find(key, putId));
   }
 
-  /** What the call resolves to; where the service refuses this one object, `otherwise`. */
+  /** The call's result. Where the service refuses this one object, reports it and gives `otherwise`. */
   async #passingOver<T>(key: UploadKey, call: () => Promise<T>, otherwise?: T): Promise<T | undefined> {
     try {
       return await call();
@@ -143,14 +146,10 @@ export class S3Listing {
   }
 
   #keyOf(object: ListedObject): UploadKey | undefined {
-    const key = keyOfName(object.name);
+    const key = keyOfPath(object.name);
     if (key === undefined && !isKnownOddity(object)) {
       this.#report({ path: object.name, reason: 'no upload can have this name' });
     }
     return key;
-  }
-
-  #phaseAt(modifiedAt: number) {
-    return phaseOf(this.#context.now() - modifiedAt, this.#context.replayWindowMs);
   }
 }

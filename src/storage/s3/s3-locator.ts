@@ -4,7 +4,7 @@ import type { StoredUpload } from '../store.js';
 import type { S3Bucket } from './s3-bucket.js';
 import type { S3Options } from './s3-options.js';
 
-/** How long a signed download may begin. */
+/** A download by a signed URL may begin for so long. */
 const downloadSeconds = 600;
 
 function secondsUntil(expiry: number | undefined): number {
@@ -12,7 +12,7 @@ function secondsUntil(expiry: number | undefined): number {
   return Math.max(1, Math.min(downloadSeconds, left));
 }
 
-/** How clients get the bytes of an upload by themselves, if they are to. */
+/** How clients find an upload in the bucket, unless they are to fetch it through this program. */
 export function locator(bucket: S3Bucket, options: S3Options, key: UploadKey): Pick<StoredUpload, 'locate'> {
   const { download, path, publicUrl } = options;
   if (download === 'proxy') return {};

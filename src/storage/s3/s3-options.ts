@@ -1,18 +1,18 @@
-/** A bucket of an S3-compatible store, and how what lies in it is fetched. */
+/** A bucket of an S3-compatible service, and how clients fetch uploads from it. */
 export interface S3Options {
-  /** Such as `eu-central-1`, or `auto`. */
+  /** For example `eu-central-1`, or `auto`. */
   readonly region: string;
-  /** The service's URL; `undefined`: that of AWS for the region. */
+  /** The URL of the service; `undefined`: that of AWS for the region. */
   readonly endpointUrl: string | undefined;
   readonly bucket: string;
-  /** What all keys in the bucket begin with: nothing, or a path with a slash at its end only. */
+  /** The beginning of all keys in the bucket: empty, or a path with a slash at its end only. */
   readonly path: string;
-  /** `undefined`: as the AWS SDK finds them by itself, in the environment, in a file or from the machine. */
+  /** `undefined`: the AWS SDK looks for them in the environment, in its files, and asks the machine. */
   readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string } | undefined;
-  /** Whether the bucket stands in the URL's path and not in its host name. */
+  /** Whether the bucket is in the URL's path and not in its host name. */
   readonly forcePathStyle: boolean;
   /** `proxy`: through this program; `redirect`: by a signed URL; `public`: below `publicUrl`. */
   readonly download: 'proxy' | 'redirect' | 'public';
-  /** Where anybody can fetch what lies in the bucket, with a slash at its end, without `path`. */
+  /** The URL by which anybody can fetch objects of the bucket, with a slash at its end, without `path`. */
   readonly publicUrl: string | undefined;
 }

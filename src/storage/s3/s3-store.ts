@@ -1,10 +1,11 @@
 /*
  * Uploads as objects path/<key> of an S3-compatible service:
  *
- *   put:  HEAD → note of the expiry, if no listing will tell it → PUT If-None-Match: *
+ *   put:  HEAD → note of the expiry, if listings will not tell it → PUT If-None-Match: *
  *
- * The PUT is all or nothing and never replaces, also when another filer puts the same key. Type, disposition and caching
- * are the object's own headers, for those who fetch it past this program; uploader (by id) and expiry are metadata.
+ * The PUT is all or nothing and never replaces an upload, also when another filer puts the same key. Type, disposition and
+ * caching are the object's own headers, for clients that fetch it from the service. The uploader (as an id) and the expiry
+ * are metadata.
  */
 import { randomUUID } from 'node:crypto';
 import type { HeadObjectCommandOutput } from '@aws-sdk/client-s3';
@@ -15,10 +16,10 @@ import { DownloadMemory } from '../download-memory.js';
 import type {
   DeletedUpload,
   IncomingUpload,
+  Lifetimes,
   ListedUpload,
   ListOptions,
-  Store,
-  StoredFacts,
+  ServedStore,
   StoredUpload,
   TidyOptions,
 } from '../store.js';
@@ -26,65 +27,79 @@ import { relayBody } from './relay-body.js';
 import type { ObjectHeaders, S3Bucket } from './s3-bucket.js';
 import { S3Download } from './s3-download.js';
 import { type NotedExpiry, noteBytes, S3Expiries } from './s3-expiries.js';
-import { objectHeaders, readNote, timeOf, toFacts } from './s3-facts.js';
-import { maxNameBytes } from './s3-keys.js';
+import { objectHeaders, readNote, toFacts } from './s3-facts.js';
 import { S3Listing, type S3ListingContext } from './s3-listing.js';
 import { locator } from './s3-locator.js';
 import type { S3Options } from './s3-options.js';
-import { isTombstone, makeTombstone, phaseOf, type TombstonePhase } from './s3-tombstone.js';
+import { S3Slots, type SlotRules } from './s3-slots.js';
+import { isTombstone } from './s3-tombstone.js';
+
+/** The longest key of an object, in bytes. */
+const maxNameBytes = 1024;
 
 const checkBytes = 4096;
 
+const forEver: Lifetimes = { keptUntil: () => undefined, dueAt: () => undefined };
+
 /** How a store in a bucket works. */
-export interface S3StoreSettings {
+export interface S3StoreSettings extends SlotRules {
   readonly uploaderIds: UploaderIds;
-  /** How long the slot of a deleted upload stays taken, in ms. */
-  readonly replayWindowMs?: number;
-  /** The clock by which tombstones and noted expiries are over, in ms since the epoch. */
-  readonly now?: () => number;
-  /** Takes what the operator should know of a call that succeeds all the same, one line each. */
-  readonly warn?: (message: string) => void;
+  /** How long uploads stay; for ever if not set. */
+  readonly lifetimes?: Lifetimes;
 }
 
+/** What became of a PUT that failed. `unknown`: the service did not answer, and may have stored the upload or store it yet. */
+type FailedPut = 'stored' | 'not stored' | 'unknown';
+
 /** A store in a bucket. */
-export class S3Store implements Store {
+export class S3Store implements ServedStore {
   readonly #bucket: S3Bucket;
   readonly #options: S3Options;
-  readonly #expiries: S3Expiries;
-  readonly #listed: S3ListingContext;
   readonly #uploaderIds: UploaderIds;
-  readonly #warn: (message: string) => void;
+  readonly #lifetimes: Lifetimes;
+  readonly #now: () => number;
+  readonly #expiries: S3Expiries;
+  readonly #slots: S3Slots;
+  readonly #listed: S3ListingContext;
   readonly #memory = new DownloadMemory();
   readonly #readAhead = new DownloadMemory();
-  /** The note of an expiry is longer than the upload's own name. */
+  /** Less than S3 takes, since the note of an expiry has a longer name than its upload. */
   readonly #maxKeyBytes: number;
 
   constructor(bucket: S3Bucket, options: S3Options, settings: S3StoreSettings) {
-    const { uploaderIds, replayWindowMs = 0, now = Date.now, warn = () => undefined } = settings;
+    const { uploaderIds, lifetimes = forEver, now = Date.now } = settings;
     this.#bucket = bucket;
-    this.#uploaderIds = uploaderIds;
-    this.#warn = warn;
     this.#options = options;
+    this.#uploaderIds = uploaderIds;
+    this.#lifetimes = lifetimes;
+    this.#now = now;
     this.#expiries = new S3Expiries(bucket);
-    this.#listed = { bucket, expiries: this.#expiries, path: options.path, replayWindowMs, now };
+    this.#slots = new S3Slots(bucket, settings);
+    this.#listed = { bucket, expiries: this.#expiries, slots: this.#slots, path: options.path, now };
     this.#maxKeyBytes = maxNameBytes - Buffer.byteLength(options.path) - noteBytes;
   }
 
   async put(key: UploadKey, upload: IncomingUpload): Promise<void> {
-    if (!this.#isShort(key))
+    if (!this.#isShort(key)) {
       throw new FilerError('KEY_INVALID', `the key is longer than S3 takes, ${maxNameBytes} bytes`);
-    const condition = await this.#conditionFor(await this.#bucket.head(key));
+    }
+    const condition = await this.#slots.conditionFor(await this.#bucket.head(key));
     const putId = randomUUID();
-    const { dueAt = upload.expiresAt } = upload;
     const uploader = upload.uploader === undefined ? undefined : this.#uploaderIds.idOf(upload.uploader);
+    const facts = { ...upload, key, uploader, modifiedAt: this.#now() };
+    // The token's expiry is noted even where the settings of now let the upload expire earlier: they may change.
+    const dueAt = this.#lifetimes.dueAt(facts) ?? upload.expiresAt;
+    const headers = { ...objectHeaders(facts, this.#lifetimes.keptUntil(facts), { putId, dueAt }), ...condition };
     if (dueAt !== undefined) await this.#expiries.note({ key, putId, dueAt });
+    let isSent = false;
     try {
-      const headers = objectHeaders(key, { ...upload, uploader }, { putId, dueAt });
-      await this.#send(key, upload, { ...headers, ...condition }, putId);
+      await this.#send(key, upload, headers, () => {
+        isSent = true;
+      });
     } catch (error) {
-      // Where the store gave no answer, it may have the upload all the same.
-      const isGone = !(error instanceof FilerError && error.code === 'STORE_BUSY');
-      if (dueAt !== undefined && isGone) await this.#forget({ key, putId, dueAt });
+      const outcome = await this.#outcomeOf(error, isSent, key, putId);
+      if (outcome === 'stored') return;
+      if (outcome === 'not stored' && dueAt !== undefined) await this.#forget({ key, putId, dueAt });
       throw error;
     }
   }
@@ -110,17 +125,11 @@ export class S3Store implements Store {
     };
   }
 
-  async delete(
-    key: UploadKey,
-    isMeant: (facts: StoredFacts) => boolean = () => true,
-  ): Promise<DeletedUpload | undefined> {
+  async delete(key: UploadKey): Promise<DeletedUpload | undefined> {
     const head = await this.#headUpload(key);
     if (head === undefined) return undefined;
-    const facts = toFacts(key, head);
-    if (!isMeant(facts)) return undefined;
-    const upload = { key, ...facts };
-    if (this.#listed.replayWindowMs === 0) await this.#bucket.remove(key);
-    else await this.#bury(upload);
+    const upload = { key, ...toFacts(key, head) };
+    await this.#slots.bury(upload);
     const { putId, dueAt } = readNote(head);
     if (dueAt !== undefined && putId !== undefined) await this.#forget({ key, putId, dueAt });
     return upload;
@@ -132,19 +141,15 @@ export class S3Store implements Store {
 
   async wasDeleted(key: UploadKey): Promise<boolean> {
     const head = await this.#head(key);
-    return head !== undefined && isTombstone(head) && this.#phaseOf(head) === 'counts';
+    return head !== undefined && this.#slots.isBlocked(head);
   }
 
   tidy(options: TidyOptions = {}): AsyncIterable<DeletedUpload> {
     return new S3Listing(this.#listed, options).tidy();
   }
 
-  async freeBytes(): Promise<number> {
-    return Number.POSITIVE_INFINITY;
-  }
-
   async check(): Promise<void> {
-    // One name for all, so that the next check removes what one left that the service did not answer.
+    // Always the same name, so that the next check removes the object if the service does not answer to this DELETE.
     const name = `${reservedFolder}/check`;
     await this.#bucket.write(name, Buffer.alloc(checkBytes), {});
     await this.#bucket.remove(name);
@@ -159,84 +164,28 @@ export class S3Store implements Store {
     return this.#isShort(key) ? this.#bucket.head(key) : undefined;
   }
 
-  /** Forgets a noted expiry; one that stays does no harm, and goes some time after it is due. */
-  async #forget(expiry: NotedExpiry): Promise<void> {
-    await this.#expiries.forget(expiry).catch(() => undefined);
-  }
-
-  /** The object where it is an upload. */
+  /** The object at a key if it is an upload. */
   async #headUpload(key: UploadKey): Promise<HeadObjectCommandOutput | undefined> {
     const head = await this.#head(key);
     return head === undefined || isTombstone(head) ? undefined : head;
   }
 
-  #phaseOf(tombstone: HeadObjectCommandOutput): TombstonePhase {
-    const { now, replayWindowMs } = this.#listed;
-    return phaseOf(now() - timeOf(tombstone), replayWindowMs);
+  /** Removes the note of an expiry. If that fails, a sweep removes it a day after the expiry. */
+  async #forget(expiry: NotedExpiry): Promise<void> {
+    await this.#expiries.forget(expiry).catch(() => undefined);
   }
 
-  /** What a PUT asks for where this is at its key. Throws `KEY_TAKEN`. */
-  async #conditionFor(
-    head: HeadObjectCommandOutput | undefined,
-  ): Promise<Pick<ObjectHeaders, 'IfMatch' | 'IfNoneMatch'>> {
-    const isExclusive = await this.#bucket.isExclusive();
-    if (head === undefined) return isExclusive ? { IfNoneMatch: '*' } : {};
-    if (!isTombstone(head)) throw new FilerError('KEY_TAKEN', 'the upload exists');
-    // Without its quotes all services take it, with them not all.
-    const etag = head.ETag?.replaceAll('"', '');
-    const phase = this.#phaseOf(head);
-    if (phase === 'may be replaced') return isExclusive ? { IfMatch: etag } : {};
-    const until = phase === 'counts' ? 'replayWindow' : 'until a sweep has removed its tombstone';
-    throw new FilerError('KEY_TAKEN', `an upload of this slot was deleted (${until})`);
+  async #send(key: UploadKey, upload: IncomingUpload, headers: ObjectHeaders, onSent: () => void): Promise<void> {
+    await relayBody(upload.openBody(), upload.size, (body, signal) => {
+      body.once('end', onSent);
+      return this.#bucket.writeStream(key, body, upload.size, headers, signal);
+    });
   }
 
-  /**
-   * Puts a tombstone into the place of an upload. Where the bucket is too full for it, the upload goes first, which makes room;
-   * warns if it has not.
-   */
-  async #bury(upload: DeletedUpload): Promise<void> {
-    if (await this.#leaveTombstone(upload, {})) return;
-    await this.#bucket.remove(upload.key);
-    const condition = (await this.#bucket.isExclusive()) ? { IfNoneMatch: '*' } : {};
-    if (await this.#leaveTombstone(upload, condition)) return;
-    const found = `${upload.key} was deleted, but the bucket is too full to note that (replayWindow)`;
-    this.#warn(`${found}: its PUT URL can be used again, if its token has not expired`);
-  }
-
-  /** Whether there was room for it, or no need. */
-  async #leaveTombstone(upload: DeletedUpload, condition: ObjectHeaders): Promise<boolean> {
-    const { body, headers } = makeTombstone(upload);
-    try {
-      await this.#bucket.write(upload.key, body, { ...headers, ...condition });
-      return true;
-    } catch (error) {
-      const code = error instanceof FilerError ? error.code : undefined;
-      // Another PUT has taken the slot since the upload was removed: there is nothing to block.
-      if (code === 'KEY_TAKEN') return true;
-      if (code === 'STORE_FULL') return false;
-      throw error;
-    }
-  }
-
-  async #send(key: UploadKey, upload: IncomingUpload, headers: ObjectHeaders, putId: string): Promise<void> {
-    let isSent = false;
-    try {
-      await relayBody(upload.openBody(), upload.size, async (body, signal) => {
-        body.once('end', () => {
-          isSent = true;
-        });
-        await this.#bucket.writeStream(key, body, upload.size, headers, signal);
-      });
-    } catch (error) {
-      // The service may have all of it and only its answer was lost.
-      const isUnsure = isSent && error instanceof FilerError && error.code === 'STORE_BUSY';
-      if (!(isUnsure && (await this.#holds(key, putId)))) throw error;
-    }
-  }
-
-  /** Whether the key holds what this PUT wrote, as far as can be told. */
-  async #holds(key: UploadKey, putId: string): Promise<boolean> {
-    const head = await this.#bucket.head(key).catch(() => undefined);
-    return head !== undefined && readNote(head).putId === putId;
+  async #outcomeOf(error: unknown, isSent: boolean, key: UploadKey, putId: string): Promise<FailedPut> {
+    if (!(error instanceof FilerError && error.code === 'STORE_BUSY')) return 'not stored';
+    // All bytes were sent, so perhaps only the answer was lost.
+    const head = isSent ? await this.#bucket.head(key).catch(() => undefined) : undefined;
+    return head !== undefined && readNote(head).putId === putId ? 'stored' : 'unknown';
   }
 }

@@ -1,37 +1,21 @@
 /*
- * An upload that was deleted leaves an object at its own key, so that no PUT can fill the slot again. It counts for the
- * replay window after it was written. For an hour after that a PUT may replace it, and an hour later a sweep removes it: few
- * services have a DELETE with conditions, so no PUT may come between the sweep's HEAD and its DELETE. Its metadata has `was-deleted` (an object with `deleted` is hidden by OpenStack
- * Swift), and where the upload was less than a day old and its uploader is known also what it was. Listings give no
- * metadata: there the size and the entity tag tell tombstones of either kind from uploads, and where the tag is not the MD5
- * of the bytes (as with encryption), the metadata do. So they do after the replay window, when tombstones are removed and
- * what is left are uploads of the same bytes.
+ * A deleted upload leaves a small object at its own key, so that no PUT can use the slot again (retention/tombstone-phase.ts).
+ * - It has the metadata `was-deleted`; OpenStack Swift would hide an object with the metadata `deleted`.
+ * - If the upload was less than a day old and its uploader is known, the metadata also describe it, for dailyQuota.
+ * - Listings do not give metadata. There, size and entity tag tell tombstones from uploads. Where the tag is not the MD5 of the
+ *   bytes, as with encryption, the metadata decide. They also decide once a tombstone no longer blocks its slot, since an
+ *   upload of the same bytes may have replaced it.
  */
 import { createHash } from 'node:crypto';
 import type { HeadObjectCommandOutput } from '@aws-sdk/client-s3';
+import { dayMs } from '../../units.js';
 import type { UploadKey } from '../../upload/upload-key.js';
 import type { DeletedUpload } from '../store.js';
 import type { ObjectHeaders } from './s3-bucket.js';
 import { readNumber, readUploader, timeOf } from './s3-facts.js';
 import type { ListedObject } from './s3-listed-object.js';
 
-const dayMs = 24 * 60 * 60 * 1000;
-
-/** How long a PUT may replace a tombstone that no longer counts, and how long nobody may touch it then. */
-const marginMs = 60 * 60 * 1000;
-
-/** What may become of a tombstone. */
-export type TombstonePhase = 'counts' | 'may be replaced' | 'waits for its removal' | 'may be removed';
-
-/** The phase of a tombstone of this age and a replay window, both in ms. */
-export function phaseOf(ageMs: number, replayWindowMs: number): TombstonePhase {
-  const overMs = ageMs - replayWindowMs;
-  if (overMs < 0) return 'counts';
-  if (overMs < marginMs) return 'may be replaced';
-  return overMs < 2 * marginMs ? 'waits for its removal' : 'may be removed';
-}
-
-/** What one PUT takes at most. */
+/** The largest object that one PUT can write. */
 const maxObjectBytes = 5 * 1024 ** 3;
 
 function withTag(text: string) {
@@ -44,7 +28,7 @@ const kinds = {
   ofToday: withTag('This upload was deleted on the day it came.\n'),
 } as const;
 
-/** What to write in the place of an upload, whose uploader is named by an id. */
+/** The tombstone of an upload whose uploader is named by an id. */
 export function makeTombstone({ size, uploader, modifiedAt }: DeletedUpload): {
   readonly body: Buffer;
   readonly headers: ObjectHeaders;
@@ -58,25 +42,25 @@ export function makeTombstone({ size, uploader, modifiedAt }: DeletedUpload): {
   };
 }
 
-/** Whether an object is a tombstone. A client may write the same metadata, but no longer object is hidden by them. */
+/** Whether an object is a tombstone. A client may write the same metadata, but they hide no larger object. */
 export function isTombstone({ Metadata, ContentLength }: HeadObjectCommandOutput): boolean {
   const isSoLong = Object.values(kinds).some(({ body }) => body.length === ContentLength);
   return isSoLong && Metadata?.['was-deleted'] !== undefined;
 }
 
-/** Whether a listed object is a tombstone, as far as the listing tells: `maybe` asks for its metadata. */
-export function looksLikeTombstone({ size, etag }: ListedObject): boolean | 'maybe' {
+/** What a listed object is by its size and entity tag. `unclear`: only its metadata tell. */
+export function guessKind({ size, etag }: ListedObject): 'upload' | 'tombstone' | 'unclear' {
   const kind = Object.values(kinds).find(({ body }) => body.length === size);
-  if (kind === undefined) return false;
-  return kind.etag === etag ? true : 'maybe';
+  if (kind === undefined) return 'upload';
+  return kind.etag === etag ? 'tombstone' : 'unclear';
 }
 
-/** Whether a listed tombstone may say what its uploader sent in the last 24 hours. */
+/** Whether a listed tombstone may describe an upload of the last 24 hours. */
 export function mayBeOfToday({ size, modifiedAt }: ListedObject): boolean {
   return size === kinds.ofToday.body.length && Date.now() - modifiedAt < dayMs;
 }
 
-/** The upload that a tombstone's metadata tell of; `undefined` where they do not. */
+/** The upload that a tombstone's metadata describe; `undefined` if they describe none. */
 export function readTombstone(key: UploadKey, head: HeadObjectCommandOutput): DeletedUpload | undefined {
   const { Metadata = {} } = head;
   const size = readNumber(Metadata['size']);

@@ -1,0 +1,64 @@
+import { mkdir, realpath } from 'node:fs/promises';
+import path from 'node:path';
+import { messageOf, systemErrorCode } from '../../errors.js';
+import { reservedFolder } from '../../upload/upload-key.js';
+import { isDiskFull } from './disk-errors.js';
+import { DiskStore, type DiskStoreOptions } from './disk-store.js';
+import { describeUnusable, fullDiskWarning, requireHardLinks, unusable } from './probe-folder.js';
+import { findGroupObstacles } from './probe-modes.js';
+
+/** How the disk store is opened; its folder need not exist, and may be a symbolic link. */
+export interface OpenDiskOptions extends DiskStoreOptions {
+  /** How long an upload may make no progress, ms. */
+  readonly stallTimeoutMs: number;
+}
+
+async function prepareFolder({ storeDir, dirMode = 0o755 }: OpenDiskOptions): Promise<string> {
+  try {
+    await mkdir(storeDir, { recursive: true, mode: dirMode });
+    return await realpath(storeDir);
+  } catch (error) {
+    throw await describeUnusable(storeDir, error);
+  }
+}
+
+/** Tries what uploads will need; resolves to warnings. */
+async function tryFolder(options: DiskStoreOptions): Promise<string[]> {
+  try {
+    const reserved = path.join(options.storeDir, reservedFolder);
+    // Not recursive, which turns ENOSPC into ENOENT.
+    await mkdir(reserved, { mode: 0o700 }).catch((error: unknown) => {
+      if (systemErrorCode(error) !== 'EEXIST') throw error;
+    });
+    await requireHardLinks(reserved);
+    return await findGroupObstacles(options.storeDir, options);
+  } catch (error) {
+    if (isDiskFull(error)) return [fullDiskWarning(error)];
+    throw error;
+  }
+}
+
+/**
+ * Opens the store in a folder, makes that folder if it is missing, and removes what dead processes left in it. Resolves to the
+ * store and warnings for the operator, a line each. Throws `STORE_UNUSABLE` with what was found and what is expected.
+ */
+export async function openDiskStore(options: OpenDiskOptions): Promise<{ store: DiskStore; warnings: string[] }> {
+  const storeDir = await prepareFolder(options);
+  const store = new DiskStore({ ...options, storeDir });
+  try {
+    await store.touchFolders();
+    const leftOvers = await store.removeLeftOvers(2 * options.stallTimeoutMs);
+    return { store, warnings: [...leftOvers, ...(await tryFolder({ ...options, storeDir }))] };
+  } catch (error) {
+    throw await describeUnusable(storeDir, error);
+  }
+}
+
+/** The store in an existing folder, nothing tried or changed. Throws `STORE_UNUSABLE` where there is no such folder. */
+export async function readDiskStore(options: DiskStoreOptions): Promise<DiskStore> {
+  try {
+    return new DiskStore({ ...options, storeDir: await realpath(options.storeDir) });
+  } catch (error) {
+    throw unusable('a folder with uploads', messageOf(error), error);
+  }
+}
