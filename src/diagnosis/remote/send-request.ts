@@ -53,7 +53,7 @@ const defaultPatienceMs = 30_000;
 function toNoAnswer(error: unknown): NoAnswerError {
   if (error instanceof NoAnswerError) return error;
   const code = systemErrorCode(error) ?? 'unknown';
-  return new NoAnswerError(code, messageOf(error) || code, { cause: error });
+  return new NoAnswerError(code, messageOf(error).trim() || code, { cause: error });
 }
 
 /** All lines of a header, joined by commas; `''` if the answer lacks it. */
