@@ -23,16 +23,16 @@ type Download = 'proxy' | 'redirect' | 'public';
 
 interface SetUp {
   readonly download: Download;
-  /** What the doctor's configuration has instead. */
+  /** The value of `download` in the doctor's configuration, if it differs. */
   readonly expected?: Download;
   readonly cors?: CORSRule | 'none';
-  /** Where anybody may read the bucket. */
+  /** True if anybody may read the bucket. */
   readonly isPublic?: boolean;
-  /** Directives of nginx in front of prosody-filer, and in front of the bucket. */
+  /** Directives of the nginx in front of prosody-filer, and of the one in front of the bucket. */
   readonly proxy?: string;
   readonly cdn?: string;
   readonly baseDomain?: string;
-  /** Uploads go to the bucket, and come back from baseDomain or from prosody-filer, which clients reach at the slots' URL. */
+  /** Uploads go to the bucket directly. Downloads come from baseDomain, or from prosody-filer at the slots' URL. */
   readonly direct?: 'baseDomain' | 'filer';
   readonly slotUrl?: string;
   readonly problems: Record<string, RegExp>;
@@ -47,7 +47,7 @@ const checksOfContent = [
   'names',
   'large file',
 ];
-const typeChanged = /came back as text\/x-other \| what stands in front of the bucket/;
+const typeChanged = /came back as text\/x-other\. \| A CDN or proxy in front of the bucket/;
 
 const brokenSetUps: Record<string, SetUp> = {
   'a bucket without CORS rules': {
@@ -78,12 +78,12 @@ const brokenSetUps: Record<string, SetUp> = {
   'a redirect that the proxy rewrites': {
     download: 'redirect',
     proxy: 'proxy_redirect ~^http://[^/]+/(.*)$ https://other.example/$1;',
-    problems: { redirect: /is sent to https:\/\/other\.example\/[^?]*, not to http:.*proxy_redirect off/ },
+    problems: { redirect: /is redirected to https:\/\/other\.example\/[^?]*, not to http:.*proxy_redirect off/ },
   },
   'a server that does not redirect': {
     download: 'proxy',
     expected: 'redirect',
-    problems: { redirect: /200 by prosody-filer in place of 302.*another s3\.download/ },
+    problems: { redirect: /200 from prosody-filer instead of 302.*another s3\.download/ },
   },
   'a server that redirects where it should not': {
     download: 'redirect',
@@ -92,51 +92,51 @@ const brokenSetUps: Record<string, SetUp> = {
       ...Object.fromEntries(
         checksOfContent.map((check) => [
           check,
-          /its GET is 302 by prosody-filer \| the running server has another s3\.download/,
+          /its download got 302 from prosody-filer\. \| The running server has another s3\.download/,
         ]),
       ),
-      HEAD: /GET is 302 by prosody-filer, HEAD 200/,
-      range: /302 by prosody-filer/,
+      HEAD: /GET got 302 from prosody-filer, HEAD got 200/,
+      range: /302 from prosody-filer/,
       'safe headers': /without Content-Disposition: attachment/,
     },
   },
   'a signature that is dropped on the way to the bucket': {
     download: 'redirect',
     cdn: 'if ($args ~ X-Amz-Signature) { set $args ""; }',
-    problems: { redirect: /403 by the store \(127.*the query of the signed URL is dropped/ },
+    problems: { redirect: /403 from the store \(127.*drops or changes the query of the signed URL/ },
   },
   'a Range header that is dropped on the way to the bucket': {
     download: 'redirect',
     cdn: 'max_ranges 0; proxy_set_header Range "";',
-    problems: { range: /200 by the store.*a CDN, a proxy.*pass on Range/ },
+    problems: { range: /200 from the store.*A CDN or proxy.*pass on Range/ },
   },
   'a bucket that is not public': {
     download: 'public',
-    problems: { redirect: /403 by the store.*or the bucket that s3.baseDomain leads to is not public/ },
+    problems: { redirect: /403 from the store.*or the bucket behind s3.baseDomain is not public/ },
   },
-  'a baseDomain that nobody serves': {
+  'a baseDomain without a server': {
     download: 'public',
     isPublic: true,
     baseDomain: `http://127.0.0.1:${await freePort()}`,
-    problems: { redirect: /no answer from http:\/\/127.*ECONNREFUSED.*open it to clients/ },
+    problems: { redirect: /No answer from http:\/\/127.*ECONNREFUSED.*Open the store to clients/ },
   },
   'a CDN that drops Content-Disposition': {
     download: 'public',
     isPublic: true,
     cdn: 'proxy_hide_header Content-Disposition;',
-    problems: { 'safe headers': /without Content-Disposition: attachment.*by the store.*a CDN/ },
+    problems: { 'safe headers': /without Content-Disposition: attachment.*from the store.*A CDN/ },
   },
   'a CDN that compresses': {
     download: 'public',
     isPublic: true,
     cdn: 'gzip on;',
-    problems: { compression: /as gzip, with the ETag W\/.*a CDN/ },
+    problems: { compression: /as gzip, with the ETag W\/.*A CDN/ },
   },
   'a CDN that drops CORS headers': {
     download: 'public',
     isPublic: true,
     cdn: 'proxy_hide_header Access-Control-Allow-Origin;',
-    problems: { 'CORS of store': /all origins.*a CDN does not pass Origin on/ },
+    problems: { 'CORS of store': /all origins.*a CDN does not pass on Origin/ },
   },
   'a CDN that changes types': {
     download: 'public',
@@ -144,7 +144,7 @@ const brokenSetUps: Record<string, SetUp> = {
     cdn: 'proxy_hide_header Content-Type; add_header Content-Type text/x-other;',
     problems: {
       ...Object.fromEntries(checksOfContent.map((check) => [check, typeChanged])),
-      HEAD: /GET is 200 by the store .*differ: content-type/,
+      HEAD: /GET got 200 from the store .*differ: content-type/,
     },
   },
 };
@@ -155,7 +155,7 @@ const addHeaders =
   'add_header Content-Disposition attachment; add_header X-Content-Type-Options nosniff; ' +
   `add_header Content-Security-Policy "default-src 'none'; media-src 'self'; sandbox";`;
 
-/** What is wrong with direct uploads; unless it says otherwise they come back by baseDomain, with safe headers. */
+/** Mistakes in set-ups with direct uploads; by default downloads come from baseDomain, with safe headers. */
 const brokenDirectUploads: Record<string, Partial<SetUp> & Pick<SetUp, 'problems'>> = {
   'CORS rules without PUT': {
     cors: corsRule,
@@ -165,46 +165,46 @@ const brokenDirectUploads: Record<string, Partial<SetUp> & Pick<SetUp, 'problems
     cors: { ...uploadRule, AllowedHeaders: ['Range'] },
     problems: { 'direct CORS': /the header Content-Type/ },
   },
-  'CORS rules without parts of downloads': {
+  'CORS rules without ranges of downloads': {
     cors: { ...uploadRule, AllowedHeaders: ['Content-Type'] },
-    problems: { 'baseDomain CORS': /the header Range: web clients cannot fetch/ },
+    problems: { 'baseDomain CORS': /the header Range: web clients need this/ },
   },
   'a body limit in front of the bucket': {
     cdn: 'if ($uri ~ direct) { return 413; }',
-    problems: { 'direct upload': /413 by the store.*client_max_body_size/ },
+    problems: { 'direct upload': /413 from the store.*client_max_body_size/ },
   },
   'a proxy in front of the bucket that drops signatures': {
     cdn: 'if ($args ~ X-Amz-Signature) { set $args ""; }',
-    problems: { 'direct upload': /403 by the store.*what stands in front of the bucket changes path, query/ },
+    problems: { 'direct upload': /403 from the store.*a proxy in front of the bucket changes path, query/ },
   },
   'a service that takes any length': {
     cdn: `${addHeaders} if ($uri ~ direct-length) { return 200; }`,
-    problems: { 'direct length': /a slot for \d+ bytes takes \d+ \(200 by the store.*upload = "filer"/ },
+    problems: { 'direct length': /A slot for \d+ bytes accepts \d+ bytes \(200 from the store.*upload = "filer"/ },
   },
   'a service that fails at other lengths': {
     cdn: `${addHeaders} set $asked $request_method$uri; if ($asked ~ PUT.*direct-length) { return 500; }`,
-    problems: { 'direct length': /500 by the store.*ask the service/ },
+    problems: { 'direct length': /500 from the store.*Ask the operator of the S3 service/ },
   },
   'a baseDomain of direct uploads that leads elsewhere': {
     cdn: 'set $signed "$args$http_authorization"; if ($signed = "") { rewrite direct /no-such-bucket/x; }',
-    problems: { 'direct download': /its GET is 404 by the store.*leads to another bucket/ },
+    problems: { 'direct download': /its download got 404 from the store.*leads to another bucket/ },
   },
   'a bucket of direct uploads that is not public': {
     isPublic: false,
-    problems: { 'direct download': /its GET is 403 by the store.*that s3.baseDomain leads to is not public/ },
+    problems: { 'direct download': /its download got 403 from the store.*behind s3.baseDomain is not public/ },
   },
-  'a baseDomain of direct uploads that nobody serves': {
+  'a baseDomain of direct uploads without a server': {
     baseDomain: `http://127.0.0.1:${await freePort()}`,
-    problems: { 'direct download': /no answer from http:\/\/127.*ECONNREFUSED.*upload = "filer"/ },
+    problems: { 'direct download': /No answer from http:\/\/127.*ECONNREFUSED.*upload = "filer"/ },
   },
   'a baseDomain that shows pages': {
     cdn: '',
-    problems: { 'baseDomain HTML': /without Content-Disposition: attachment and .*by the store.*their client sent/ },
+    problems: { 'baseDomain HTML': /without Content-Disposition: attachment and .*from the store.*their client sent/ },
   },
   'slots whose downloads lead to another server': {
     direct: 'filer',
     slotUrl: 'https://other.example/upload/',
-    problems: { 'slot URL': /have https:\/\/other\.example\/upload\/.*baseUrl = "http:/ },
+    problems: { 'slot URL': /have another URL: https:\/\/other\.example\/upload\/.*baseUrl = "http:/ },
   },
 };
 
@@ -220,7 +220,7 @@ async function prepareBucket({ client, createBucket }: Ceph, { direct, cors, isP
   return bucket;
 }
 
-/** What the doctor finds at nginx → prosody-filer → bucket, with another nginx in front of the bucket for clients. */
+/** Runs the doctor on nginx → prosody-filer → bucket; clients reach the bucket through another nginx. */
 async function examineSetUp(t: TestContext, ceph: Ceph, setUp: SetUp) {
   const { download, expected = download, proxy = '', cdn = '', direct, baseDomain } = setUp;
   const bucket = await prepareBucket(ceph, setUp);
@@ -245,7 +245,7 @@ async function examineSetUp(t: TestContext, ceph: Ceph, setUp: SetUp) {
     configFile,
     config
       .replace(`download = "${download}"`, `download = "${expected}"`)
-      // The server itself reaches the bucket by another way, which tells the two apart.
+      // The server itself reaches the bucket by another URL than clients.
       .replace(`endpointUrl = "${ceph.endpoint}"`, `endpointUrl = "${direct === undefined ? ceph.endpoint : front}"`)
       .concat(direct === undefined ? '' : toToml({ component })),
   );
@@ -255,7 +255,7 @@ async function examineSetUp(t: TestContext, ceph: Ceph, setUp: SetUp) {
 
 const skip = missingPeer(...cephPrograms, 'nginx');
 
-describe('the doctor where uploads lie in a bucket', { concurrency: 2, skip }, () => {
+describe('the doctor with uploads in a bucket', { concurrency: 2, skip }, () => {
   const ceph = sharedCeph();
 
   async function expectProblems(t: TestContext, setUp: SetUp) {
@@ -266,7 +266,7 @@ describe('the doctor where uploads lie in a bucket', { concurrency: 2, skip }, (
   }
 
   for (const download of ['proxy', 'redirect', 'public'] as const) {
-    it(`finds nothing wrong with download = "${download}", and leaves nothing`, async (t) => {
+    it(`finds no problem with download = "${download}", and leaves no files`, async (t) => {
       const isPublic = download === 'public';
       const { findings } = await expectProblems(t, { download, isPublic, problems: {} });
       const ofStore = findings.filter(({ check }) => ['redirect', 'CORS of store', 'store domain'].includes(check));
@@ -276,8 +276,9 @@ describe('the doctor where uploads lie in a bucket', { concurrency: 2, skip }, (
         [],
       );
       const foundBy = (name: string) => findings.find(({ check }) => check === name)?.found;
-      assert.match(foundBy('removal') ?? '', /is removed from s3:\/\/bucket-\w+\/some\/path\/$/);
-      const safety = download === 'proxy' ? /with nosniff/ : /HTML is a download; a CDN could add X-Content-Type/;
+      assert.match(foundBy('removal') ?? '', / The doctor removes them from s3:\/\/bucket-\w+\/some\/path\/$/);
+      const safety =
+        download === 'proxy' ? /with nosniff/ : /HTML is served as a download\. A CDN could add X-Content-Type/;
       assert.match(foundBy('safe headers') ?? '', safety);
     });
   }
@@ -285,7 +286,11 @@ describe('the doctor where uploads lie in a bucket', { concurrency: 2, skip }, (
   it('knows the safe headers that a CDN adds', async (t) => {
     const cdn = `add_header X-Content-Type-Options nosniff; add_header Content-Security-Policy "default-src 'none'";`;
     const { findings } = await expectProblems(t, { download: 'public', isPublic: true, cdn, problems: {} });
-    assert.ok(findings.some(({ found }) => found === 'HTML is a download, with nosniff and a policy'));
+    assert.ok(
+      findings.some(
+        ({ found }) => found === 'HTML is served as a download, with nosniff and a Content-Security-Policy.',
+      ),
+    );
   });
 
   for (const [mistake, setUp] of Object.entries(brokenSetUps)) {
@@ -296,7 +301,7 @@ describe('the doctor where uploads lie in a bucket', { concurrency: 2, skip }, (
 
   for (const download of ['proxy', 'redirect', 'public'] as const) {
     for (const direct of download === 'public' ? (['baseDomain'] as const) : (['baseDomain', 'filer'] as const)) {
-      it(`finds nothing wrong with direct uploads that come by ${direct} beside download = "${download}"`, async (t) => {
+      it(`finds no problem with direct uploads, downloads from ${direct} and download = "${download}"`, async (t) => {
         const cdn = direct === 'filer' ? '' : addHeaders;
         const { findings } = await expectProblems(t, {
           download,
@@ -334,7 +339,7 @@ describe('the doctor where uploads lie in a bucket', { concurrency: 2, skip }, (
     });
   }
 
-  it('names a key that has lost its rights, and prints no signature', async (t) => {
+  it('names a key without rights, and prints no signature', async (t) => {
     const peer = await ceph();
     const limited = { accessKeyId: 'limited', secretAccessKey: 'limited-secret' };
     const keys = ['--access-key', limited.accessKeyId, '--secret-key', limited.secretAccessKey];
@@ -345,7 +350,7 @@ describe('the doctor where uploads lie in a bucket', { concurrency: 2, skip }, (
     const program = await startProgram(t, { s3 });
     await peer.client.send(new DeleteBucketPolicyCommand({ Bucket: bucket }));
     const examination = await examine(program, program.uploadUrl);
-    assertProblems(examination, { connection: /502 by prosody-filer \| the S3 service refuses/ });
+    assertProblems(examination, { connection: /502 from prosody-filer\. \| The S3 service refuses/ });
     assert.doesNotMatch(JSON.stringify(examination), /X-Amz|limited-secret/);
   });
 });

@@ -11,20 +11,20 @@ import { filesIn } from '../support/tree.js';
 import { assertProblems, type Examination, examine, problemsOf } from './examination.js';
 import { startNginx } from './nginx.js';
 
-/** Fails unless exactly these checks found problems, each with such a text, and nothing is left in the store. */
+/** Asserts that exactly these checks found problems, each with a matching text, and that the store is empty. */
 async function assertNamed(examination: Examination, program: Program, expected: Record<string, RegExp>) {
   assertProblems(examination, expected);
   assert.deepEqual(await filesIn(program.storeDir), []);
 }
 
-/** What lies in the store without what it keeps of uploads for itself. */
+/** The uploads in the store, without prosody-filer's own files. */
 async function uploadsIn({ storeDir }: Program): Promise<string[]> {
   return (await filesIn(storeDir)).filter((file) => !file.startsWith('.prosody-filer/'));
 }
 
 const readmeLocation = readmeBlock('nginx', 'proxy_pass');
 
-/** The README's location with other directives. */
+/** The README's location with these changes. */
 function location(origin: string, changes: Changes): string {
   const changed = changes.reduce((text, [from, to]) => text.replace(from, to), readmeLocation);
   return changed.replace('http://127.0.0.1:5050', origin);
@@ -33,7 +33,7 @@ function location(origin: string, changes: Changes): string {
 type Changes = readonly (readonly [from: string, to: string])[];
 
 interface BrokenSetUp {
-  /** Of the README's location. */
+  /** Changes to the README's location. */
   readonly changes?: Changes;
   readonly settings?: Settings;
   readonly command?: readonly string[];
@@ -47,7 +47,7 @@ function withMore(directives: string): Changes {
   return [[proxyPass, `${proxyPass} ${directives}`]];
 }
 
-/** The location with another proxy_pass: what follows the address. */
+/** The location with this text after the address in proxy_pass. */
 function passingTo(rest: string): Changes {
   return [[proxyPass, `proxy_pass http://127.0.0.1:5050${rest};`]];
 }
@@ -55,45 +55,47 @@ function passingTo(rest: string): Changes {
 const brokenSetUps: Record<string, BrokenSetUp> = {
   'a body limit in nginx': {
     changes: [['client_max_body_size 0;', 'client_max_body_size 1m;']],
-    problems: { 'large file': /20000000 bytes: 413 by the proxy \(nginx.*client_max_body_size 0/ },
+    problems: {
+      'large file': /An upload of 20000000 bytes got 413 from the proxy \(nginx.*Set client_max_body_size 0;/,
+    },
   },
   'buffered requests': {
     changes: [['proxy_request_buffering off;', '']],
-    problems: { buffering: /before its whole body is sent.*proxy_request_buffering off/ },
+    problems: { buffering: /before its whole body was sent.*Set proxy_request_buffering off;/ },
   },
   'a doubled prefix': {
     changes: passingTo('/upload/upload/'),
-    problems: { upload: /403 by prosody-filer \| the prefix arrives doubled, as \/upload\/upload\// },
+    problems: { upload: /403 from prosody-filer\. \| The prefix arrives twice, as \/upload\/upload\// },
   },
   'a prefix that is cut off': {
     changes: passingTo('/'),
-    problems: { upload: /404 by prosody-filer \| the proxy cuts the prefix/ },
+    problems: { upload: /404 from prosody-filer\. \| The proxy cuts the prefix/ },
   },
   'an uploadSubDir that lacks the prefix': {
     settings: { uploadSubDir: '/' },
-    problems: { upload: /403.*uploadSubDir does not name the prefix upload\/.*uploadSubDir = "upload\/"/ },
+    problems: { upload: /403.*uploadSubDir lacks the prefix upload\/.*Set uploadSubDir = "upload\/"/ },
   },
   'a decoded path': {
     changes: passingTo('$uri$is_args$args'),
-    problems: { names: /"%41 percent.jpg".*the proxy decodes the path.*without a path, \$uri/ },
+    problems: { names: /"%41 percent.jpg".*The proxy decodes the path.*no path, no \$uri/ },
   },
-  'a path put together from what a location captures': {
+  'a path built from what a location captures': {
     changes: [['location /upload/', 'location ~ ^/upload/(.*)$'], ...passingTo('/upload/$1$is_args$args')],
-    problems: { names: /"%41 percent.jpg".*the proxy decodes the path/ },
+    problems: { names: /"%41 percent.jpg".*The proxy decodes the path/ },
   },
   'a query that is dropped': {
     changes: passingTo('$uri'),
-    problems: { upload: /403.*the query with the token does not arrive.*\$is_args\$args/ },
+    problems: { upload: /403.*The proxy drops the query, which holds the token.*\$is_args\$args/ },
   },
   'doubled CORS headers': {
     changes: withMore('add_header Access-Control-Allow-Origin *;'),
-    problems: { CORS: /doubled on .*GET 200.*both.*add_header.*or set cors = false/ },
+    problems: { CORS: /appears more than once on .*GET 200.*Both.*add_header.*or set cors = false/ },
   },
   'missing CORS headers': {
     settings: { cors: false },
     problems: { preflight: /cors = false/, CORS: /missing on .*cors = false/ },
   },
-  'CORS headers of nginx that errors do not have': {
+  'CORS headers that nginx does not add to errors': {
     settings: { cors: false },
     changes: withMore(`add_header Access-Control-Allow-Origin *; add_header Access-Control-Allow-Methods PUT;
       add_header Access-Control-Allow-Headers 'Authorization, Content-Type';`),
@@ -101,12 +103,12 @@ const brokenSetUps: Record<string, BrokenSetUp> = {
   },
   'a preflight that nginx answers': {
     changes: withMore('if ($request_method = OPTIONS) { return 204; }'),
-    problems: { preflight: /204 by the proxy.*answers OPTIONS by itself/, CORS: /missing on OPTIONS 204/ },
+    problems: { preflight: /204 from the proxy.*answers OPTIONS itself/, CORS: /missing on OPTIONS 204/ },
   },
   'a Content-Type that nginx changes on downloads': {
     changes: withMore('proxy_hide_header Content-Type; add_header Content-Type text/html;'),
     problems: {
-      download: /text\/plain came back as text\/html \| the proxy changes it/,
+      download: /text\/plain came back as text\/html\. \| The proxy changes the type/,
       'v2 token': /image\/png came back as text\/html/,
       'Metronome token': /came back as text\/html/,
       'Bearer token': /came back as text\/html/,
@@ -117,7 +119,7 @@ const brokenSetUps: Record<string, BrokenSetUp> = {
   },
   'a charset that nginx adds': {
     changes: withMore('charset utf-8;'),
-    problems: { download: /text\/plain came back as text\/plain; charset=utf-8 \|.*charset off/ },
+    problems: { download: /text\/plain came back as text\/plain; charset=utf-8\. \|.*charset off/ },
   },
   'a Content-Type that nginx changes on uploads': {
     changes: withMore('proxy_set_header Content-Type text/csv;'),
@@ -127,12 +129,12 @@ const brokenSetUps: Record<string, BrokenSetUp> = {
       'large file': /came back as text\/csv/,
     },
   },
-  'a Content-Type that nginx changes, where it must be the signed one': {
+  'a Content-Type that nginx changes under strictContentType': {
     settings: { strictContentType: true },
     changes: withMore('proxy_set_header Content-Type text/plain;'),
     problems: {
-      'v2 token': /403.*the Content-Type does not arrive.*proxy_set_header Content-Type/,
-      'Metronome token': /403.*the Content-Type does not arrive/,
+      'v2 token': /403.*The proxy changes the Content-Type.*proxy_set_header Content-Type/,
+      'Metronome token': /403.*The proxy changes the Content-Type/,
       'safe headers': /without Content-Disposition/,
       names: /image\/jpeg came back as text\/plain/,
       'large file': /video\/mp4 came back as text\/plain/,
@@ -140,7 +142,7 @@ const brokenSetUps: Record<string, BrokenSetUp> = {
   },
   compression: {
     changes: withMore('gzip on;'),
-    problems: { compression: /HTML comes as gzip, with the ETag W\/.*gzip off/ },
+    problems: { compression: /HTML is served as gzip, with the ETag W\/.*gzip off/ },
   },
   'safe headers that nginx hides': {
     changes: withMore(
@@ -150,23 +152,23 @@ const brokenSetUps: Record<string, BrokenSetUp> = {
   },
   'an Authorization header that nginx drops': {
     changes: withMore('proxy_set_header Authorization "";'),
-    problems: { 'Bearer token': /403.*the Authorization header does not arrive/ },
+    problems: { 'Bearer token': /403.*The proxy drops or replaces the Authorization header/ },
   },
   'a Range header that nginx drops': {
     changes: withMore('max_ranges 0; proxy_set_header Range "";'),
-    problems: { range: /200 by prosody-filer.*max_ranges/ },
+    problems: { range: /200 from prosody-filer.*max_ranges/ },
   },
   'a password that nginx asks for': {
     changes: withMore('auth_basic uploads; auth_basic_user_file /dev/null;'),
     problems: {
-      'missing file': /401 by the proxy/,
+      'missing file': /401 from the proxy/,
       preflight: /401/,
       upload: /401.*asks for a password.*auth_basic off/,
     },
   },
   'a location of static files': {
     changes: [[proxyPass, 'root /nowhere;']],
-    problems: { 'missing file': /404.*no location/, preflight: /405/, upload: /405.*serves the location from its own/ },
+    problems: { 'missing file': /404.*No location/, preflight: /405/, upload: /405.*serves the location from its own/ },
   },
   'CORS headers that nginx hides': {
     changes: withMore('proxy_hide_header Access-Control-Allow-Origin;'),
@@ -174,23 +176,26 @@ const brokenSetUps: Record<string, BrokenSetUp> = {
   },
   'an ETag that nginx hides': {
     changes: withMore('proxy_hide_header ETag; proxy_set_header If-None-Match "";'),
-    problems: { 'not modified': /there is no ETag/, compression: /no ETag/ },
+    problems: { 'not modified': /The download has no ETag\./, compression: /no ETag/ },
   },
   'a filter that changes downloads': {
     changes: withMore("sub_filter '<p>' '';"),
-    problems: { compression: /HTML comes with no ETag.*filters/ },
+    problems: { compression: /HTML is served with no ETag.*filters/ },
   },
   'a method that nginx forbids': {
     changes: withMore('limit_except GET { deny all; }'),
-    problems: { preflight: /403 by the proxy/, upload: /403 by the proxy.*limit_except/ },
+    problems: { preflight: /403 from the proxy/, upload: /403 from the proxy.*limit_except/ },
   },
   'slots that lead elsewhere': {
     settings: { component: { jid: 'u.localhost', secret: 's', port: 1, baseUrl: 'https://other.example/upload/' } },
-    problems: { 'slot URL': /have https:\/\/other\.example\/upload\/ \| component\.baseUrl is not.*baseUrl = "http:/ },
+    problems: {
+      'slot URL':
+        /have another URL: https:\/\/other\.example\/upload\/ \| component\.baseUrl differs.*baseUrl = "http:/,
+    },
   },
   'a redirect': {
     changes: [[proxyPass, 'return 301 https://other.example$request_uri;']],
-    problems: { connection: /301 to https:\/\/other.example.*use the URL that it leads to/ },
+    problems: { connection: /301 to https:\/\/other.example.*Use the URL that it redirects to/ },
   },
   'a server whose clock is ahead': {
     command: ['faketime', '-f', '+1h'],
@@ -202,7 +207,7 @@ const brokenSetUps: Record<string, BrokenSetUp> = {
   },
 };
 
-/** A configuration file like the program's, with other settings: what the doctor is told, and the program is not. */
+/** A changed copy of the program's configuration file: the doctor reads it, the program does not. */
 async function changedConfig(
   t: TestContext,
   { configFile }: Program,
@@ -214,7 +219,7 @@ async function changedConfig(
   return { configFile: changed };
 }
 
-/** nginx with the README's location behind a certificate for this name, signed by itself. */
+/** nginx with the README's location and a self-signed certificate for this name. */
 async function startTlsNginx(t: TestContext, origin: string, subjectAltName: string) {
   const folder = await tempDir(t);
   const [key, certificate] = [path.join(folder, 'key.pem'), path.join(folder, 'certificate.pem')];
@@ -235,7 +240,7 @@ async function startTlsNginx(t: TestContext, origin: string, subjectAltName: str
 }
 
 describe('the doctor behind nginx', { concurrency: 2, skip: missingPeer('nginx', 'openssl', 'faketime') }, () => {
-  it('finds nothing wrong with the set-up of the README, over https, and leaves nothing', async (t) => {
+  it('finds no problem with the set-up of the README, over https, and leaves no files', async (t) => {
     const program = await startProgram(t);
     const { url, trust } = await startTlsNginx(t, program.origin, 'IP:127.0.0.1');
     const examination = await examine(program, url, trust);
@@ -255,7 +260,7 @@ describe('the doctor behind nginx', { concurrency: 2, skip: missingPeer('nginx',
     });
   }
 
-  it('prints what the README shows, and neither secrets nor tokens', async (t) => {
+  it('prints what the README shows, without secrets and tokens', async (t) => {
     const program = await startProgram(t);
     const origin = await startNginx(t, location(program.origin, [['proxy_request_buffering off;', '']]));
     const url = `${origin}/upload/`;
@@ -275,7 +280,7 @@ describe('the doctor behind nginx', { concurrency: 2, skip: missingPeer('nginx',
     const origin = await startNginx(t, location(program.origin, []));
     await program.stop();
     const examination = await examine(program, `${origin}/upload/`);
-    await assertNamed(examination, program, { connection: /502 by the proxy.*does not run.*compare proxy_pass/ });
+    await assertNamed(examination, program, { connection: /502 from the proxy.*does not run.*compare proxy_pass/ });
   });
 
   it('names plain http, wrong certificates and ports', async (t) => {
@@ -294,7 +299,7 @@ describe('the doctor behind nginx', { concurrency: 2, skip: missingPeer('nginx',
     ];
     for (const [to, env, problems] of cases) await assertNamed(await examine(program, to, env), program, problems);
     const plain = await examine(program, url.replace('https:', 'http:'));
-    assert.match(problemsOf(plain)['upload'] ?? '', /400 by the proxy.*http on its https port/);
+    assert.match(problemsOf(plain)['upload'] ?? '', /400 from the proxy.*http on its https port/);
   });
 
   it("names a clock of the doctor's own that is wrong", async (t) => {
@@ -306,26 +311,28 @@ describe('the doctor behind nginx', { concurrency: 2, skip: missingPeer('nginx',
 });
 
 describe('the doctor', () => {
-  it('says what remains where the configuration is for another store', async (t) => {
+  it('says which files remain if its configuration is for another store', async (t) => {
     const program = await startProgram(t);
     const other = await startProgram(t);
     const mixed = await changedConfig(t, program, [[program.storeDir, other.storeDir]]);
     const { 'left behind': left = '' } = problemsOf(await examine(mixed, program.uploadUrl));
-    assert.match(left, /^12 of 12 files remain .*another storeDir.* rm -r \S+\/doctor-[-0-9a-f]{36}$/);
+    assert.match(left, /^12 of 12 test files remain\. .*another storeDir.* rm -r \S+\/doctor-[-0-9a-f]{36}$/);
     assert.deepEqual(await filesIn(other.storeDir), []);
   });
 
   it('names another secret, and a smaller maxFileSize of the running server', async (t) => {
     const program = await startProgram(t, { maxFileSize: '1MB' });
     const otherSecret = await changedConfig(t, program, [[program.secret, 'another']]);
-    const secretProblem = { upload: /403 by prosody-filer \| another secret than the one of this configuration/ };
+    const secretProblem = {
+      upload: /403 from prosody-filer\. \| The running server has another secret than this configuration/,
+    };
     await assertNamed(await examine(otherSecret, program.uploadUrl), program, secretProblem);
     const otherSize = await changedConfig(t, program, [['maxFileSize', '# maxFileSize']]);
-    const sizeProblem = { 'large file': /413 by prosody-filer \| maxFileSize of the running server is smaller/ };
+    const sizeProblem = { 'large file': /413 from prosody-filer\. \| The running server has a smaller maxFileSize/ };
     await assertNamed(await examine(otherSize, program.uploadUrl), program, sizeProblem);
   });
 
-  it('removes by DELETE where it has no storeDir at hand, and nothing that it did not upload', async (t) => {
+  it('removes its own uploads, and no others, by DELETE if it cannot reach storeDir', async (t) => {
     const program = await startProgram(t, { deleteSecret: 'd' });
     const kept = 'doctor-0/kept.txt';
     await mkdir(path.join(program.storeDir, 'doctor-0'));
@@ -333,11 +340,14 @@ describe('the doctor', () => {
     const elsewhere = await changedConfig(t, program, [[program.storeDir, '/nowhere']]);
     const { code, findings } = await examine(elsewhere, program.uploadUrl);
     assert.equal(code, 0);
-    assert.match(findings.find(({ check }) => check === 'removal')?.found ?? '', /is removed by DELETE$/);
+    assert.match(
+      findings.find(({ check }) => check === 'removal')?.found ?? '',
+      / The doctor removes them by DELETE\.$/,
+    );
     assert.deepEqual(await uploadsIn(program), [kept]);
   });
 
-  it('says before it uploads what will remain where it cannot remove', async (t) => {
+  it('says before its uploads that they will remain if it cannot remove them', async (t) => {
     const program = await startProgram(t);
     const elsewhere = await changedConfig(t, program, [[program.storeDir, '/nowhere']]);
     const { code, findings } = await examine(elsewhere, program.uploadUrl);
@@ -352,7 +362,7 @@ describe('the doctor', () => {
     );
   });
 
-  it('ends with 2 for what is no base URL or no configuration', async (t) => {
+  it('exits with 2 for an invalid base URL or configuration', async (t) => {
     const folder = await tempDir(t);
     const configFile = path.join(folder, 'config.toml');
     await writeFile(configFile, 'secret = "s"\nstoreDir = "./upload/"\n');

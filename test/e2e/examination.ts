@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mainFile, run } from '../support/command.js';
 import type { Program } from '../support/program.js';
 
-/** What the doctor says of one check. */
+/** What the doctor prints about one check. */
 export interface Finding {
   readonly check: string;
   readonly outcome: 'ok' | 'skipped' | 'problem';
@@ -11,13 +11,13 @@ export interface Finding {
   readonly change?: string;
 }
 
-/** How a run of the doctor ended and what it found. */
+/** The exit code of the doctor and what it found. */
 export interface Examination {
   readonly code: number | null;
   readonly findings: readonly Finding[];
 }
 
-/** Runs the doctor with this configuration file for a URL; `env` are the arguments of `env` before the command. */
+/** Runs the doctor with this configuration file for a URL; `env`: arguments of env(1) before the command. */
 export async function examine(
   { configFile }: Pick<Program, 'configFile'>,
   url: string,
@@ -37,7 +37,7 @@ export function problemsOf({ findings }: Examination): Record<string, string> {
   );
 }
 
-/** Fails unless exactly these checks found problems, each with such a text. */
+/** Asserts that exactly these checks found problems, each with a matching text. */
 export function assertProblems(examination: Examination, expected: Record<string, RegExp>): void {
   const problems = problemsOf(examination);
   assert.deepEqual(Object.keys(problems).sort(), Object.keys(expected).sort(), JSON.stringify(problems, undefined, 2));

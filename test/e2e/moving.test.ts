@@ -17,7 +17,7 @@ import { connectXmppClient, type Slot, type XmppServer } from './xmpp-client.js'
 
 const day = 24 * 60 * 60;
 
-/** Uploads with a slot of this server. */
+/** Uploads a file with a slot from this server. */
 async function upload(t: TestContext, server: XmppServer, filename: string, contentType: string): Promise<Slot> {
   const client = await connectXmppClient(t, server);
   const body = Buffer.from(`this is ${filename}`);
@@ -28,11 +28,11 @@ async function upload(t: TestContext, server: XmppServer, filename: string, cont
   return slot;
 }
 
-it('takes over configuration and tree of the Go program as they are', async (t) => {
+it('takes over configuration and files of the Go program unchanged', async (t) => {
   let program: RunningProcess | undefined;
   t.after(() => program?.stop());
   const folder = await tempDir(t);
-  const config = `# All of the Go program's keys, each in a case of its own
+  const config = `# All keys of the Go program, each in its own letter case
 listenport = "127.0.0.1:0"
 unixSocket = false
 Secret     = "s3cret"
@@ -101,8 +101,9 @@ it("moves the files of Prosody's built-in mod_http_file_share by the README's co
     .replace('prosodyctl', `${findProgram('prosodyctl')} --config ${prosody.configFile}`)
     .replace('example.org', prosody.domain);
   const move = async () => {
-    const { code, stdout } = await run('bash', ['-c', command], projectFolder);
+    const { code, stdout, stderr } = await run('bash', ['-c', command], projectFolder);
     assert.equal(code, 0, stdout);
+    assert.doesNotMatch(stdout + stderr, / of 3 files/);
     return stdout.match(/^\d{3}(?= http)/gm);
   };
   const elsewhere = await run('bash', ['-c', command.replace('upload.', 'nowhere.')], projectFolder);
@@ -120,12 +121,15 @@ it("moves the files of Prosody's built-in mod_http_file_share by the README's co
     method === 'GET' && status === 200 && uploader === 'alice@localhost';
   await filer.waitForLog(isDownload);
   assert.deepEqual(await move(), ['409', '409', '409']);
+  const onTerminal = await run('script', ['-qec', command, '/dev/null'], projectFolder);
+  assert.equal(onTerminal.stdout.match(/409 http/g)?.length, 3, onTerminal.stdout);
+  assert.match(onTerminal.stdout, /0 of 3 files.*3 of 3 files, \d+\.\d\d MB, \d+\.\d\d MB\/s/s);
   await upload(t, prosody, 'new.txt', 'text/plain');
 });
 
 const shareScript = '/usr/share/doc/prosody-modules/examples/share.php';
 
-it('serves beside share.php, whose old links go on working', async (t) => {
+it('serves beside share.php, so that old links keep working', async (t) => {
   let php: RunningProcess | undefined;
   t.after(() => php?.stop());
   const reason = missingPeer('prosody', 'prosodyctl', 'nginx', 'php');

@@ -1,41 +1,34 @@
--- prosodyctl mod_file_share_move HOST: uploads what mod_http_file_share of this component has stored itself to its
--- http_file_share_base_url, where each file gets the path, type, uploader and expiry that it had.
--- Prints the answer's status and the URL of each. Nothing is deleted here, and nothing overwritten there.
+-- prosodyctl mod_file_share_move HOST: uploads the files that mod_http_file_share of this component has stored to its
+-- http_file_share_base_url. Each file keeps its path, type, uploader and expiry.
+-- Prints the status and URL of each file; 201 is moved, 409 was there already. Deletes and overwrites no file.
 
 local config = require "core.configmanager";
 local dm = require "util.datamanager";
 local jwt = require "util.jwt";
 local lfs = require "lfs";
 local storage = require "core.storagemanager";
+local time = require "util.time";
 local urlencode = require "util.http".urlencode;
 
+local is_terminal = require "util.pposix".isatty(io.stderr);
 local day = 24 * 60 * 60;
 
--- A transfer as curl reads it, so that no token stands in a command line.
+-- Options of curl for one upload. They go into a file, because other users can read the token in a command line.
 local transfer = [[
 url = "%s"
 upload-file = "%s"
 header = "Authorization: Bearer %s"
 output = "/dev/null"
-write-out = "%%{http_code} %%{url}\n"
+write-out = "%%{http_code} %%{url} %%{size_upload}\n"
 silent
 show-error
 ]];
 
-function module.command(arg)
-	local host = arg[1];
-	local base_url = host and config.get(host, "http_file_share_base_url");
-	local secret = host and config.get(host, "http_file_share_secret");
-	if not (base_url and secret) then
-		print("usage: prosodyctl mod_file_share_move HOST");
-		print("HOST is a component with http_file_share_base_url and http_file_share_secret");
-		return 1;
-	end
+local function find_transfers(host, base_url, secret)
 	local expires_after = config.get(host, "http_file_share_expires_after") or 7 * day;
 	local now = os.time();
-
-	storage.initialize_host(host);
 	local transfers = {};
+	storage.initialize_host(host);
 	for slot, request, issued_at, uploader in assert(storage.open(host, "uploads", "archive"):find()) do
 		local file = dm.getpath(slot, host, "http_file_share", "bin");
 		local expires = expires_after >= 0 and issued_at + expires_after or nil;
@@ -48,11 +41,53 @@ function module.command(arg)
 			table.insert(transfers, transfer:format(url, file, token));
 		end
 	end
+	return transfers;
+end
+
+-- Starts curl on these transfers; the returned handle reads its output. The shell removes the file with the tokens
+-- before curl uploads the first file. os.tmpname makes it readable for this user only.
+local function start_curl(transfers)
+	local name = os.tmpname();
+	local file = assert(io.open(name, "w"));
+	assert(file:write(table.concat(transfers, "next\n")));
+	assert(file:close());
+	return io.popen(("exec <%s; rm %s; exec curl --config -"):format(name, name));
+end
+
+-- Shows on a terminal how far the move is, in one line that each call replaces. No text removes the line.
+local function show_progress(text)
+	if is_terminal then io.stderr:write("\r\27[K", text or ""); end
+end
+
+local function move(transfers)
+	local started, done, bytes = time.now(), 0, 0;
+	local curl = start_curl(transfers);
+	show_progress(("0 of %d files"):format(#transfers));
+	for line in curl:lines() do
+		local result, size = line:match("^(.*) (%d+)$");
+		done, bytes = done + 1, bytes + size;
+		local mb = bytes / 1e6;
+		show_progress();
+		print(result);
+		show_progress(("%d of %d files, %.2f MB, %.2f MB/s"):format(done, #transfers, mb, mb / (time.now() - started)));
+	end
+	show_progress();
+	return curl:close();
+end
+
+function module.command(arg)
+	local host = arg[1];
+	local base_url = host and config.get(host, "http_file_share_base_url");
+	local secret = host and config.get(host, "http_file_share_secret");
+	if not (base_url and secret) then
+		print("usage: prosodyctl mod_file_share_move HOST");
+		print("HOST is a component of Prosody that has http_file_share_base_url and http_file_share_secret set.");
+		return 1;
+	end
+	local transfers = find_transfers(host, base_url, secret);
 	if #transfers == 0 then
-		print("no uploads to move");
+		print(host.." has no uploads to move.");
 		return 0;
 	end
-	local curl = io.popen("curl --config -", "w");
-	curl:write(table.concat(transfers, "next\n"));
-	return curl:close() and 0 or 1;
+	return move(transfers) and 0 or 1;
 end

@@ -8,35 +8,38 @@ function explainDifference({ body, contentType }: Sample, answer: Answer): Probl
   const type = headerOf(answer, 'content-type');
   if (type !== contentType) {
     return {
-      found: `the Content-Type ${contentType} came back as ${type === '' ? 'none' : type}`,
+      found: `The Content-Type ${contentType} came back as ${type === '' ? 'no Content-Type' : type}.`,
       cause:
-        'the proxy changes it (charset, add_header or proxy_set_header Content-Type), or sends files by itself and goes by their names',
-      change: 'remove that from the location (charset off;); no try_files where mod_http_file_share is used',
+        'The proxy changes the type (charset, add_header or proxy_set_header Content-Type), or serves files itself and takes the type from the name.',
+      change:
+        'Remove these directives from the location, or set charset off; in it. Do not use try_files with mod_http_file_share.',
     };
   }
   if (!answer.body.equals(body)) {
     return {
-      found: `${body.length} bytes came back as ${answer.body.length} other ones`,
-      cause: 'the proxy changes or truncates bodies: sub_filter, gunzip, a full disk below proxy_temp_path',
-      change: "proxy_max_temp_file_size 0; and no filters in the location; look at the proxy's error log",
+      found: `${body.length} bytes came back as ${answer.body.length} different bytes.`,
+      cause:
+        'The proxy changes or truncates bodies: sub_filter, ssi, add_after_body, or a full disk at proxy_temp_path.',
+      change:
+        "Set proxy_max_temp_file_size 0; in the location and remove filters from it. Look at the proxy's error log.",
     };
   }
   const length = headerOf(answer, 'content-length');
   if (length !== String(body.length)) {
     return {
-      found: `Content-Length is ${length === '' ? 'missing' : length} on a file of ${body.length} bytes`,
-      cause: 'the proxy sends chunks because it changes the body: gzip, sub_filter',
-      change: 'gzip off; and no filters in the location',
+      found: `Content-Length is ${length === '' ? 'missing' : length} for a file of ${body.length} bytes.`,
+      cause: 'The proxy sends the body in chunks, because it changes it: gzip, sub_filter.',
+      change: 'Set gzip off; in the location and remove filters from it.',
     };
   }
   return undefined;
 }
 
-/** What is wrong with the answer to a GET of a sample, `undefined` where it is what was uploaded. */
+/** Explains how a downloaded sample differs from the uploaded one; `undefined` if it does not. */
 export function explainDownload(sample: Sample, answer: Answer): Problem | undefined {
   if (answer.status !== 200) {
     const { found, ...advice } = explainStatus(answer);
-    return { found: `the upload was accepted, but its GET is ${found}`, ...advice };
+    return { found: `The upload was accepted, but its download got ${found}`, ...advice };
   }
   const problem = explainDifference(sample, answer);
   return problem && { ...problem, ...adviceOnDownload(answer, problem) };

@@ -2,41 +2,44 @@ import { type NoAnswerError, NoStoreError } from '../remote/send-request.js';
 import type { CauseAndChange, Problem } from '../remote/verdict.js';
 
 const nobodyListens: CauseAndChange = [
-  'the proxy does not run or listens elsewhere, or a firewall refuses',
-  "start it, and compare the URL's port with its listen directive",
+  'The proxy does not run or listens elsewhere, or a firewall rejects the connection.',
+  "Start the proxy, and compare the URL's port with its listen directive.",
 ];
 const unknownName: CauseAndChange = [
-  'the name is mistyped or has no A or AAAA record',
-  "look at the name's DNS records",
+  'The name is mistyped or has no A or AAAA record.',
+  "Check the name's DNS records.",
 ];
 const unreachable: CauseAndChange = [
-  'a firewall drops the packets, or the DNS record names another host',
-  "open the port, and compare the name's A and AAAA records with the host's addresses",
+  'A firewall drops the packets, or the DNS record leads to another host.',
+  "Open the port, and compare the name's A and AAAA records with the host's addresses.",
 ];
 const selfSigned: CauseAndChange = [
-  'the certificate is signed by no authority that clients know',
-  'take one from a public authority; if your own is meant, run the doctor with NODE_EXTRA_CA_CERTS=/path/ca.pem',
+  'Clients do not know the authority that signed the certificate.',
+  'Get a certificate from a public authority. If you use your own, run doctor with NODE_EXTRA_CA_CERTS=/path/ca.pem.',
 ];
 const incompleteChain: CauseAndChange = [
-  'the intermediate certificate is not sent',
-  'give the full chain to nginx: ssl_certificate …/fullchain.pem',
+  'nginx does not send the intermediate certificate, or your own authority signed the certificate.',
+  'Give nginx the full chain: ssl_certificate …/fullchain.pem; or run doctor with NODE_EXTRA_CA_CERTS=/path/ca.pem.',
 ];
 const notTls: CauseAndChange = [
-  'this port speaks another protocol: http, or https with other versions of TLS',
-  "listen … ssl in nginx's server block, and ssl_protocols TLSv1.2 TLSv1.3",
+  'The port speaks another protocol: plain http, or a TLS version that this machine does not accept.',
+  "Set listen … ssl; with the URL's port and ssl_protocols TLSv1.2 TLSv1.3; in nginx's server block.",
 ];
 const brokenOff: CauseAndChange = [
-  'the proxy or the server behind it ended the connection: a time limit, or a crash',
-  "look at the proxy's error log and at the log of prosody-filer",
+  'The proxy or prosody-filer closed the connection, because of a time limit or a crash.',
+  "Look at the proxy's error log and at the log of prosody-filer.",
 ];
 
-const through = 's3.download = "proxy", and upload = "filer" in [component]';
+const through = 's3.download = "proxy", and upload = "filer" in [component].';
 
 const adviceOf: Readonly<Record<string, CauseAndChange>> = {
-  CERT_HAS_EXPIRED: ['the certificate was not renewed, or not loaded anew', 'renew it, and reload nginx'],
-  CERT_NOT_YET_VALID: ['the clock of this machine is wrong', "set this machine's clock (NTP)"],
+  CERT_HAS_EXPIRED: [
+    'The certificate was not renewed, or nginx has not loaded the new one.',
+    'Renew the certificate and reload nginx.',
+  ],
+  CERT_NOT_YET_VALID: ['The clock of this machine is wrong.', "Set this machine's clock (NTP)."],
   DEPTH_ZERO_SELF_SIGNED_CERT: selfSigned,
-  EAI_AGAIN: ['the DNS resolver does not answer', "look at this machine's /etc/resolv.conf"],
+  EAI_AGAIN: ['The DNS resolver does not answer.', "Check this machine's /etc/resolv.conf."],
   ECONNREFUSED: nobodyListens,
   ECONNRESET: brokenOff,
   EHOSTUNREACH: unreachable,
@@ -46,30 +49,33 @@ const adviceOf: Readonly<Record<string, CauseAndChange>> = {
   EPROTO: notTls,
   ERR_SSL_WRONG_VERSION_NUMBER: notTls,
   ERR_TLS_CERT_ALTNAME_INVALID: [
-    'the certificate is for another name, or nginx chose another server block',
-    "take a certificate for the URL's host, and name it in server_name",
+    'The certificate is for another name, or nginx chose another server block.',
+    "Get a certificate for the URL's host, and set server_name to that host.",
   ],
   ETIMEDOUT: unreachable,
-  HPE_INVALID_CONSTANT: ['this port speaks https or no HTTP at all', 'put https:// and the right port into the URL'],
+  HPE_INVALID_CONSTANT: [
+    'The port speaks https, or a protocol other than HTTP.',
+    'Use https:// and the right port in the URL.',
+  ],
   SELF_SIGNED_CERT_IN_CHAIN: selfSigned,
   SILENT: [
-    'the proxy or prosody-filer hangs, or something between drops packets',
-    "look at the proxy's error log and at the log of prosody-filer",
+    'The proxy or prosody-filer hangs, or a firewall on the way drops packets.',
+    "Look at the proxy's error log and at the log of prosody-filer.",
   ],
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY: selfSigned,
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: incompleteChain,
 };
 
-/** Why no answer came, as far as the error's code tells. */
+/** Explains why no answer came, by the code of the error. */
 export function explainNoAnswer(error: NoAnswerError): Problem {
   const { code, message } = error;
   if (error instanceof NoStoreError) {
     return {
-      found: `no answer from ${error.origin}, where clients are sent: ${message}`,
-      cause: 'clients go to the store by themselves, and it is not reachable for all',
-      change: `open it to clients, with a certificate that they trust, or have all go through prosody-filer: ${through}`,
+      found: `No answer from ${error.origin}, where clients reach the store: ${message}`,
+      cause: 'Clients connect to the store themselves, and not all can reach it.',
+      change: `Open the store to clients, with a certificate that they trust. Or send all transfers through prosody-filer: ${through}`,
     };
   }
   const [cause, change] = adviceOf[code] ?? brokenOff;
-  return { found: `no answer: ${message}`, cause, change };
+  return { found: `No answer: ${message}`, cause, change };
 }

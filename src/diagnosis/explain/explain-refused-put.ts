@@ -1,6 +1,7 @@
 /*
- * What the server sees of a path no answer tells. So a PUT that was refused is sent again with tokens for what the path
- * may have become on its way: the one that is accepted tells the mistake. Each stores a few bytes, which are removed.
+ * No answer shows which path reached prosody-filer. So the doctor repeats a refused PUT with tokens for the paths that a
+ * proxy may have made of it: the token that prosody-filer accepts shows the mistake. An accepted PUT stores a few bytes,
+ * which the doctor removes at the end.
  */
 import { percentDecoded } from '../../upload/percent-decoded.js';
 import type { UploadKey } from '../../upload/upload-key.js';
@@ -10,14 +11,14 @@ import type { Advice, Problem } from '../remote/verdict.js';
 import type { Sample, Signing, Visit } from '../remote/visit.js';
 import { explainStatus, isFromFiler } from './explain-status.js';
 
-/** A mistake under which another token would be right. */
+/** A possible mistake in the set-up, and the token that prosody-filer would then accept. */
 interface Suspicion {
   readonly sample: Sample;
   readonly signing: Signing;
   readonly problem: Advice;
 }
 
-const passUnchanged = 'proxy_pass http://127.0.0.1:5050; without a path, $uri or a captured $1 behind it';
+const passUnchanged = 'Set proxy_pass http://127.0.0.1:5050; with nothing after the port: no path, no $uri, no $1.';
 const yearMs = 365 * 24 * 60 * 60 * 1000;
 
 function prefixSuspicions(visit: Visit, sample: Sample): Suspicion[] {
@@ -32,20 +33,20 @@ function prefixSuspicions(visit: Visit, sample: Sample): Suspicion[] {
       problem:
         prefix === own
           ? {
-              cause: `the prefix arrives doubled, as /${own}${prefix}: the proxy adds it to a path that has it`,
+              cause: `The prefix arrives twice, as /${own}${prefix}: the proxy adds it to a path that already has it.`,
               change: passUnchanged,
             }
           : {
-              cause: `uploadSubDir does not name the prefix ${prefix} that the URL has and the proxy passes on`,
-              change: `uploadSubDir = "${prefix}"`,
+              cause: `uploadSubDir lacks the prefix ${prefix}, which the URL has and the proxy passes on.`,
+              change: `Set uploadSubDir = "${prefix}" and restart prosody-filer.`,
             },
     }));
 }
 
 function encodingSuspicions(visit: Visit, sample: Sample): Suspicion[] {
   const mistakes = [
-    { name: percentDecoded(sample.name), cause: 'the proxy decodes the path before it passes it on' },
-    { name: encodeURIComponent(sample.name), cause: 'the proxy encodes the path once more' },
+    { name: percentDecoded(sample.name), cause: 'The proxy decodes the path before it passes it on.' },
+    { name: encodeURIComponent(sample.name), cause: 'The proxy encodes the path a second time.' },
   ];
   return mistakes.flatMap(({ name, cause }) =>
     name === undefined || name === sample.name
@@ -55,17 +56,17 @@ function encodingSuspicions(visit: Visit, sample: Sample): Suspicion[] {
 }
 
 function querySuspicion(sample: Sample): Suspicion {
-  const cause = 'the query with the token does not arrive: the proxy drops it';
-  const change = `${passUnchanged}; where it must be, with $is_args$args at its end`;
+  const cause = 'The proxy drops the query, which holds the token.';
+  const change = `${passUnchanged} If you need a path there, end it with $is_args$args.`;
   return { sample: { ...sample, scheme: 'bearer' }, signing: {}, problem: { cause, change } };
 }
 
 function clockSuspicion(sample: Sample): Suspicion {
-  const cause = "the server's clock is wrong: it takes a token of this minute for expired";
+  const cause = "The server's clock is wrong: it treats a token of this minute as expired.";
   return { sample, signing: { now: Date.now() + yearMs }, problem: { cause, change: setClocks } };
 }
 
-/** A path or query that arrives in another way shows with v1, which is tried before the others. */
+/** Only v1 is tried for a changed path or query: its check runs before those of the other schemes. */
 function suspicionsOf(visit: Visit, sample: Sample): Suspicion[] {
   if (sample.scheme === 'bearer' || sample.scheme === 'slot') return [clockSuspicion(sample)];
   if (sample.scheme !== 'v1') return [];
@@ -73,7 +74,7 @@ function suspicionsOf(visit: Visit, sample: Sample): Suspicion[] {
 }
 
 /**
- * Why a PUT was not answered with 201; `otherwise` is what a 403 of prosody-filer means if no suspicion holds.
+ * Explains why a PUT did not get 201; `otherwise` explains a 403 from prosody-filer if no suspicion is confirmed.
  * Throws a NoAnswerError.
  */
 export async function explainRefusedPut(

@@ -4,109 +4,126 @@ import type { CauseAndChange, Problem } from '../remote/verdict.js';
 import { storeAdvice } from './explain-store.js';
 
 const nobodyBehind: CauseAndChange = [
-  'prosody-filer does not run, or proxy_pass names another address than listenPort',
-  'start prosody-filer, compare proxy_pass with listenPort; nginx writes the reason into its error log',
+  'prosody-filer does not run, or proxy_pass and listenPort name different addresses.',
+  'Start prosody-filer, and compare proxy_pass with listenPort. nginx writes the reason to its error log.',
 ];
 const slowBehind: CauseAndChange = [
-  'prosody-filer did not answer the proxy in time',
-  'look at the log of prosody-filer; raise proxy_read_timeout and proxy_send_timeout',
+  'prosody-filer did not answer the proxy in time.',
+  'Look at the log of prosody-filer. Raise proxy_read_timeout and proxy_send_timeout in the location.',
 ];
 const redirected: CauseAndChange = [
-  'the proxy sends clients elsewhere, from http to https or to another host; no client follows on a PUT',
-  'use the URL that it leads to, here and as the base URL in the XMPP server',
+  'The proxy redirects to https or to another host. Clients do not follow the redirect of a PUT.',
+  'Use the URL that it redirects to, here and as the base URL in the XMPP server.',
 ];
 
-/** What proxies mean by a status of their own. */
+/** What a status usually means that a proxy sends itself. */
 const proxyAdvice: Readonly<Record<number, CauseAndChange>> = {
   400: [
-    'the proxy refuses the request: http on its https port, or a header too large',
-    'compare scheme and port of the URL with listen; large_client_header_buffers',
+    'The proxy rejects the request: plain http on its https port, or a header that is too large.',
+    'Compare the scheme and port of the URL with listen. Raise large_client_header_buffers.',
   ],
-  401: ['the proxy asks for a password', 'auth_basic off; in the location: the token is the password'],
-  403: ['the proxy refuses by itself', 'look for deny, limit_except or a firewall module for this location'],
+  401: [
+    'The proxy asks for a password.',
+    'Set auth_basic off; in the location. prosody-filer checks the token of each upload itself.',
+  ],
+  403: ['The proxy itself refuses the request.', 'Look for deny, limit_except or a firewall module in this location.'],
   404: [
-    'no location of the proxy leads to prosody-filer, or another server block answers',
-    "compare the location's path with the URL's, and server_name with its host",
+    'No location of the proxy leads to prosody-filer, or another server block answers.',
+    "Compare the location's path with the URL's path, and server_name with the URL's host.",
   ],
   405: [
-    'the proxy serves the location from its own files and passes nothing on',
-    'proxy_pass in the location of the URL, without limit_except',
+    'The proxy serves the location from its own files and does not pass requests on.',
+    'Set proxy_pass in the location of the URL, and remove root, alias and try_files from it.',
   ],
-  408: ['the proxy did not wait for the body', 'raise client_body_timeout'],
-  411: ['the proxy refuses a body without Content-Length', 'switch off what makes a proxy in front send chunks'],
+  408: ['The proxy stopped waiting for the body of the request.', 'Raise client_body_timeout.'],
+  411: [
+    'Another proxy in front sends the body in chunks, and this proxy requires Content-Length.',
+    'Make the proxy in front pass on Content-Length.',
+  ],
   413: [
-    "the proxy's body limit (client_max_body_size, 1m if it is not set); web clients see no reason, only a broken upload",
-    "client_max_body_size 0; in nginx's location: prosody-filer checks the size itself",
+    "The upload exceeds the proxy's body limit (client_max_body_size, 1m by default). Web clients see only a failed upload.",
+    "Set client_max_body_size 0; in nginx's location. prosody-filer checks the size itself.",
   ],
-  500: ['the proxy failed, often at its temporary files', 'look at its error log; proxy_request_buffering off;'],
+  500: [
+    'The proxy failed, often because it cannot write its temporary files.',
+    "Look at the proxy's error log. Set proxy_request_buffering off; in the location.",
+  ],
   502: nobodyBehind,
-  503: nobodyBehind,
+  503: [
+    'nginx limits requests (limit_req, limit_conn). With other proxies: prosody-filer does not run.',
+    'Raise or remove limit_req and limit_conn. If the proxy is not nginx, start prosody-filer.',
+  ],
   504: slowBehind,
 };
 
-/** What prosody-filer means by a status that no request of the doctor's should get; 403 needs a closer look. */
+/** What a status of prosody-filer means that the doctor should not get; `explainRefusedPut` looks closer at a 403. */
 const filerAdvice: Readonly<Record<number, CauseAndChange>> = {
   302: [
-    'the running server has another s3.download than this configuration',
+    'The running server has another s3.download than this configuration.',
     "run the doctor with the server's own configuration; restart prosody-filer",
   ],
   400: [
-    'the proxy decodes the path before it passes it on',
-    'proxy_pass http://127.0.0.1:5050; without a path, $uri or a captured $1 behind it',
+    'The proxy decodes the path before it passes it on.',
+    'Set proxy_pass http://127.0.0.1:5050; with nothing after the port: no path, no $uri, no $1.',
   ],
   401: [
-    "the proxy puts an Authorization header of its own in place of the client's",
-    'remove proxy_set_header Authorization',
+    "The proxy replaces the client's Authorization header with its own.",
+    'Remove proxy_set_header Authorization from the location.',
   ],
   403: [
-    'another secret than the one of this configuration, or a server that was not restarted since it changed',
+    'The running server has another secret than this configuration, or was not restarted after the change.',
     "run the doctor with the server's own configuration; restart prosody-filer",
   ],
   404: [
-    'the proxy cuts the prefix off the path or puts another one there',
-    'proxy_pass http://127.0.0.1:5050; without a slash or path behind it, and uploadSubDir as in the URL',
+    'The proxy cuts the prefix off the path or replaces it.',
+    'Set proxy_pass http://127.0.0.1:5050; with no slash or path after the port. Set uploadSubDir to the path of the URL.',
   ],
-  405: ['the proxy changes the method', 'remove proxy_method'],
-  409: ['the proxy sends a request twice', 'proxy_next_upstream off;'],
-  411: ['the proxy sends the body in chunks', 'proxy_request_buffering off; and no module that changes bodies'],
+  405: ['The proxy changes the method.', 'Remove proxy_method from the location.'],
+  409: ['The proxy sends a request twice.', 'Set proxy_next_upstream off; in the location.'],
+  411: [
+    'A proxy sends the body in chunks, without Content-Length.',
+    'Remove modules that change request bodies, and make each proxy in front of nginx pass on Content-Length.',
+  ],
   413: [
-    'maxFileSize of the running server is smaller, or a quota is reached',
-    'raise maxFileSize, userQuota or dailyQuota, or restart with this configuration',
+    'The running server has a smaller maxFileSize than this configuration, or a quota is reached.',
+    'Restart prosody-filer with this configuration, or raise maxFileSize, userQuota or dailyQuota.',
   ],
-  500: ['the disk failed', 'look at the log of prosody-filer: it names the call'],
+  500: ['A disk operation failed.', 'Look at the log of prosody-filer: it names the operation and the error.'],
   502: [
-    'the S3 service refuses what prosody-filer asks of it: key, rights, bucket or clock',
-    'prosody-filer check-config; the log of prosody-filer has what the service said',
+    'The S3 service refuses the requests of prosody-filer: the key, its rights, the bucket or the clock is wrong.',
+    'Run prosody-filer check-config. The log of prosody-filer has the answer of the service.',
   ],
   503: [
-    'maxUploads is reached, too many files are open, or the S3 service is out of reach',
-    'raise maxUploads or LimitNOFILE; the log of prosody-filer names the service',
+    'maxUploads is reached, too many files are open, or the S3 service does not answer.',
+    'Look at the log of prosody-filer: it names the limit or the service. Raise maxUploads or LimitNOFILE.',
   ],
-  507: ['disk or bucket is full, or minFreeSpace or maxStoreSize is reached', 'make room, or raise the limit'],
+  507: [
+    'The disk or bucket is full, or minFreeSpace or maxStoreSize is reached.',
+    'Free space on the disk, lower minFreeSpace or raise maxStoreSize.',
+  ],
 };
 
 const unknownAdvice: CauseAndChange = [
-  'not known',
-  "look at the log of prosody-filer: if it has no line of this request, the proxy's log has",
+  'The doctor knows no usual cause of this status.',
+  "Look at the log of prosody-filer. If this request is not in it, look at the proxy's logs.",
 ];
 
-/** Whether prosody-filer wrote the answer, and no proxy in front of it. */
+/** True if prosody-filer wrote the answer, not a proxy in front of it. */
 export function isFromFiler(answer: Answer): boolean {
   const { status, body } = answer;
-  // A proxy may drop either, or add a policy of its own.
+  // A proxy may replace the body, drop the policy or add its own, so either mark is enough.
   const isPlain = body.toString() === `${status} ${STATUS_CODES[status]}\n`;
   return isPlain || headerOf(answer, 'content-security-policy').includes("media-src 'self'");
 }
 
-/** The status and who sent it. */
+/** Names the status and who sent it, without the query of a redirect, which may hold a token. */
 export function describeAnswer(answer: Answer): string {
   const { status, redirectedTo } = answer;
-  if (redirectedTo !== undefined) return `${status} by the store (${redirectedTo.host})`;
-  if (isFromFiler(answer)) return `${status} by prosody-filer`;
+  if (redirectedTo !== undefined) return `${status} from the store (${redirectedTo.host})`;
+  if (isFromFiler(answer)) return `${status} from prosody-filer`;
   const { location, server } = answer.headers;
-  // Without the query, which may hold a token.
   const to = location === undefined ? '' : ` to ${location.join(', ').replace(/\?.*/, '')}`;
-  return `${status}${to} by the proxy${server ? ` (${server})` : ''}`;
+  return `${status}${to} from the proxy${server ? ` (${server})` : ''}`;
 }
 
 function adviceOn(answer: Answer): Readonly<Record<number, CauseAndChange>> {
@@ -115,9 +132,9 @@ function adviceOn(answer: Answer): Readonly<Record<number, CauseAndChange>> {
   return answer.status >= 300 && answer.status < 400 ? { [answer.status]: redirected } : proxyAdvice;
 }
 
-/** Why a request was answered with this status in place of the expected one. */
+/** Explains why a request got this status instead of the expected one. */
 export function explainStatus(answer: Answer): Problem {
   const { status } = answer;
   const [cause, change] = adviceOn(answer)[status] ?? unknownAdvice;
-  return { found: describeAnswer(answer), cause, change };
+  return { found: `${describeAnswer(answer)}.`, cause, change };
 }

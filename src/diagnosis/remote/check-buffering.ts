@@ -1,7 +1,7 @@
 /*
- * A proxy that stores a body before it passes the request on cannot answer before the body is there: it says "100
- * Continue" by itself and shows nothing else. So a PUT without a token announces more bytes than it sends: prosody-filer
- * refuses it by its head alone, and whether that answer arrives tells who waits.
+ * A proxy that buffers requests passes a request on only once it has the whole body. Its own "100 Continue" does not tell
+ * this. So the doctor sends a PUT without a token and holds back part of the announced body. prosody-filer refuses such a
+ * PUT by its head alone. If that answer arrives, the proxy does not buffer.
  */
 import { describeAnswer, isFromFiler } from '../explain/explain-status.js';
 import { type Answer, NoAnswerError } from './send-request.js';
@@ -22,16 +22,17 @@ async function answerToHalfPut(visit: Visit): Promise<Answer | undefined> {
   }
 }
 
-/** Whether an upload's bytes reach prosody-filer as they come. */
+/** Checks that the proxy passes an upload's bytes on to prosody-filer as they arrive. */
 export async function checkBuffering(visit: Visit): Promise<Verdict> {
   const answer = await answerToHalfPut(visit);
   if (answer === undefined) {
     return {
-      found: `a PUT that is to be refused gets no answer before its whole body is sent (waited ${patienceMs / 1000} s)`,
-      cause: 'the proxy stores each upload before it passes it on: twice the writing, and late errors',
-      change: 'proxy_request_buffering off; and proxy_http_version 1.1; in the location',
+      found: `A PUT that must be refused got no answer before its whole body was sent (waited ${patienceMs / 1000} s).`,
+      cause:
+        'The proxy stores each upload before it passes it on. It writes each upload twice and reports errors late.',
+      change: 'Set proxy_request_buffering off; and proxy_http_version 1.1; in the location.',
     };
   }
-  if (!isFromFiler(answer)) return { skipped: `refused otherwise: ${describeAnswer(answer)}` };
-  return `refused ${Math.round(answer.durationMs)} ms after its head, before its body was sent`;
+  if (!isFromFiler(answer)) return { skipped: `prosody-filer did not answer this PUT: ${describeAnswer(answer)}.` };
+  return `A PUT was refused after ${Math.round(answer.durationMs)} ms, before its whole body was sent.`;
 }

@@ -12,7 +12,7 @@ export function listOf(answer: Answer, name: string): string[] {
     .filter((item) => item !== '');
 }
 
-/** Whether the preflight of a PUT is allowed (Fetch §4.8); its Access-Control-Allow-Origin is `checkCors`'s. */
+/** Checks that the preflight of a PUT succeeds (Fetch §4.8); `checkCors` checks its Access-Control-Allow-Origin. */
 export async function checkPreflight(visit: Visit): Promise<Verdict> {
   const answer = await visit.send('OPTIONS', {
     method: 'OPTIONS',
@@ -30,17 +30,19 @@ export async function checkPreflight(visit: Visit): Promise<Verdict> {
     ...['authorization', 'content-type'].filter((name) => !headers.includes(name)).map((name) => `the header ${name}`),
   ];
   const found = describeAnswer(answer);
-  if (lacking.length === 0) return `${found}, it allows PUT, Authorization and Content-Type`;
+  if (lacking.length === 0) return `${found}. PUT, Authorization and Content-Type are allowed.`;
   const [cause, change] = isFromFiler(answer)
     ? [
-        visit.settings.cors ? 'the proxy removes or replaces CORS headers' : 'cors = false, and the proxy adds none',
-        'cors = true in the configuration, and no CORS headers in the proxy: web clients cannot upload',
+        visit.settings.cors
+          ? 'The proxy removes or replaces CORS headers.'
+          : 'The configuration has cors = false, and the proxy adds no CORS headers.',
+        'Set cors = true in the configuration, and remove all CORS directives from the proxy. Otherwise web clients cannot upload.',
       ]
     : [
-        'the proxy answers OPTIONS by itself',
-        'let OPTIONS through to prosody-filer: no limit_except, no if ($request_method = OPTIONS)',
+        'The proxy answers OPTIONS itself.',
+        'Remove limit_except and if ($request_method = OPTIONS) from the location, so that OPTIONS reaches prosody-filer.',
       ];
-  return { found: `${found}, it does not allow ${lacking.join(', ')}`, cause, change };
+  return { found: `${found}. It does not allow ${lacking.join(', ')}.`, cause, change };
 }
 
 function namesOf(observations: readonly Observation[]): string {
@@ -48,29 +50,32 @@ function namesOf(observations: readonly Observation[]): string {
 }
 
 /**
- * Whether each answer lets a page of another site read it: one Access-Control-Allow-Origin, also on errors.
- * What a proxy refuses by itself is left to the check that met it.
+ * Checks that pages of other sites can read each answer, also errors: it has exactly one Access-Control-Allow-Origin.
+ * It skips refusals of the proxy, which other checks report.
  */
 export function checkCors({ observations, settings: { cors } }: Pick<Visit, 'observations' | 'settings'>): Verdict {
   const relevant = observations.filter(({ answer }) => answer.status < 300 || isFromFiler(answer));
-  if (relevant.length === 0) return { skipped: 'prosody-filer answered nothing' };
+  if (relevant.length === 0) return { skipped: 'There was no answer from prosody-filer.' };
   const origins = ({ answer }: Observation) => listOf(answer, 'access-control-allow-origin');
   const doubled = relevant.filter((observation) => origins(observation).length > 1);
   if (doubled.length > 0) {
     return {
-      found: `Access-Control-Allow-Origin is doubled on ${namesOf(doubled)}: browsers refuse the answer`,
-      cause: 'both prosody-filer and the proxy add it',
-      change: "remove the proxy's add_header Access-Control-…, or set cors = false",
+      found: `Access-Control-Allow-Origin appears more than once on ${namesOf(doubled)}: browsers reject these answers.`,
+      cause: 'Both prosody-filer and the proxy add it.',
+      change: "Remove the proxy's add_header Access-Control-…, or set cors = false.",
     };
   }
   const missing = relevant.filter((observation) => origins(observation).length === 0);
-  if (missing.length === 0) return `one Access-Control-Allow-Origin on each of ${relevant.length} answers`;
+  if (missing.length === 0) return `Each of ${relevant.length} answers has one Access-Control-Allow-Origin.`;
   const [cause, change] = cors
-    ? ['the proxy removes it (proxy_hide_header), or answers by itself', 'let answers through as they are']
+    ? [
+        'The proxy removes it (proxy_hide_header), or answers itself.',
+        'Remove proxy_hide_header Access-Control-… from the location, and pass all requests on to prosody-filer.',
+      ]
     : [
-        'cors = false, and the proxy does not add it, or not to errors (add_header without always)',
-        "cors = true, without the proxy's own CORS headers",
+        'The configuration has cors = false, and the proxy does not add it, or not to errors (add_header without always).',
+        "Set cors = true, and remove the proxy's own CORS headers.",
       ];
-  const found = `Access-Control-Allow-Origin is missing on ${namesOf(missing)}: web clients cannot read the answer`;
+  const found = `Access-Control-Allow-Origin is missing on ${namesOf(missing)}: web clients cannot read these answers.`;
   return { found, cause, change };
 }

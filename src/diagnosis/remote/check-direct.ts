@@ -1,6 +1,6 @@
 /*
- * Uploads that go past the server: what a client is given in a slot, done as a web client does it. Each check has a slot of its
- * own, since a signed URL takes one file.
+ * Direct uploads: a slot gives the client a signed URL of the store. These checks use it as a web client does. Each check
+ * gets its own slot, because a signed URL accepts one file.
  */
 
 import { explainDownload } from '../explain/explain-download.js';
@@ -14,7 +14,7 @@ import { type Answer, headerOf } from './send-request.js';
 import type { Problem, Verdict } from './verdict.js';
 import { type DirectUploads, type Sample, type Visit, webClientOrigin } from './visit.js';
 
-/** It is fetched by all checks of downloads. */
+/** All checks of downloads fetch this page. */
 const page = htmlPage('direct.html');
 
 async function slotFor(visit: Visit, direct: DirectUploads, { name, body, contentType }: Sample) {
@@ -27,23 +27,27 @@ function isStored({ status }: Answer): boolean {
 }
 
 function explainRefusal(answer: Answer): Problem {
-  const unknown = ['not known', 'ask the service; prosody-filer check-config looks at key, bucket and clock'] as const;
+  const unknown = [
+    'The doctor knows no usual cause of this status.',
+    'Ask the operator of the S3 service. Run prosody-filer check-config to check key, bucket and clock.',
+  ] as const;
   const [cause, change] = storeUploadAdvice[answer.status] ?? unknown;
-  return { found: describeAnswer(answer), cause, change };
+  return { found: `${describeAnswer(answer)}.`, cause, change };
 }
 
-/** What keeps clients of the server from an origin of the store, by its name alone. */
+/** Explains why clients cannot use this origin of the store, by the URLs alone; `undefined` if they can. */
 export function explainOrigin(server: URL, store: URL): Problem | undefined {
   const isHere = isLoopback(store.hostname);
   if (isHere ? isLoopback(server.hostname) : store.protocol === 'https:') return undefined;
   return {
-    found: `slots lead to ${store.origin}, ${isHere ? 'which is another machine for each client' : 'by plain http'}`,
-    cause: 's3.endpointUrl is how this machine reaches the store, and clients are given the same',
-    change: 's3.endpointUrl as clients reach it, by https: XEP-0363 asks for it, and clients refuse http',
+    found: `Slots send clients to ${store.origin}, ${isHere ? 'which only this machine can reach' : 'by plain http'}.`,
+    cause: 's3.endpointUrl is the address at which prosody-filer reaches the store, and clients get the same address.',
+    change:
+      'Set s3.endpointUrl to an https:// URL that clients can reach. XEP-0363 requires TLS, and many clients refuse http.',
   };
 }
 
-/** Whether the store takes an upload by the URL of a slot. */
+/** Checks that the store accepts an upload to the URL of a slot. */
 export function checkDirectUpload(direct: DirectUploads) {
   return async (visit: Visit): Promise<Verdict> => {
     const { putUrl } = await slotFor(visit, direct, page);
@@ -51,11 +55,11 @@ export function checkDirectUpload(direct: DirectUploads) {
     if (problem !== undefined) return problem;
     const answer = await visit.putDirectly(putUrl, page);
     if (!isStored(answer)) return explainRefusal(answer);
-    return `${answer.status} by ${putUrl.host} after ${Math.round(answer.durationMs)} ms`;
+    return `${answer.status} from ${putUrl.host} after ${Math.round(answer.durationMs)} ms.`;
   };
 }
 
-/** Whether pages of any site may upload to the store (Fetch §4.8). */
+/** Checks that pages of all sites may upload to the store (Fetch §4.8). */
 export function checkDirectCors(direct: DirectUploads) {
   return async (visit: Visit): Promise<Verdict> => {
     const sample = htmlPage('direct-cors.html');
@@ -71,11 +75,13 @@ export function checkDirectCors(direct: DirectUploads) {
       ...(listOf(preflight, 'access-control-allow-methods').includes('put') ? [] : ['the method PUT']),
       ...(allowed.includes('content-type') || allowed.includes('*') ? [] : ['the header Content-Type']),
     ];
-    if (lacking.length === 0) return 'all sites may upload, with a type';
+    if (lacking.length === 0) return 'All sites may upload, with a Content-Type.';
     return {
-      found: `the store does not allow ${lacking.join(', ')}: web clients cannot upload`,
-      cause: 'the bucket has no CORS rules for PUT or too narrow ones, or something in front of it answers OPTIONS',
-      change: 'the CORS rules that prosody-filer check-config prints; let OPTIONS and Origin through to the bucket',
+      found: `The store does not allow ${lacking.join(', ')}: web clients cannot upload.`,
+      cause:
+        'The CORS rules of the bucket are missing or too narrow for PUT, or a proxy in front of it answers OPTIONS.',
+      change:
+        'Set the CORS rules that prosody-filer check-config prints. Let OPTIONS and Origin through to the bucket.',
     };
   };
 }
@@ -87,11 +93,12 @@ export function checkDirectLength(direct: DirectUploads) {
     const { putUrl } = await slotFor(visit, direct, sample);
     const longer = Buffer.concat([sample.body, Buffer.from('-')]);
     const answer = await visit.putDirectly(putUrl, { ...sample, body: longer });
-    if (!isStored(answer)) return answer.status < 500 ? `another length is ${answer.status}` : explainRefusal(answer);
+    if (!isStored(answer))
+      return answer.status < 500 ? `A file of another length gets ${answer.status}.` : explainRefusal(answer);
     return {
-      found: `a slot for ${sample.body.length} bytes takes ${longer.length} (${describeAnswer(answer)})`,
-      cause: 'the service does not look at the Content-Length that was signed, so that no limit holds',
-      change: 'upload = "filer" in [component]',
+      found: `A slot for ${sample.body.length} bytes accepts ${longer.length} bytes (${describeAnswer(answer)}).`,
+      cause: 'The S3 service ignores the signed Content-Length, so clients can exceed maxFileSize and quotas.',
+      change: 'Set upload = "filer" in [component].',
     };
   };
 }
@@ -100,34 +107,33 @@ function fetchPage(visit: Visit, { downloadsFrom }: DirectUploads, getUrl: URL):
   return downloadsFrom === undefined ? visit.download(page.name) : visit.askStore(getUrl, { method: 'GET' });
 }
 
-/** Whether the upload comes back, from where slots say, as it was sent. */
+/** Checks that the GET URL of a slot returns the upload unchanged. */
 export function checkDirectDownload(direct: DirectUploads) {
   return async (visit: Visit): Promise<Verdict> => {
     const { getUrl } = await slotFor(visit, direct, page);
     const problem = explainDownload(page, await fetchPage(visit, direct, getUrl));
-    return (
-      problem ?? `bytes, size and type as they were sent, from ${(direct.downloadsFrom ?? visit.settings.url).host}`
-    );
+    return problem ?? `Bytes, size and type are unchanged, from ${(direct.downloadsFrom ?? visit.settings.url).host}.`;
   };
 }
 
-/** Whether pages of any site may read what they fetch by the domain of the uploads. */
+/** Checks that pages of all sites may read downloads from the domain of the uploads. */
 export function checkPublicCors(direct: DirectUploads) {
   return async (visit: Visit): Promise<Verdict> => checkReading(visit, (await slotFor(visit, direct, page)).getUrl);
 }
 
-/** Whether the domain of the uploads is kept from the cookies of the server and from plain http. */
+/** Checks that the domain of the uploads uses https and shares no cookies with the server. */
 export function checkPublicDomain({ downloadsFrom }: DirectUploads) {
   return ({ settings: { url } }: Visit): Verdict => checkStoreDomain({ settings: { url, downloadsFrom } });
 }
 
-/** Whether what stands before the bucket makes a page a download, though its client did not. */
+/** Checks that a CDN or proxy in front of the bucket makes a page a download, whatever its uploader sent. */
 export function checkPublicSafety(direct: DirectUploads) {
   return async (visit: Visit): Promise<Verdict> => {
     const { getUrl } = await slotFor(visit, direct, page);
     return judgeSafety(await fetchPage(visit, direct, getUrl), {
-      cause: 'objects that go past prosody-filer have the headers that their client sent, and nothing adds others',
-      change: 'have a CDN at s3.baseDomain add them; without baseDomain the files come from prosody-filer, with them',
+      cause: 'Objects of direct uploads have only the headers that their client sent, and no CDN adds others.',
+      change:
+        'Make a CDN at s3.baseDomain add them. Or remove s3.baseDomain: prosody-filer then serves the files, with these headers.',
     });
   };
 }

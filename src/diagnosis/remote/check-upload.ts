@@ -6,8 +6,8 @@ import type { Advice, Problem, Verdict } from './verdict.js';
 import type { Sample, Visit } from './visit.js';
 
 const contentTypeChanged: Advice = {
-  cause: 'the secret is right, so the Content-Type does not arrive as it was sent: the proxy changes it',
-  change: 'remove proxy_set_header Content-Type',
+  cause: 'The proxy changes the Content-Type, which this token signs. The secret is right.',
+  change: 'Remove proxy_set_header Content-Type from the location.',
 };
 
 const otherwise: Readonly<Record<TokenScheme, Advice | undefined>> = {
@@ -15,17 +15,17 @@ const otherwise: Readonly<Record<TokenScheme, Advice | undefined>> = {
   v2: contentTypeChanged,
   token: contentTypeChanged,
   bearer: {
-    cause: 'the secret is right, so the Authorization header does not arrive: the proxy drops or replaces it',
-    change: 'remove proxy_set_header Authorization',
+    cause: 'The proxy drops or replaces the Authorization header. The secret is right.',
+    change: 'Remove proxy_set_header Authorization from the location.',
   },
   slot: {
-    cause:
-      'the secret is right, so the query of some 400 characters does not arrive whole: the proxy cuts or filters it',
-    change: 'let the proxy pass queries on as they are, without a limit to their length',
+    cause: 'The proxy cuts or filters the query, which has about 400 characters. The secret is right.',
+    change:
+      'Make the proxy pass on long queries unchanged. Look for a firewall module or a limit on the length of URLs.',
   },
 };
 
-/** The Bearer token's type alone is not that of the name, which a proxy goes by that sends files by itself. */
+/** Only the Bearer sample has a type that differs from its name's: a proxy that serves files itself would get it wrong. */
 const files: Readonly<Record<TokenScheme, Pick<Sample, 'name' | 'contentType'>>> = {
   v1: { name: 'v1.txt', contentType: 'text/plain' },
   v2: { name: 'v2.png', contentType: 'image/png' },
@@ -34,36 +34,36 @@ const files: Readonly<Record<TokenScheme, Pick<Sample, 'name' | 'contentType'>>>
   slot: { name: 'slot.webp', contentType: 'image/webp' },
 };
 
-/** The small file that is uploaded by a scheme. */
+/** The small file that the doctor uploads with a token of this scheme. */
 export function sampleOf(scheme: TokenScheme): Sample {
   return { scheme, ...files[scheme], body: Buffer.from('0123456789'.repeat(200)) };
 }
 
-/** Whether a file is taken by its v1 token, which signs path and size only. */
+/** Checks that an upload with a v1 token, which signs path and size only, gets 201. */
 export async function checkUpload(visit: Visit): Promise<Verdict> {
   const sample = sampleOf('v1');
   const answer = await visit.put(sample);
   return answer.status === 201
-    ? `201 after ${Math.round(answer.durationMs)} ms`
+    ? `201 after ${Math.round(answer.durationMs)} ms.`
     : explainRefusedPut(visit, sample, answer);
 }
 
-/** What is wrong with uploading a sample and getting it back. Throws a NoAnswerError. */
+/** Uploads and downloads a sample; `undefined` if it comes back unchanged. Throws a NoAnswerError. */
 async function findProblem(visit: Visit, sample: Sample): Promise<Problem | undefined> {
   const answer = await visit.put(sample);
   if (answer.status !== 201) return explainRefusedPut(visit, sample, answer, otherwise[sample.scheme]);
   return explainDownload(sample, await visit.download(sample.name));
 }
 
-/** A check whether a file that a scheme's token allows is taken and comes back as it was sent. */
+/** Makes a check that uploads a file with a token of this scheme and downloads it unchanged. */
 export function checkScheme(scheme: TokenScheme): (visit: Visit) => Promise<Verdict> {
-  return async (visit) => (await findProblem(visit, sampleOf(scheme))) ?? '201, and it comes back as it was sent';
+  return async (visit) => (await findProblem(visit, sampleOf(scheme))) ?? '201, and the download equals the upload.';
 }
 
-/** Names with what proxies like to decode, to encode or to cut at; the first one tells the most if it is refused. */
+/** Names with characters that proxies decode, encode or cut at; a refusal of the first one tells most. */
 const unusualNames = ['%41 percent.jpg', 'a+b&c=d;e.jpg', 'two  spaces.jpg', 'hash#mark?.jpg', '日本 résumé.jpg'];
 
-/** Whether names reach the server as they were encoded. */
+/** Checks that unusual file names reach prosody-filer unchanged. */
 export async function checkNames(visit: Visit): Promise<Verdict> {
   const problems: { name: string; problem: Problem }[] = [];
   for (const name of unusualNames) {
@@ -72,34 +72,35 @@ export async function checkNames(visit: Visit): Promise<Verdict> {
     if (problem !== undefined) problems.push({ name, problem });
   }
   const [first] = problems;
-  if (first === undefined) return `${unusualNames.length} names with %, +, &, #, ?, spaces and UTF-8`;
-  const found = problems.map(({ name, problem }) => `"${name}": ${problem.found}`).join('; ');
+  if (first === undefined) return `${unusualNames.length} names with %, +, &, #, ?, spaces and UTF-8 arrive unchanged.`;
+  const found = problems.map(({ name, problem }) => `"${name}": ${problem.found}`).join(' ');
   return { ...first.problem, found };
 }
 
-/** Whether the slot of an upload is refused to a second one. */
+/** Checks that a second PUT to the same slot is refused. */
 export async function checkSecondPut(visit: Visit): Promise<Verdict> {
   const { status } = await visit.put(sampleOf('v1'));
-  if (status === 409) return '409, nothing is overwritten';
+  if (status === 409) return '409, so uploads are not overwritten.';
   return {
-    found: `a second PUT to the same URL is ${status} in place of 409`,
-    cause: 'another server than prosody-filer takes the uploads, such as the WebDAV module of nginx',
-    change: 'proxy_pass in the location of the URL, no dav_methods',
+    found: `A second PUT to the same URL got ${status} instead of 409.`,
+    cause: 'Another server than prosody-filer accepts the uploads, such as the WebDAV module of nginx.',
+    change: 'Set proxy_pass in the location of the URL, and remove dav_methods from it.',
   };
 }
 
-/** Whether a file of 20 MB, or of maxFileSize if that is less, goes in and out. */
+/** Checks upload and download of a file of 20 MB, or of maxFileSize if that is less. */
 export async function checkLargeFile(visit: Visit): Promise<Verdict> {
   const size = Math.min(20_000_000, visit.settings.maxFileSize ?? Number.POSITIVE_INFINITY);
   const sample: Sample = { scheme: 'v1', name: 'large.mp4', contentType: 'video/mp4', body: randomBytes(size) };
   const put = await visit.put(sample);
   if (put.status !== 201) {
     const { found, ...advice } = await explainRefusedPut(visit, sample, put);
-    return { found: `${size} bytes: ${found}`, ...advice };
+    return { found: `An upload of ${size} bytes got ${found}`, ...advice };
   }
   const get = await visit.download(sample.name);
   const seconds = (durationMs: number) => `${(durationMs / 1000).toFixed(2)} s`;
   return (
-    explainDownload(sample, get) ?? `${size} bytes up in ${seconds(put.durationMs)}, down in ${seconds(get.durationMs)}`
+    explainDownload(sample, get) ??
+    `${size} bytes up in ${seconds(put.durationMs)}, down in ${seconds(get.durationMs)}.`
   );
 }

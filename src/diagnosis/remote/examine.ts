@@ -69,7 +69,7 @@ const checksOfStore: readonly Check[] = [
   { name: 'store domain', run: checkStoreDomain },
 ];
 
-/** What is there to check of uploads past the server, and of their downloads where these are no others' too. */
+/** The checks of direct uploads; those of `baseDomain` run only if downloads do not use the same URL already. */
 function checksOfDirect(direct: DirectUploads, downloadsFrom: URL | undefined) {
   const isPublic = direct.downloadsFrom !== undefined;
   const isElsewhere = isPublic && direct.downloadsFrom.href !== downloadsFrom?.href;
@@ -108,24 +108,24 @@ async function findVerdict(check: Check, visit: Visit): Promise<Verdict> {
 }
 
 /**
- * Goes through a public base URL as a client would, tells each finding as soon as it is made, and removes what it
- * uploaded. A check that needs what another one found missing is skipped.
+ * Examines a server through its public base URL as a client would. Reports each finding at once, and removes its uploads
+ * at the end. Skips a check if an earlier one failed to upload the file that it needs.
  */
 export async function examine(settings: DoctorSettings, report: (finding: Finding) => void): Promise<void> {
   const visit = new Visit(settings);
   const isRedirected = settings.downloadsFrom !== undefined;
 
-  /** Whether the check found no problem. */
+  /** Runs and reports a check; false if it found a problem. */
   async function perform(check: Check): Promise<boolean> {
     const finding = toFinding(check.name, await findVerdict(check, visit));
     report(finding);
     return finding.outcome !== 'problem';
   }
 
-  /** The same where there is something to look at. */
+  /** The same if there is an upload to check; otherwise reports the check as skipped. */
   async function performIf(isUsable: boolean, check: Check): Promise<boolean> {
     if (isUsable) return perform(check);
-    report(toFinding(check.name, { skipped: 'no upload to look at' }));
+    report(toFinding(check.name, { skipped: 'There is no upload to check.' }));
     return false;
   }
 

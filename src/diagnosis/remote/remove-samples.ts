@@ -6,7 +6,7 @@ import type { StoredSample, Visit } from './visit.js';
 
 const goneStatuses: readonly number[] = [404, 410];
 
-/** DELETE as Metronome sends it; `undefined` without a deleteSecret. */
+/** Sends DELETE as Metronome does; resolves to the status, `undefined` without a deleteSecret. */
 async function sendDelete(visit: Visit, { target, key }: StoredSample): Promise<number | undefined> {
   const { secret, deleteSecret } = visit.settings;
   if (deleteSecret === undefined) return undefined;
@@ -14,16 +14,18 @@ async function sendDelete(visit: Visit, { target, key }: StoredSample): Promise<
   return (await visit.send('DELETE', { method: 'DELETE', target: `${target}?${query}` })).status;
 }
 
-/** Whether what will be uploaded can be removed, and by what; else what the operator has to do. */
+/** Checks, before the first upload, how the doctor can remove its uploads, or what the operator must do instead. */
 export async function checkRemoval(visit: Visit): Promise<Verdict> {
   const { removeFromStore, removeCommand, storage } = visit.settings;
   const key = visit.keyOf('missing.txt');
   const status = await sendDelete(visit, { target: visit.targetOf(key), key });
-  if (status === 204) return `all that is uploaded goes into ${visit.slot} and is removed by DELETE`;
+  if (status === 204) return `Test files go into ${visit.slot}. The doctor removes them by DELETE.`;
   if (typeof removeFromStore !== 'string')
-    return `all that is uploaded goes into ${visit.slot} and is removed from ${storage}`;
-  const why = status === undefined ? 'there is no deleteSecret' : `DELETE is ${status}`;
-  return { skipped: `${why}; ${removeFromStore}. 20 MB will remain; on the server, ${removeCommand(visit.slot)}` };
+    return `Test files go into ${visit.slot}. The doctor removes them from ${storage}`;
+  const why = status === undefined ? 'deleteSecret is not set' : `DELETE got ${status}`;
+  return {
+    skipped: `The doctor cannot remove its test files: ${why}; ${removeFromStore}. 20 MB will remain. Run on the server: ${removeCommand(visit.slot)}`,
+  };
 }
 
 async function isRemoved(visit: Visit, stored: StoredSample): Promise<boolean> {
@@ -39,18 +41,18 @@ async function isRemoved(visit: Visit, stored: StoredSample): Promise<boolean> {
   }
 }
 
-/** Removes all that the visit stored, nothing else. */
+/** Removes the files that this visit uploaded, and only those. */
 export async function removeSamples(visit: Visit): Promise<Verdict> {
   const { deleteSecret, removeFromStore, removeCommand } = visit.settings;
   const remaining: StoredSample[] = [];
   for (const stored of visit.stored) if (!(await isRemoved(visit, stored))) remaining.push(stored);
-  if (remaining.length === 0) return `${visit.stored.size} files, all are gone`;
-  const found = `${remaining.length} of ${visit.stored.size} files remain`;
-  const change = `on the server, ${removeCommand(visit.slot)}`;
-  if (deleteSecret === undefined && typeof removeFromStore === 'string') return { skipped: `${found}: ${change}` };
+  if (remaining.length === 0) return `The doctor removed all of its ${visit.stored.size} test files.`;
+  const found = `${remaining.length} of ${visit.stored.size} test files remain.`;
+  const change = `Run on the server: ${removeCommand(visit.slot)}`;
+  if (deleteSecret === undefined && typeof removeFromStore === 'string') return { skipped: `${found} ${change}` };
   return {
     found,
-    cause: 'the server has another storeDir or bucket, or refuses the deleteSecret of this configuration',
+    cause: 'The running server has another storeDir or bucket, or refuses the deleteSecret of this configuration.',
     change,
   };
 }

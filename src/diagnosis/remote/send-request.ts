@@ -1,34 +1,34 @@
 /*
- * node:http rather than fetch, which normalises paths, follows redirects and joins headers that come twice.
+ * Uses node:http, because fetch normalises paths, follows redirects and joins repeated headers.
  */
 import http, { type OutgoingHttpHeaders } from 'node:http';
 import https from 'node:https';
 import { messageOf, systemErrorCode } from '../../errors.js';
 
-/** A request; the target goes into the request line as it stands. */
+/** A request; the target is sent in the request line unchanged. */
 export interface Request {
   readonly method: string;
   readonly target: string;
   readonly headers?: OutgoingHttpHeaders;
   readonly body?: Buffer;
-  /** Bytes that are announced after the body and never sent. */
+  /** How many bytes Content-Length announces after the body that are never sent. */
   readonly withheldBytes?: number;
-  /** How long the connection may move no byte. */
+  /** How long the connection may be idle. */
   readonly patienceMs?: number;
 }
 
-/** A complete answer; each header with all of its lines. */
+/** A complete answer; each header has all of its lines. */
 export interface Answer {
   readonly status: number;
   readonly headers: Readonly<NodeJS.Dict<string[]>>;
   readonly body: Buffer;
   /** From the start of the connection to the end of the answer. */
   readonly durationMs: number;
-  /** The URL to which a redirect or a slot sent the client, where this is the store's answer to it. */
+  /** Set if the store answered: the URL to which a redirect or a slot sent the client. */
   readonly redirectedTo?: URL;
 }
 
-/** No answer came: `code` is the system's, Node's or OpenSSL's, or `SILENT` where a connection moved nothing for too long. */
+/** No answer came: `code` is the system's, Node's or OpenSSL's, or `SILENT` if the connection was idle for too long. */
 export class NoAnswerError extends Error {
   readonly code: string;
 
@@ -38,7 +38,7 @@ export class NoAnswerError extends Error {
   }
 }
 
-/** No answer came from the store to which clients are sent. */
+/** No answer came from the store to which a redirect or a slot sent the client. */
 export class NoStoreError extends NoAnswerError {
   readonly origin: string;
 
@@ -53,10 +53,10 @@ const defaultPatienceMs = 30_000;
 function toNoAnswer(error: unknown): NoAnswerError {
   if (error instanceof NoAnswerError) return error;
   const code = systemErrorCode(error) ?? 'unknown';
-  return new NoAnswerError(code, messageOf(error) || code, { cause: error });
+  return new NoAnswerError(code, messageOf(error).trim() || code, { cause: error });
 }
 
-/** The lines of a header as one, `''` where there is none. */
+/** All lines of a header, joined by commas; `''` if the answer lacks it. */
 export function headerOf({ headers }: Answer, name: string): string {
   return (headers[name] ?? []).join(', ');
 }
@@ -84,14 +84,14 @@ export function sendRequest(origin: string, request: Request): Promise<Answer> {
       incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
       incoming.on('error', fail);
       incoming.on('end', () => {
-        outgoing.destroy(); // an answer may come before the body is sent: the rest of it is not wanted
+        outgoing.destroy(); // An answer may come before the whole body is sent: do not send the rest.
         const { statusCode: status = 0, headersDistinct: headers } = incoming;
         resolve({ status, headers, body: Buffer.concat(chunks), durationMs: performance.now() - startedAt });
       });
     });
     outgoing.setTimeout(patienceMs, () => {
       const code = outgoing.socket?.connecting === false ? 'SILENT' : 'ETIMEDOUT';
-      outgoing.destroy(new NoAnswerError(code, `nothing came for ${patienceMs / 1000} s`));
+      outgoing.destroy(new NoAnswerError(code, `no data for ${patienceMs / 1000} s`));
     });
     if (withheldBytes > 0) outgoing.write(body);
     else outgoing.end(body);

@@ -4,19 +4,19 @@ import { encodedPath } from '../../upload/encoded-path.js';
 import type { UploadKey } from '../../upload/upload-key.js';
 import { type Answer, NoAnswerError, NoStoreError, type Request, sendRequest } from './send-request.js';
 
-/** Uploads that go to the store by themselves, past the server. */
+/** Direct uploads: clients send them to the store, not to prosody-filer. */
 export interface DirectUploads {
-  /** A slot for a file of so many bytes of a type. */
+  /** Issues a slot for a file of this size and type. */
   giveSlot(slot: {
     readonly key: UploadKey;
     readonly size: number;
     readonly contentType: string;
   }): Promise<{ readonly putUrl: string; readonly getUrl: string }>;
-  /** What the URLs begin with from which their files are fetched; `undefined`: from the server. */
+  /** The beginning of their download URLs; `undefined`: prosody-filer serves these downloads. */
   readonly downloadsFrom: URL | undefined;
 }
 
-/** What the doctor knows of the server that it examines. */
+/** What the doctor knows about the server that it examines. */
 export interface DoctorSettings {
   /** The public base URL: http or https, with its trailing slash, without query and fragment. */
   readonly url: URL;
@@ -25,17 +25,17 @@ export interface DoctorSettings {
   readonly baseSegments: readonly string[];
   readonly maxFileSize: number | undefined;
   readonly cors: boolean;
-  /** The base URL of the slots that the server hands out itself; `undefined`: it hands out none that lead to it. */
+  /** The base URL of the server's own slots; `undefined`: it issues no slots, or their downloads lead elsewhere. */
   readonly slotUrl: string | undefined;
-  /** `undefined`: all uploads go to the server. */
+  /** `undefined`: all uploads go to prosody-filer. */
   readonly direct: DirectUploads | undefined;
-  /** What the URLs begin with to which the server sends clients for the bytes; `undefined`: it sends them itself. */
+  /** The beginning of the URLs to which prosody-filer redirects downloads; `undefined`: it serves them itself. */
   readonly downloadsFrom: URL | undefined;
-  /** Where uploads lie, for people. */
+  /** Where uploads are stored, as text for the operator. */
   readonly storage: string;
-  /** The command by which an operator removes a slot's uploads from there. */
+  /** The command that removes a slot's uploads from there. */
   readonly removeCommand: (slot: string) => string;
-  /** Removes from the store; or why that cannot be done here. */
+  /** Removes an upload from the store; a text says why doctor cannot do this here. */
   readonly removeFromStore: ((key: UploadKey) => Promise<boolean>) | string;
 }
 
@@ -48,19 +48,19 @@ export interface Sample {
   readonly body: Buffer;
 }
 
-/** What may differ between the path in the URL and the one that is signed. */
+/** What a token signs in place of the key in the URL and the current time, to find a mistake. */
 export interface Signing {
   readonly key?: UploadKey;
   readonly now?: number;
 }
 
-/** Something that lies in the store because of the doctor, or may do so. */
+/** An upload of the doctor that is in the store, or may be. */
 export interface StoredSample {
   readonly target: string;
   readonly key: UploadKey;
 }
 
-/** An answer, what was asked for, and when it came (ms since the epoch). */
+/** An answer, the request that it answers, and when it came (ms since the epoch). */
 export interface Observation {
   readonly what: string;
   readonly answer: Answer;
@@ -69,13 +69,13 @@ export interface Observation {
 
 const hourMs = 60 * 60 * 1000;
 
-/** A page of another site, as web clients are. */
+/** The origin of a web client: a page of another site. */
 export const webClientOrigin = 'https://client.invalid';
 
-/** One examination: it speaks to the server as a web client would and remembers what it saw and what it stored. */
+/** One examination: it sends requests as a web client would, and remembers all answers and all uploads. */
 export class Visit {
   readonly settings: DoctorSettings;
-  /** What all that this visit uploads lies below. */
+  /** The slot that holds all uploads of this visit. */
   readonly slot = `doctor-${randomUUID()}`;
   readonly startedAt = Date.now();
   readonly observations: Observation[] = [];
@@ -90,7 +90,7 @@ export class Visit {
     return `${this.slot}/${name}` as UploadKey;
   }
 
-  /** The request target of a key, encoded as Prosody and ejabberd do. */
+  /** The request target of a key, encoded as Prosody and ejabberd encode it. */
   targetOf(key: UploadKey): string {
     return this.settings.url.pathname + encodedPath(key);
   }
@@ -108,7 +108,7 @@ export class Visit {
     return this.send(method, { method, target: this.targetOf(this.keyOf(name)), headers });
   }
 
-  /** A request to the store, as a browser sends it that was redirected there (Fetch §4.4). Throws a NoStoreError. */
+  /** Sends a request to the store as a browser does after a redirect (Fetch §4.4). Throws a NoStoreError. */
   async askStore(url: URL, request: Omit<Request, 'target'>): Promise<Answer> {
     const headers = { origin: 'null', ...request.headers };
     try {
@@ -119,21 +119,21 @@ export class Visit {
     }
   }
 
-  /** PUT of a sample to a URL of the store for its name, as a web client sends it. Throws a NoStoreError. */
+  /** PUT of a sample to the store by a slot's URL, as a web client sends it. Throws a NoStoreError. */
   async putDirectly(url: URL, { name, contentType, body }: Omit<Sample, 'scheme'>): Promise<Answer> {
     const key = this.keyOf(name);
     const headers = { origin: webClientOrigin, 'content-type': contentType };
     return this.#remember({ target: this.targetOf(key), key }, this.askStore(url, { method: 'PUT', body, headers }));
   }
 
-  /** GET of a name in the slot that follows a redirect to the store, and none to elsewhere. Throws a NoAnswerError. */
+  /** GET of a name in the slot; follows a redirect only to the store. Throws a NoAnswerError. */
   async download(name: string, headers: Record<string, string> = {}): Promise<Answer> {
     const answer = await this.get(name, headers);
     const url = this.storeUrlOf(answer);
     return url === undefined ? answer : this.askStore(url, { method: 'GET', headers });
   }
 
-  /** Where an answer redirects to, if that is the store. */
+  /** The URL to which an answer redirects, if it is the store's. */
   storeUrlOf({ status, headers }: Answer): URL | undefined {
     const { downloadsFrom } = this.settings;
     const [location = ''] = headers['location'] ?? [];
@@ -142,7 +142,7 @@ export class Visit {
     return url.href.startsWith(downloadsFrom.href) ? url : undefined;
   }
 
-  /** PUT of a sample, signed for its own key or, to find a mistake, for another one. Throws a NoAnswerError. */
+  /** PUT of a sample with a token for its own key or, to find a mistake, for another key. Throws a NoAnswerError. */
   async put({ scheme, name, contentType, body }: Sample, signing: Signing = {}): Promise<Answer> {
     const key = signing.key ?? this.keyOf(name);
     const target = this.targetOf(this.keyOf(name));
@@ -159,11 +159,11 @@ export class Visit {
     return this.#remember({ target, key }, put);
   }
 
-  /** Remembers what a PUT stores until its answer says that it did not. */
+  /** Remembers an upload, unless the answer says that it was not stored. */
   async #remember(stored: StoredSample, put: Promise<Answer>): Promise<Answer> {
     this.stored.add(stored);
     const answer = await put;
-    // Without an answer, or with a proxy's 504, nobody knows.
+    // After a proxy's 504, or without an answer, the upload may still be in the store.
     if (answer.status >= 400 && answer.status < 500) this.stored.delete(stored);
     return answer;
   }
