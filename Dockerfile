@@ -1,5 +1,5 @@
-# docker build --tag prosody-filer .
-# The configuration is /etc/prosody-filer/config.toml with listenPort = ":5050", uploads go below /var/lib/prosody-filer.
+# Build it with: docker build --tag prosody-filer .
+# Mount the configuration at /etc/prosody-filer/config.toml, with listenPort = ":5050" and storeDir below /var/lib/prosody-filer.
 
 FROM node:24-alpine AS build
 WORKDIR /build
@@ -13,15 +13,15 @@ WORKDIR /opt/prosody-filer
 COPY --from=build /build/package.json ./
 COPY --from=build /build/node_modules node_modules
 COPY --from=build /build/dist dist
-# A new volume takes over the owner.
+# A new volume inherits the owner of this folder.
 RUN install -d -o node -g node -m 0700 /var/lib/prosody-filer
 VOLUME /var/lib/prosody-filer
-# The image's user node, as a number, so that Kubernetes can tell that it is not root.
+# The image's user "node". Kubernetes needs the number to see that it is not root.
 USER 1000:1000
 EXPOSE 5050
-# Whether it answers at all; whether uploads can be stored is what /healthz of metricsListen tells.
+# This checks only that the server answers. /healthz of metricsListen also checks that uploads can be stored.
 HEALTHCHECK --interval=60s --timeout=5s --start-period=10s \
   CMD ["node", "-e", "fetch('http://127.0.0.1:5050/', { method: 'OPTIONS' }).then(({ ok }) => process.exit(ok ? 0 : 1))"]
-# No shell and no npm between: Node gets the signals itself, and ends when running transfers are done.
+# Without a shell or npm in between, Node.js receives the signals itself and lets running transfers end.
 ENTRYPOINT ["node", "--no-incremental-marking", "/opt/prosody-filer/dist/main.js"]
 CMD ["serve", "--config", "/etc/prosody-filer/config.toml"]

@@ -264,8 +264,10 @@ describe('the doctor behind nginx', { concurrency: 2, skip: missingPeer('nginx',
     const program = await startProgram(t);
     const origin = await startNginx(t, location(program.origin, [['proxy_request_buffering off;', '']]));
     const url = `${origin}/upload/`;
-    const command = readmeBlock('sh', 'doctor').replace('npx prosody-filer', `${process.execPath} ${mainFile}`);
-    const own = command.replace('config.toml', program.configFile).replace('https://uploads.example.org/upload/', url);
+    const command = readmeBlock('sh', 'doctor').replace('prosody-filer', `${process.execPath} ${mainFile}`);
+    const own = command
+      .replace('/etc/prosody-filer/config.toml', program.configFile)
+      .replace('https://uploads.example.org/upload/', url);
     const { code, stdout } = await run('bash', ['-c', own]);
     assert.equal(code, 1);
     const linesOf = (text: string) => text.replaceAll(/[\d.]+/g, 'N').split('\n');

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { cp, readFile, writeFile } from 'node:fs/promises';
+import { access, cp, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { it, type TestContext } from 'node:test';
 import { loadConfig } from '../../src/config/load-config.js';
@@ -82,16 +82,42 @@ it("the README's buckets are taken", async (t) => {
   const folder = await tempDir(t);
   const [file, secretFile] = [path.join(folder, 'config.toml'), path.join(folder, 's3')];
   await writeFile(secretFile, 's3cret');
-  for (const [name, endpoint] of [
-    ['# AWS', undefined],
-    ['# Cloudflare R2', 'https://0123456789abcdef.r2.cloudflarestorage.com'],
-    ['# Ceph, MinIO', 'https://s3.example.net'],
-  ] as const) {
-    const table = readmeBlock('toml', name).replace('/etc/prosody-filer/s3', secretFile);
+  const [shared = '', ...services] = readmeBlock('toml', '# AWS').split('\n\n');
+  const endpoints = {
+    '# AWS': undefined,
+    '# Cloudflare R2': 'https://0123456789abcdef.r2.cloudflarestorage.com',
+    '# Ceph, MinIO': 'https://s3.example.net',
+  };
+  assert.equal(services.length, Object.keys(endpoints).length);
+  for (const [name, endpoint] of Object.entries(endpoints)) {
+    const service = services.find((text) => text.startsWith(name)) ?? assert.fail(`the README has no ${name}`);
+    const table = `${shared}\n${service.replace(/^# (?=\w+ = )/gm, '')}`.replace('/etc/prosody-filer/s3', secretFile);
     await writeFile(file, `secret = "s"\n${table}`);
     const { s3 } = loadConfig(file).config;
     assert.deepEqual([s3?.bucket, s3?.endpointUrl], ['example-uploads', endpoint]);
     assert.equal(s3?.credentials?.secretAccessKey, 's3cret');
+  }
+});
+
+it("the README's links lead to its headings and to files, and its contents to every chapter", async () => {
+  const text = (await readFile(path.join(projectFolder, 'README.md'), 'utf8')).replace(/^```.*?^```$/gms, '');
+  const headings = [...text.matchAll(/^(#+) (.*)$/gm)].map(([, level = '', title = '']) => ({
+    isChapter: level === '##',
+    // As GitHub makes them.
+    anchor: `#${title
+      .toLowerCase()
+      .replace(/[^\w -]/g, '')
+      .replaceAll(' ', '-')}`,
+  }));
+  const anchors = new Set(headings.map(({ anchor }) => anchor));
+  assert.equal(anchors.size, headings.length, 'two headings have the same anchor');
+  for (const [, target = ''] of text.matchAll(/\]\(([^)]+)\)/g)) {
+    if (target.startsWith('#')) assert.ok(anchors.has(target), `no heading is ${target}`);
+    else if (!target.startsWith('https://')) await access(path.join(projectFolder, target));
+  }
+  const [contents = ''] = /^## Contents$.*?(?=^## )/ms.exec(text) ?? [];
+  for (const { anchor } of headings.filter(({ isChapter }) => isChapter)) {
+    assert.ok(anchor === '#contents' || contents.includes(`(${anchor})`), `the contents lack ${anchor}`);
   }
 });
 

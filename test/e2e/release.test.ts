@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import { appendFile, readFile, readlink, rename, symlink, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, readFile, readlink, rename, stat, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { after, before, describe, it, type TestContext } from 'node:test';
 import { type CommandResult, projectFolder, run } from '../support/command.js';
 import { eventually } from '../support/eventually.js';
-import { findProgram, freePort } from '../support/peers.js';
+import { findProgram, freePort, missingPeer } from '../support/peers.js';
 import { readmeBlock } from '../support/readme.js';
 import { RunningProcess } from '../support/running-process.js';
 import { tempDir } from '../support/temp-dir.js';
@@ -92,6 +92,29 @@ describe('a release', () => {
     assert.equal(runs, `prosody-filer-${version}/lib/node`);
     assert.equal((await put(server, 's/f', Buffer.from('hello'))).status, 201);
     assert.equal((await get(server, 's/f')).body.toString(), 'hello');
+  });
+
+  it("gets its command, its unit and a secret that only its owner reads by the README's quick start", async (t) => {
+    const missing = missingPeer('openssl');
+    if (missing !== undefined) return t.skip(missing);
+    const [opt, root] = [await tempDir(t), await tempDir(t)];
+    await succeed(follow(installing, opt, version));
+    const [commands, units] = [path.join(root, 'usr/local/bin'), path.join(root, 'etc/systemd/system')];
+    for (const folder of [commands, units]) await mkdir(folder, { recursive: true });
+    const preparing = readmeBlock('sh', 'openssl rand')
+      .replaceAll('/opt', opt)
+      .replaceAll(/(?<=[ >])\/(?=usr|etc)/g, `${root}/`);
+    await succeed(run('sh', ['-c', `set -e\n${preparing}`]));
+    const { stdout } = await run('env', ['-i', `PATH=${bin}`, path.join(commands, 'prosody-filer'), '--version']);
+    assert.equal(stdout, `prosody-filer ${version}\n`);
+    const unit = 'prosody-filer.service';
+    assert.equal(
+      await readFile(path.join(units, unit), 'utf8'),
+      await readFile(path.join(projectFolder, unit), 'utf8'),
+    );
+    const secret = path.join(root, 'etc/prosody-filer/secret');
+    assert.equal((await stat(secret)).mode & 0o777, 0o600);
+    assert.match(await readFile(secret, 'utf8'), /^[0-9a-f]{64}\n$/);
   });
 
   it('holds what an operator needs, owned by root, of one time, in order', async () => {

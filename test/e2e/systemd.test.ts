@@ -9,6 +9,7 @@ import { freePort, missingPeer } from '../support/peers.js';
 import { readmeBlock } from '../support/readme.js';
 import { tempDir } from '../support/temp-dir.js';
 import { put } from '../support/uploading.js';
+import { startNginx } from './nginx.js';
 import { bootSystemd, type Systemd, systemdSkipReason } from './systemd.js';
 
 const unit = 'prosody-filer.service';
@@ -75,6 +76,26 @@ describe('under systemd', { skip: (await systemdSkipReason()) ?? false }, () => 
       await eventually(() => isServing(origin));
     });
   }
+
+  it("serves by the README's quick start, and doctor finds nothing wrong", async (t) => {
+    const missing = missingPeer('nginx');
+    if (missing !== undefined) return t.skip(missing);
+    const { systemd, origin } = await boot(t, '', false);
+    const nginx = await startNginx(t, readmeBlock('nginx', 'proxy_pass').replace('http://127.0.0.1:5050', origin));
+    const command = readmeBlock('sh', 'doctor')
+      .replace('prosody-filer', '/opt/prosody-filer/bin/prosody-filer')
+      .replace('https://uploads.example.org', nginx);
+    const { code, stdout, stderr } = await systemd.run('sh', '-c', command);
+    assert.equal(code, 0, stdout + stderr);
+    assert.match(stdout, /problems: 0\n$/);
+    const inside = readmeBlock('sh', 'nsenter').replace(
+      ' prosody-filer purge',
+      ' /opt/prosody-filer/bin/prosody-filer purge',
+    );
+    const purged = await systemd.run('sh', '-c', inside);
+    assert.deepEqual([purged.code, purged.stderr], [0, '']);
+    assert.match(purged.stdout, /^would delete 0 files, 0 bytes$/m);
+  });
 
   it('restarts on a socket of systemd without a refused request', async (t) => {
     const { systemd, origin } = await boot(t, '', true);

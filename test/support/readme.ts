@@ -30,8 +30,12 @@ export function withNames(snippet: string, { baseUrl, secret, domain }: Names): 
     .replaceAll('example.org', domain);
 }
 
-/** Runs the README's shell block that contains a text, with the built program as `prosody-filer`. */
-export function runReadmeCommand(containing: string, cwd: string): Promise<CommandResult> {
+/** Runs the README's command line that begins with a text, with the built program as `prosody-filer`. */
+export function runReadmeCommand(beginning: string, cwd: string): Promise<CommandResult> {
   const program = `prosody-filer() { ${process.execPath} ${mainFile} "$@"; }\n`;
-  return run('bash', ['-c', program + readmeBlock('sh', containing)], cwd);
+  const line = readmeBlock('sh', beginning)
+    .split('\n')
+    .find((text) => text.startsWith(beginning));
+  if (line === undefined) throw new Error(`the README has no command that begins with ${beginning}`);
+  return run('bash', ['-c', program + line], cwd);
 }
