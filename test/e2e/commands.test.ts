@@ -163,7 +163,7 @@ describe('sign', () => {
       const { url, headers, size, curl } = JSON.parse(stdout);
       assert.equal(size, 5);
       assert.ok(
-        url.startsWith(`${program.uploadUrl}slot/it's%20%5B1-3%5D%20%7Ba%2Cb%7D%20%22%24HOME%22%20n%C3%A9.txt`),
+        url.startsWith(`${program.uploadUrl}slot/it%27s%20%5B1-3%5D%20%7Ba%2Cb%7D%20%22%24HOME%22%20n%C3%A9.txt`),
       );
       assert.equal(/^Bearer /.test(headers['Authorization']), scheme === 'bearer');
       assert.equal((await run('bash', ['-c', curl], folder)).code, 0);
