@@ -3,6 +3,7 @@ import { type Config, ConfigError } from '../config/config.js';
 import type { LoadedConfig } from '../config/load-config.js';
 import type { Check, Verdict } from '../diagnosis/local/check.js';
 import type { Output, ResultOptions } from '../output.js';
+import { withProgress } from '../progress.js';
 
 const exitCodes: Readonly<Record<Verdict, 0 | 1 | 2>> = { ok: 0, warning: 0, problem: 1, failure: 2 };
 const colours: Readonly<Record<Verdict, number>> = { ok: 32, warning: 33, problem: 31, failure: 31 };
@@ -44,7 +45,8 @@ async function checkAll(configFile: string): Promise<Check[]> {
  * Resolves to the exit code: 2 where a start would fail, 1 for other problems, 0 also with warnings.
  */
 async function checkConfig({ config: configFile, json }: ResultOptions, output: Output): Promise<number> {
-  const checks = await checkAll(configFile);
+  const terminal = json ? undefined : output.progressTerminal;
+  const checks = await withProgress(terminal, 'checking', () => checkAll(configFile));
   const exitCode = Math.max(...checks.map(({ verdict }) => exitCodes[verdict]));
   if (json) {
     output.print(JSON.stringify({ checks, exitCode }));

@@ -6,6 +6,7 @@ import type { Finding } from '../diagnosis/remote/verdict.js';
 import type { DoctorSettings } from '../diagnosis/remote/visit.js';
 import { FilerError, UsageError } from '../errors.js';
 import type { Output, ResultOptions } from '../output.js';
+import { withProgress } from '../progress.js';
 
 /** How to remove uploads from the store without leaving tombstones, or why this user cannot. */
 async function findRemover(config: Config, output: Output): Promise<DoctorSettings['removeFromStore']> {
@@ -74,10 +75,11 @@ async function doctor(url: string, { config: configFile, json }: ResultOptions, 
     storage: describeStorage(config),
     removeCommand: (slot) => removeCommand(config, slot),
   };
-  await examine(settings, (finding) => {
+  const report = (finding: Finding) => {
     findings.push(finding);
     if (!json) output.print(toText(finding));
-  });
+  };
+  await withProgress(json ? undefined : output.progressTerminal, 'testing', () => examine(settings, report));
   const problems = findings.filter(({ outcome }) => outcome === 'problem').length;
   const summary = `${baseUrl}: ${findings.length} checks, problems: ${problems}`;
   output.print(json ? JSON.stringify({ url: baseUrl, problems, findings }) : summary);

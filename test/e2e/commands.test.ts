@@ -80,7 +80,7 @@ describe('a reader that goes away', () => {
     });
   }
 
-  it('is no full disk: that ends with 1', async (t) => {
+  it('is not a full disk, for which the exit code is 1', async (t) => {
     const { stdout, stderr } = await runInShell('$filer stats >/dev/full; echo $?', await folderWithUploads(t, 1));
     assert.equal(stdout, '1\n');
     assert.equal(stderr, 'prosody-filer: cannot write the output: ENOSPC: no space left on device, write\n');
@@ -88,7 +88,7 @@ describe('a reader that goes away', () => {
 });
 
 describe('init', () => {
-  it("is run as in the README: writes a configuration for one's own eyes, and prints what others need of it", async (t) => {
+  it('works as in the README: writes a private configuration, and prints snippets for other programs', async (t) => {
     const folder = await tempDir(t);
     const { code, stdout, stderr } = await runReadmeCommand('prosody-filer init', folder);
     assert.deepEqual([code, stderr], [0, '']);
@@ -113,7 +113,7 @@ describe('init', () => {
     assert.equal(config.deleteSecret, undefined);
   });
 
-  it('never replaces a configuration, and writes none for what is no URL', async (t) => {
+  it('never replaces a configuration, and writes none for an invalid URL', async (t) => {
     const folder = await tempDir(t);
     const wrong = await prosodyFiler(['init', '--base-url', 'uploads.example.org'], folder);
     assert.deepEqual([wrong.code, wrong.stdout, await readdir(folder)], [2, '', []]);
@@ -180,7 +180,7 @@ describe('sign', () => {
     assert.match(stdout, /^http:\/\/127\.0\.0\.1:5050\/upload\/slot\/f\.png\?v=[0-9a-f]{64}\ncurl .*'f\.png'/);
   });
 
-  it('ends with 2 for what no server takes', async (t) => {
+  it('exits with 2 for uploads that no server accepts', async (t) => {
     const { folder } = await signing(t);
     const wrong: [RegExp, ...string[]][] = [
       [/^prosody-filer: path: expected .*, got 'slot\/\.\.': the path holds the segment "\.\."\n$/, 'slot/..', '5'],
@@ -208,7 +208,7 @@ describe('stats', () => {
     return folder;
   }
 
-  it('is run as in the README, beside a running server, and counts everything and everybody once', async (t) => {
+  it('works as in the README, beside a running server, and counts each upload and uploader once', async (t) => {
     const program = await startProgram(t);
     const exp = Math.floor(Date.now() / 1000) + 300;
     const claims = {
@@ -274,7 +274,7 @@ describe('stats', () => {
     assert.deepEqual(await filesIn(program.storeDir), before);
   });
 
-  it('counts nothing in an empty folder, makes none where there is none, and ends with 1', async (t) => {
+  it('reports 0 files for an empty folder, and exits with 1 for a missing one, which it does not create', async (t) => {
     const storeDir = await tempDir(t);
     const empty = await prosodyFiler(['stats'], await folderFor(t, storeDir));
     assert.deepEqual(empty, { code: 0, stdout: `0 uploads, 0 B in ${storeDir}\n`, stderr: '' });

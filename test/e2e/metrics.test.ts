@@ -18,7 +18,7 @@ async function startObserved(t: TestContext, settings: Settings = {}, command: r
 }
 
 describe('metricsListen', () => {
-  it('tells metrics and health of the process until the last upload is done', {
+  it('exposes metrics and health of the process until the last upload is done', {
     skip: missingPeer('curl') ?? false,
   }, async (t) => {
     const program = await startObserved(t);
@@ -43,14 +43,14 @@ describe('metricsListen', () => {
     await assert.rejects(send(`${program.metricsOrigin}/metrics`), { code: 'ECONNREFUSED' });
   });
 
-  it('ends the start with the key if another program listens there', async (t) => {
+  it('fails the start with the name of the key if another program listens there', async (t) => {
     const { metricsOrigin } = await startObserved(t);
     await assert.rejects(startProgram(t, { metricsListen: metricsOrigin.slice('http://'.length) }), {
       message: /metricsListen: cannot listen on 127\.0\.0\.1 port \d+: another program listens there already/,
     });
   });
 
-  it('tells of all workers at one address', async (t) => {
+  it('exposes the metrics of all workers at one address', async (t) => {
     const program = await startObserved(t, { workers: 2 });
     await put(program, 's/f', Buffer.from('hello'));
     for (let count = 0; count < 9; count += 1) await get(program, 's/f');
@@ -67,7 +67,7 @@ describe('metricsListen', () => {
     assert.deepEqual(await program.stop(), { code: 0, signal: null });
   });
 
-  it('tells of the others while a worker starts, ends or is replaced', async (t) => {
+  it('exposes the metrics of the others while a worker is replaced', async (t) => {
     const program = await startObserved(t, { workers: 2 });
     const { stdout } = await run('pgrep', ['--parent', String(program.pid)]);
     process.kill(Number(stdout.split('\n')[0]), 'SIGKILL');

@@ -38,7 +38,7 @@ function runLine(program: Program, beginning: string) {
 }
 
 describe('purge', () => {
-  it('only tells what it would delete with --dry-run', async (t) => {
+  it('lists without deleting with --dry-run', async (t) => {
     const program = await startWithUploads(t);
     const before = await filesIn(program.storeDir);
     const { code, stdout } = await runLine(program, 'prosody-filer purge --older-than 28d --dry-run');
@@ -84,7 +84,7 @@ describe('purge', () => {
     assert.deepEqual(await uploads(program), ['old/f', 'young/f']);
   });
 
-  it('names what it cannot read, as stats does, and goes on', async (t) => {
+  it('names unreadable entries, as stats does, and continues', async (t) => {
     const program = await startWithUploads(t);
     const odd = path.join(program.storeDir, 'two\nlines');
     await writeFile(odd, 'x');
@@ -106,7 +106,7 @@ describe('purge', () => {
     assert.ok(Math.abs(Date.parse(modifiedAt) - (Date.now() - 29 * day)) < 60_000);
   });
 
-  it('asks what to delete, and for a time that is one', async (t) => {
+  it('requires something to delete, and a valid age', async (t) => {
     const program = await startWithUploads(t);
     for (const args of [[], ['--older-than', 'monday']]) {
       const { code, stderr } = await run(process.execPath, [
@@ -144,7 +144,7 @@ describe('delete', () => {
     assert.deepEqual([again.code, again.stderr], [1, 'prosody-filer: s/f: there is no such upload\n']);
   });
 
-  it('refuses what is no upload', async (t) => {
+  it('refuses paths that are not uploads', async (t) => {
     const program = await startWithUploads(t);
     for (const target of ['../config.toml', `${program.origin}/other/f`, '.prosody-filer/sidecars', '/s/f']) {
       const { code } = await run(process.execPath, [mainFile, 'delete', target, '--config', program.configFile]);

@@ -31,7 +31,7 @@ function countOf(manager: RunningProcess, line: string): number {
 
 describe('a service manager', { skip: missingPeer('perl', 'systemd-notify') ?? false }, () => {
   for (const workers of [1, 2]) {
-    it(`is told of readiness, life and end by ${workers} worker(s)`, async (t) => {
+    it(`is notified of readiness, life and end by ${workers} worker(s)`, async (t) => {
       const { manager, command } = await startManager(t, 60);
       const program = await startProgram(t, { workers }, command);
       await manager.waitForLine((line) => line === 'READY=1');
@@ -43,7 +43,7 @@ describe('a service manager', { skip: missingPeer('perl', 'systemd-notify') ?? f
     });
   }
 
-  it('is given no sign of life while the store does not answer', {
+  it('gets no sign of life while the store does not answer', {
     skip: missingPeer('strace') ?? false,
   }, async (t) => {
     const { manager, command } = await startManager(t, 600);
@@ -87,7 +87,7 @@ describe('a passed socket', { skip: missingPeer('systemd-socket-activate') ?? fa
     return program.waitForLine((line) => line.startsWith('prosody-filer: '));
   }
 
-  it('is refused if it is not of the kind that the configuration says, or not the only one', async (t) => {
+  it('is refused if it is not of the configured kind, or not the only one', async (t) => {
     const socket = path.join(await tempDir(t), 'filer.sock');
     const tcp = `127.0.0.1:${await freePort()}`;
     assert.match(

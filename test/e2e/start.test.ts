@@ -34,7 +34,7 @@ async function folderWith(t: TestContext, config: string): Promise<string> {
 const minimal = 'listenPort = "127.0.0.1:0"\nsecret = "s3cret"\nstoreDir = "./upload/"\n';
 
 describe('the command line', () => {
-  it('tells version and usage', async () => {
+  it('prints version and usage', async () => {
     assert.match((await prosodyFiler(['--version'])).stdout, /^prosody-filer \d+\.\d+\.\d+\n$/);
     for (const flag of ['--help', '-h', '-help']) {
       const { code, stdout } = await prosodyFiler([flag]);
@@ -43,7 +43,7 @@ describe('the command line', () => {
     }
   });
 
-  it('ends with 2 for what it does not know', async () => {
+  it('exits with 2 for unknown arguments', async () => {
     for (const args of [['--confg', 'x'], ['serve-it'], ['--config']]) {
       const { code, stdout, stderr } = await prosodyFiler(args);
       assert.deepEqual([code, stdout], [2, '']);
@@ -180,7 +180,7 @@ describe('where it listens', () => {
     assert.equal(await getOverSocket(socketPath), 404);
   });
 
-  it('is told why a socket cannot be made', async (t) => {
+  it('is named with the reason if a socket cannot be made', async (t) => {
     const folder = await tempDir(t);
     const file = path.join(folder, 'config.toml');
     for (const [socketPath, cause] of [
@@ -200,7 +200,7 @@ describe('where it listens', () => {
     }
   });
 
-  it('is never a socket that does not say it is stale', {
+  it('never replaces a socket that may be in use', {
     skip: process.getuid?.() !== 0 && 'needs root',
   }, async (t) => {
     const [folder, socketPath] = await folderWithSocket(t);
@@ -217,7 +217,7 @@ describe('where it listens', () => {
     assert.ok((await stat(socketPath)).isSocket());
   });
 
-  it('is never a file that is no socket, which stays as it is', async (t) => {
+  it('never replaces a file that is not a socket', async (t) => {
     const [folder, socketPath] = await folderWithSocket(t);
     await writeFile(socketPath, 'precious');
     const { code, stderr } = await prosodyFiler([], folder);

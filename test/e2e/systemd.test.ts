@@ -41,7 +41,7 @@ async function restartsOf(systemd: Systemd): Promise<number> {
 }
 
 describe('the units', { skip: missingPeer('systemd-analyze') ?? false }, () => {
-  it('are what systemd understands, and exposed by less than 2.0', async (t) => {
+  it('are valid for systemd, with an exposure level below 2.0', async (t) => {
     const folder = await tempDir(t);
     const files = [path.join(folder, unit), path.join(folder, 'prosody-filer.socket')];
     await writeFile(files[0] ?? '', serviceText.replace('/opt/prosody-filer/bin/prosody-filer', process.execPath));

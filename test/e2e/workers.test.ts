@@ -119,7 +119,7 @@ describe('several workers', () => {
     for (const pid of workers) await eventually(async () => !(await isRunning(pid)));
   });
 
-  it('serve with the configuration of the start, whatever becomes of its files', async (t) => {
+  it('keep the configuration of the start, also if its files change', async (t) => {
     const secretFile = path.join(await tempDir(t), 'credential');
     await writeFile(secretFile, 'from the credential');
     const program = await startProgram(t, { workers: 2, secretFile });
@@ -160,7 +160,7 @@ describe('several workers', () => {
     }
   });
 
-  it('may die with messages on their way to them', async (t) => {
+  it('may die while messages are sent to them', async (t) => {
     const program = await startProgram(t, { workers: 2, metricsListen: '127.0.0.1:0' });
     const { address } = await program.waitForLog(({ msg }) => msg === 'exposing /metrics and /healthz');
     const scraper = await connectTo(t, String(address));
