@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
+import type { Browser } from 'playwright-core';
 import { openWebClient, type WebClient } from './browser.js';
 import { type UploadService, WebClientUploads } from './web-client-uploads.js';
 
@@ -69,9 +70,13 @@ async function checkHeaders(uploads: WebClientUploads): Promise<void> {
   assert.equal(part.headers['etag'], whole.headers['etag']);
 }
 
+/** Recorded by the first page that needs it, which takes some seconds. */
+let recording: Promise<string> | undefined;
+
 async function checkVideo(client: WebClient, uploads: WebClientUploads): Promise<void> {
   const { page } = client;
-  const video = Buffer.from(await client.call<string>('recordVideo', 4), 'base64');
+  recording ??= client.call<string>('recordVideo', 4);
+  const video = Buffer.from(await recording, 'base64');
   const url = await uploads.upload('video.webm', 'video/webm', video);
   const range = new RegExp(`^bytes [1-9]\\d*-${video.length - 1}/${video.length}$`);
   // So slow that the end is not there yet when it is sought.
@@ -136,8 +141,13 @@ async function checkPlainText({ page, origin }: WebClient, uploads: WebClientUpl
  * Has a web client in Chromium, on a site of its own, do with this service what web clients do and what attackers try,
  * each a subtest of `t`; `sendsNosniff`: whether downloads come with X-Content-Type-Options, which no S3 service sends.
  */
-export async function checkInBrowser(t: TestContext, service: UploadService, sendsNosniff = true): Promise<void> {
-  const client = await openWebClient(t, { ...documents, ...disguisedScripts });
+export async function checkInBrowser(
+  t: TestContext,
+  browser: Browser,
+  service: UploadService,
+  sendsNosniff = true,
+): Promise<void> {
+  const client = await openWebClient(t, browser, { ...documents, ...disguisedScripts });
   const uploads = new WebClientUploads(client, service);
   const showImage = async (name: string, type: string, body: Buffer): Promise<number | undefined> => {
     const url = await uploads.upload(name, type, body);

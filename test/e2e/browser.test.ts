@@ -11,32 +11,34 @@ import { startProgram } from '../support/program.js';
 import { readmeBlock } from '../support/readme.js';
 import { startOnBucket } from '../support/s3-program.js';
 import { optionsFor } from '../support/s3-service.js';
-import { openWebClient } from './browser.js';
+import { openWebClient, sharedBrowser } from './browser.js';
 import { checkInBrowser } from './browser-checks.js';
 import { startNginx, startNginxLayout } from './nginx.js';
 
 describe('a web client on another site', { skip: missingPeer('chromium', 'nginx', 'openssl') }, () => {
+  const browser = sharedBrowser();
+
   it('works with the server itself', async (t) => {
-    await checkInBrowser(t, await startProgram(t));
+    await checkInBrowser(t, await browser(), await startProgram(t));
   });
 
   it("works with the README's nginx before it", async (t) => {
     const { origin, secret } = await startProgram(t);
     const nginx = await startNginx(t, readmeBlock('nginx', 'proxy_pass').replace('http://127.0.0.1:5050', origin));
-    await checkInBrowser(t, { uploadUrl: `${nginx}/upload/`, secret });
+    await checkInBrowser(t, await browser(), { uploadUrl: `${nginx}/upload/`, secret });
   });
 
   for (const layout of nginxLayouts) {
     it(`works with layout (${layout}) of nginx.example.conf before it, by HTTP/2`, async (t) => {
       const program = await startProgram(t, layoutSettings[layout]);
       const nginx = await startNginxLayout(t, layout, program);
-      await checkInBrowser(t, { uploadUrl: `${nginx}/upload/`, secret: program.secret });
+      await checkInBrowser(t, await browser(), { uploadUrl: `${nginx}/upload/`, secret: program.secret });
     });
   }
 });
 
 describe('a web client on another site and a bucket', { skip: missingPeer('chromium', ...cephPrograms) }, () => {
-  const ceph = sharedCeph();
+  const [browser, ceph] = [sharedBrowser(), sharedCeph()];
 
   /** Gives the bucket the CORS rules that check-config prints for a configuration. */
   async function allowPages(peer: Ceph, bucket: string, configFile: string): Promise<void> {
@@ -51,7 +53,7 @@ describe('a web client on another site and a bucket', { skip: missingPeer('chrom
     const peer = await ceph();
     const program = await startOnBucket(t, peer, { s3: { download: 'redirect' } });
     await allowPages(peer, program.bucket, program.configFile);
-    await checkInBrowser(t, program, false);
+    await checkInBrowser(t, await browser(), program, false);
   });
 
   it('uploads to the bucket itself, where its rules let pages do so', async (t) => {
@@ -59,12 +61,12 @@ describe('a web client on another site and a bucket', { skip: missingPeer('chrom
     const component = { jid: 'upload.localhost', secret: 'c', upload: 'direct', baseUrl: 'https://localhost/upload/' };
     const program = await startOnBucket(t, peer, { component });
     const signer = new S3Bucket(optionsFor(peer, program.bucket), 60_000);
-    const client = await openWebClient(t, {});
+    const client = await openWebClient(t, await browser());
     const body = Buffer.from('GIF89a');
     const upload = async (name: string) => {
       const url = await signer.signPut(`slot/${name}` as UploadKey, body.length, 'image/gif', 60);
       const headers = { 'content-type': 'image/gif' };
-      return client.call<{ status: number }>('upload', url, body.toString('base64'), headers);
+      return client.call<{ status: number }>('upload', url, client.serve(body), headers);
     };
     assert.equal((await upload('before.gif')).status, 0);
     await allowPages(peer, program.bucket, program.configFile);

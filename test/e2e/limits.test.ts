@@ -55,8 +55,9 @@ for (const workers of [1, 2]) {
       const watching = watch();
       const results = await Promise.all(
         Array.from({ length: 100 }, (_, index) => put(program, `new${index}/f`, Buffer.alloc(size))),
-      );
-      isDone = true;
+      ).finally(() => {
+        isDone = true;
+      });
       await watching;
       assert.deepEqual(count(results.map(({ status }) => status)), { 201: 60, 507: 40 });
       assert.ok(most <= 605_000, `${most} bytes were stored at once`);

@@ -73,7 +73,7 @@ describe('metricsListen', () => {
     process.kill(Number(stdout.split('\n')[0]), 'SIGKILL');
     const isReplaced = program.waitForLog(({ msg }) => msg === 'a new worker is listening');
     let over = false;
-    isReplaced.then(() => {
+    const waiting = isReplaced.finally(() => {
       over = true;
     });
     do {
@@ -81,7 +81,7 @@ describe('metricsListen', () => {
       assert.equal(status, 200);
       assert.match(body.toString(), /^prosody_filer_uploads_in_progress 0$/m);
     } while (!over);
-    await isReplaced;
+    await waiting;
   });
 });
 

@@ -1,14 +1,15 @@
 /* A site whose own pages and uploads share one origin, and whose policy lets pages run what is on it. */
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { describe, it, type TestContext } from 'node:test';
-import { chromium, type Page } from 'playwright-core';
+import type { Browser } from 'playwright-core';
 import { send } from '../support/http-client.js';
+import { listenOnFreePort } from '../support/listening.js';
 import { layoutSettings, nginxLayouts } from '../support/nginx-example.js';
-import { findProgram, missingPeer } from '../support/peers.js';
+import { missingPeer } from '../support/peers.js';
 import { startProgram } from '../support/program.js';
 import { put } from '../support/uploading.js';
+import { openPage, sharedBrowser } from './browser.js';
 import { startNginxLayout } from './nginx.js';
 
 const policy =
@@ -98,30 +99,13 @@ async function startSite(t: TestContext, uploadOrigin: string): Promise<string> 
     const { type, body } = files.get(url) ?? { type: 'text/html', body: Buffer.from('<!doctype html><body>') };
     response.writeHead(200, { 'content-type': type, 'content-security-policy': policy }).end(body);
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  t.after(() => {
-    server.close();
-    server.closeAllConnections();
-  });
-  const address = server.address();
-  assert.ok(address !== null && typeof address === 'object');
-  return `http://localhost:${address.port}`;
-}
-
-async function openPage(t: TestContext, origin: string): Promise<Page> {
-  const executablePath = findProgram('chromium') ?? 'chromium';
-  const browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] });
-  t.after(() => browser.close());
-  const page = await browser.newPage();
-  await page.goto(origin);
-  return page;
+  return `http://localhost:${await listenOnFreePort(t, server)}`;
 }
 
 /** Uploads what an attacker would, and has a page of the site try to run it. */
-async function attack(t: TestContext, uploadOrigin: string, secret: string): Promise<void> {
+async function attack(t: TestContext, browser: Browser, uploadOrigin: string, secret: string): Promise<void> {
   const origin = await startSite(t, uploadOrigin);
-  const page = await openPage(t, origin);
+  const page = await openPage(t, browser, origin);
   for (const [name, { files, body, run }] of Object.entries(attacks)) {
     const tryIt = (path: string) => page.evaluate(`(${run})(${JSON.stringify(origin + path)})`);
     const [first = ''] = Object.keys(files);
@@ -138,15 +122,17 @@ async function attack(t: TestContext, uploadOrigin: string, secret: string): Pro
 describe('an upload on the origin of a site is run by no page of it', {
   skip: missingPeer('chromium', 'nginx', 'openssl'),
 }, () => {
+  const browser = sharedBrowser();
+
   it('where prosody-filer sends it', async (t) => {
     const { origin, secret } = await startProgram(t);
-    await attack(t, origin, secret);
+    await attack(t, await browser(), origin, secret);
   });
 
   for (const layout of nginxLayouts) {
     it(`with layout (${layout}) of nginx.example.conf`, async (t) => {
       const program = await startProgram(t, layoutSettings[layout]);
-      await attack(t, await startNginxLayout(t, layout, program), program.secret);
+      await attack(t, await browser(), await startNginxLayout(t, layout, program), program.secret);
     });
   }
 });

@@ -7,6 +7,7 @@ import { describe, it, type TestContext } from 'node:test';
 import { mainFile, run } from '../support/command.js';
 import { eventually } from '../support/eventually.js';
 import { send } from '../support/http-client.js';
+import { listenOnFreePort } from '../support/listening.js';
 import { asNobody } from '../support/nobody.js';
 import { startProgram } from '../support/program.js';
 import { connectTo } from '../support/raw-socket.js';
@@ -124,11 +125,7 @@ describe('--create-config', () => {
 
 describe('where it listens', () => {
   it('ends with 1 and says so if another program listens there', async (t) => {
-    const other = createServer().listen(0, '127.0.0.1');
-    t.after(() => other.close());
-    await new Promise((resolve) => other.once('listening', resolve));
-    const address = other.address();
-    const port = typeof address === 'object' ? address?.port : undefined;
+    const port = await listenOnFreePort(t, createServer());
     const folder = await folderWith(t, minimal.replace(':0', `:${port}`));
     const { code, stderr } = await prosodyFiler([], folder);
     assert.equal(code, 1);

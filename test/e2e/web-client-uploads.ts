@@ -43,7 +43,7 @@ export class WebClientUploads {
   }
 
   put(url: string, body: Buffer, headers: Readonly<Record<string, string>> = {}): Promise<XhrResult> {
-    return this.#client.call('upload', url, body.toString('base64'), headers);
+    return this.#client.call('upload', url, this.#client.serve(body), headers);
   }
 
   putUrl({ url, key }: Slot, size: number): string {

@@ -7,8 +7,8 @@ addEventListener('message', ({ data }) => {
 });
 
 /** Uploads by XMLHttpRequest as web clients do, for its progress; status 0 is an answer that the page may not read. */
-export async function upload(url, base64, headers) {
-  const body = await (await fetch(`data:;base64,${base64}`)).blob();
+export async function upload(url, bodyUrl, headers) {
+  const body = await (await fetch(bodyUrl)).blob();
   const xhr = new XMLHttpRequest();
   const progress = [];
   xhr.upload.onprogress = ({ loaded }) => progress.push(loaded);

@@ -31,7 +31,7 @@ function withPut(put: (store: Store, ...args: Parameters<Store['put']>) => Promi
   };
 }
 
-describe('an upload is not cut as stalled', () => {
+describe('an upload is not cut as stalled', { concurrency: true }, () => {
   it('while the store has not asked for its body', async (t) => {
     await putSlowly(
       t,

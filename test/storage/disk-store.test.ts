@@ -11,6 +11,7 @@ import type { DiskStoreOptions } from '../../src/storage/disk/disk-store.js';
 import { openStore } from '../../src/storage/open-store.js';
 import type { Store } from '../../src/storage/store.js';
 import { projectFolder, run } from '../support/command.js';
+import { eventually } from '../support/eventually.js';
 import { nobody } from '../support/nobody.js';
 import { describeStore, incoming, key, readBack } from '../support/store-contract.js';
 import { tempDir } from '../support/temp-dir.js';
@@ -269,11 +270,11 @@ describe('an upload in progress', () => {
     const body = new PassThrough();
     const put = store.put(key('slot/f'), incoming(Buffer.alloc(3), { openBody: () => body }));
     body.write('1');
-    await new Promise((resolve) => setTimeout(resolve, 1100));
+    await eventually(async () => (await contents()).length === 1);
+    const temporary = path.join(storeDir, (await contents())[0] ?? '');
+    await eventually(async () => (await stat(temporary)).size === 1);
     body.write('2');
-    const [temporary = ''] = await contents();
-    while ((await stat(path.join(storeDir, temporary))).size < 2)
-      await new Promise((resolve) => setTimeout(resolve, 5));
+    await eventually(async () => (await stat(temporary)).size === 2);
     body.end('3');
     await put;
   });
@@ -286,7 +287,7 @@ describe('an upload in progress', () => {
         const bytes = Buffer.alloc(1_000_000, 'x');
         const put = store.put(key('slot/f'), incoming(bytes, { contentType, openBody: () => body }));
         body.write(bytes.subarray(0, 500_000));
-        while ((await contents()).length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+        await eventually(async () => (await contents()).length > 0);
         await rm(path.join(storeDir, '.prosody-filer'), { recursive: true });
         body.end(bytes.subarray(500_000));
         await put;
@@ -324,7 +325,7 @@ describe('an upload in progress', () => {
     const puts = bodies.map((body) =>
       store.put(key('slot/f'), incoming(Buffer.from('x'), { uploader: 'romeo@example.org', openBody: () => body })),
     );
-    while ((await contents()).length < bodies.length) await new Promise((resolve) => setTimeout(resolve, 5));
+    await eventually(async () => (await contents()).length === bodies.length);
     for (const body of bodies) body.end('x');
     const results = await Promise.allSettled(puts);
     assert.equal(results.filter(({ status }) => status === 'fulfilled').length, 1);

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
-import { setTimeout as wait } from 'node:timers/promises';
 import { tombstonePhases } from '../../src/retention/tombstone-phase.js';
 import { openS3Store } from '../../src/storage/s3/open-s3-store.js';
 import type { ServedStore } from '../../src/storage/store.js';
@@ -44,10 +43,10 @@ function describeRemovals(name: string, programs: readonly string[], share: () =
     }
 
     it('never deletes an upload that has just replaced an expired tombstone', async (t) => {
-      const { proxy, one, other } = await open(t);
+      const { proxy, one, other, advance } = await open(t);
       await one.put(key('s/f'), incoming(Buffer.from('first')));
       await one.delete(key('s/f'));
-      await wait(2100);
+      advance(2100);
       let isPut = false;
       const put = async () => {
         if (!isPut) await other.put(key('s/f'), incoming(Buffer.from('second')));

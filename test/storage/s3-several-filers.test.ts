@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { setTimeout as wait } from 'node:timers/promises';
 import type { ServedStore } from '../../src/storage/store.js';
 import { cephPrograms, sharedCeph } from '../support/ceph.js';
 import { missingPeer } from '../support/peers.js';
@@ -15,9 +14,11 @@ describe('S3: two filers on one bucket', { skip: missingPeer(...cephPrograms) },
   async function openTwo(replayWindowMs = 0) {
     const peer = await ceph();
     const bucket = await peer.createBucket();
-    const [a, b] = await Promise.all([1, 2].map(() => openStoreIn(peer, bucket, replayWindowMs)));
+    let aheadMs = 0;
+    const now = () => Date.now() + aheadMs;
+    const [a, b] = await Promise.all([1, 2].map(() => openStoreIn(peer, bucket, replayWindowMs, now)));
     assert.ok(a !== undefined && b !== undefined);
-    return { a, b, keys: () => peer.keysIn(bucket) };
+    return { a, b, keys: () => peer.keysIn(bucket), advance: (ms: number) => (aheadMs += ms) };
   }
 
   /** Puts on both at once, and asserts that one has succeeded; resolves to its text. */
@@ -55,11 +56,11 @@ describe('S3: two filers on one bucket', { skip: missingPeer(...cephPrograms) },
   });
 
   it('use a slot again exactly once when its tombstone no longer blocks it', async () => {
-    const { a, b, keys } = await openTwo(2000);
+    const { a, b, keys, advance } = await openTwo(2000);
     const paths = Array.from({ length: 10 }, (_, index) => `s/${index}`);
     for (const path of paths) await a.put(key(path), incoming(Buffer.from('first')));
     for (const path of paths) await b.delete(key(path));
-    await wait(3000);
+    advance(3000);
     for (const path of paths) {
       const winner = await race([a, b], path);
       assert.equal((await readBack(b, path)).toString(), winner);

@@ -2,26 +2,21 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, get, type IncomingMessage, type RequestListener } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import { describe, it, type TestContext } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
 import { DownloadMemory } from '../../src/storage/download-memory.js';
 import { S3Download } from '../../src/storage/s3/s3-download.js';
 import { eventually } from '../support/eventually.js';
+import { listenOnFreePort } from '../support/listening.js';
 
 const mebibyte = 1024 * 1024;
 // More bytes than the system's buffers hold.
 const bytes = randomBytes(24 * mebibyte);
 
 async function listen(t: TestContext, onRequest: RequestListener) {
-  const server = createServer({ keepAliveTimeout: 1 }, onRequest).listen(0, '127.0.0.1');
-  t.after(() => {
-    server.close();
-    server.closeAllConnections();
-  });
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
+  const server = createServer({ keepAliveTimeout: 1 }, onRequest);
+  const port = await listenOnFreePort(t, server);
   const ask = async (headers = {}) => {
     const request = get({ port, host: '127.0.0.1', agent: false, headers }).on('error', () => undefined);
     const [answer] = (await once(request, 'response')) as [IncomingMessage];

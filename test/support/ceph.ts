@@ -1,6 +1,7 @@
 import { startCephCluster } from './ceph-cluster.js';
 import { freePort } from './peers.js';
-import { lookInside, type S3Service, shared } from './s3-service.js';
+import { lookInside, type S3Service } from './s3-service.js';
+import { shared } from './shared.js';
 import type { Teardown } from './temp-dir.js';
 
 /** What `missingPeer` is to be asked for before `startCeph`. */

@@ -1,5 +1,5 @@
-import { once } from 'node:events';
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { connect, createServer } from 'node:net';
+import { listenOnFreePort } from './listening.js';
 import type { Teardown } from './temp-dir.js';
 
 /** A network between a client and a server. */
@@ -13,10 +13,8 @@ export interface LossyProxy {
 export async function startLossyProxy(t: Teardown, origin: string): Promise<LossyProxy> {
   const { hostname, port } = new URL(origin);
   let lostAfter = Number.POSITIVE_INFINITY;
-  const sockets: Socket[] = [];
   const server = createServer((client) => {
     const upstream = connect(Number(port), hostname);
-    sockets.push(client, upstream);
     let sent = 0;
     client.on('data', (chunk) => {
       sent += chunk.length;
@@ -35,14 +33,8 @@ export async function startLossyProxy(t: Teardown, origin: string): Promise<Loss
       socket.on('error', () => undefined).on('close', () => other.destroy());
     }
   });
-  t.after(() => {
-    server.close();
-    for (const socket of sockets) socket.destroy();
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
   return {
-    origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    origin: `http://127.0.0.1:${await listenOnFreePort(t, server)}`,
     loseAnswersAfter: (bytes) => {
       lostAfter = bytes;
     },

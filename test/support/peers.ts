@@ -1,3 +1,4 @@
+import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { accessSync, constants } from 'node:fs';
 import { createServer } from 'node:net';
@@ -24,22 +25,41 @@ export function skipOrFail(reason: string): string {
   return reason;
 }
 
-/** Finds a free loopback port below the range from which Linux takes the ports of connections. */
+/**
+ * Reserves a loopback port until this process ends. It lies below the range from which Linux takes the ports of connections,
+ * and no other test process is given it: each holds the UDP port of the same number, which no peer uses.
+ */
 export async function freePort(): Promise<number> {
   for (let attempt = 0; attempt < 100; attempt += 1) {
     const port = 15_000 + Math.floor(Math.random() * 15_000);
-    const server = createServer();
-    try {
-      server.listen(port, '127.0.0.1');
-      await once(server, 'listening');
-      server.close();
-      await once(server, 'close');
-      return port;
-    } catch (error) {
-      if (!(error instanceof Error && 'code' in error && error.code === 'EADDRINUSE')) throw error;
-    }
+    if ((await isReserved(port)) && (await isFree(port))) return port;
   }
   throw new Error('no free port found');
+}
+
+async function isReserved(port: number): Promise<boolean> {
+  const reservation = createSocket('udp4').unref();
+  reservation.bind({ port, address: '127.0.0.1', exclusive: true });
+  return succeeds(once(reservation, 'listening'));
+}
+
+/** Programs that are not of these tests may listen there. */
+async function isFree(port: number): Promise<boolean> {
+  const server = createServer().listen(port, '127.0.0.1');
+  if (!(await succeeds(once(server, 'listening')))) return false;
+  server.close();
+  await once(server, 'close');
+  return true;
+}
+
+async function succeeds(opening: Promise<unknown>): Promise<boolean> {
+  try {
+    await opening;
+    return true;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') return false;
+    throw error;
+  }
 }
 
 function isExecutable(path: string): boolean {

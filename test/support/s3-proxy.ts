@@ -4,9 +4,9 @@
  */
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
+import { listenOnFreePort } from './listening.js';
 import type { S3Access } from './s3-service.js';
 import type { Teardown } from './temp-dir.js';
 
@@ -89,13 +89,7 @@ export async function startS3Proxy(t: Teardown, { endpoint, ...access }: S3Acces
     };
     handle().catch(() => answer.destroy());
   });
-  t.after(() => {
-    server.close();
-    server.closeAllConnections();
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const origin = `http://127.0.0.1:${await listenOnFreePort(t, server)}`;
   const proxy: S3Proxy = { ...access, endpoint: origin, requests, meddle: () => undefined };
   return proxy;
 }

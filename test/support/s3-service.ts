@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { after } from 'node:test';
 import {
   CreateBucketCommand,
   HeadObjectCommand,
@@ -28,19 +27,6 @@ export interface S3Service extends S3Access {
   keysIn(bucket: string): Promise<string[]>;
   /** Resolves to `undefined` where there is no such object. */
   headOf(bucket: string, key: string): Promise<HeadObjectCommandOutput | undefined>;
-}
-
-/** What the tests of a suite share: started for the first that asks, ended after the last. */
-export function shared<Peer>(start: (t: Teardown) => Promise<Peer>): () => Promise<Peer> {
-  const hooks: (() => Promise<void> | void)[] = [];
-  after(async () => {
-    for (const hook of hooks) await hook();
-  });
-  let peer: Promise<Peer> | undefined;
-  return () => {
-    peer ??= start({ after: (hook) => hooks.push(hook) });
-    return peer;
-  };
 }
 
 /** Looks inside a service that runs. */

@@ -17,7 +17,8 @@ import { gzipSync } from 'node:zlib';
 import { eventually } from './eventually.js';
 import { findProgram, freePort } from './peers.js';
 import { RunningProcess } from './running-process.js';
-import { lookInside, type S3Service, shared } from './s3-service.js';
+import { lookInside, type S3Service } from './s3-service.js';
+import { shared } from './shared.js';
 import { type Teardown, tempDir } from './temp-dir.js';
 
 const kinds = ['account', 'container', 'object'] as const;

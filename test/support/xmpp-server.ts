@@ -1,18 +1,16 @@
 import { createHash } from 'node:crypto';
-import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
 import type { TestContext } from 'node:test';
+import { eventually } from './eventually.js';
+import { listenOnFreePort } from './listening.js';
+import { collectText, type ReceivedText } from './received-text.js';
 
 /** The secret of every component. */
 export const componentSecret = 'component-pass';
 
-/** A component's connection as its XMPP server sees it. */
-export interface AcceptedLink {
+/** A component's connection as its XMPP server sees it, and what it receives. */
+export interface AcceptedLink extends ReceivedText {
   readonly socket: Socket;
-  /** Everything received so far. */
-  received(): string;
-  /** Resolves once what was received matches; rejects if the connection closes before. */
-  waitFor(pattern: RegExp): Promise<string>;
 }
 
 /** An XMPP server that says no more than it is told to. */
@@ -22,25 +20,6 @@ export interface RawXmppServer {
   nextLink(): Promise<AcceptedLink>;
   /** The next connection, once its stream is open and its handshake was taken. */
   nextReady(): Promise<AcceptedLink>;
-}
-
-function accept(socket: Socket): AcceptedLink {
-  let text = '';
-  socket.setEncoding('utf8').on('data', (piece) => {
-    text += piece;
-  });
-  socket.on('error', () => undefined);
-  return {
-    socket,
-    received: () => text,
-    async waitFor(pattern) {
-      while (!pattern.test(text)) {
-        if (socket.destroyed || socket.readableEnded) throw new Error(`closed after ${text}`);
-        await Promise.race([once(socket, 'data'), once(socket, 'close'), once(socket, 'end')]);
-      }
-      return text;
-    },
-  };
 }
 
 /** Answers the stream's header, and the handshake if its digest is right (XEP-0114 §3). */
@@ -56,22 +35,15 @@ async function welcome(link: AcceptedLink): Promise<AcceptedLink> {
 /** Listens on a free port; the test's end closes it. */
 export async function startRawXmppServer(t: TestContext): Promise<RawXmppServer> {
   const links: AcceptedLink[] = [];
-  const server = createServer((socket) => links.push(accept(socket)));
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  t.after(() => {
-    for (const { socket } of links) socket.destroy();
-    server.close();
-  });
+  const server = createServer((socket) => links.push({ socket, ...collectText(socket, 'utf8') }));
+  const port = await listenOnFreePort(t, server);
   let taken = 0;
   const nextLink = async () => {
-    while (links.length <= taken) await once(server, 'connection');
+    await eventually(() => links.length > taken);
     const link = links[taken];
     taken += 1;
     if (link === undefined) throw new Error('no connection');
     return link;
   };
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('not on TCP');
-  return { port: address.port, nextLink, nextReady: async () => welcome(await nextLink()) };
+  return { port, nextLink, nextReady: async () => welcome(await nextLink()) };
 }
