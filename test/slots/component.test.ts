@@ -138,6 +138,7 @@ describe('a component', () => {
 
   it('drops an answer to a link that is gone', async (t) => {
     const server = await startRawXmppServer(t);
+    let isAsked = false;
     let release: (() => void) | undefined;
     const held = new Promise<void>((resolve) => {
       release = resolve;
@@ -146,6 +147,7 @@ describe('a component', () => {
       { host: '127.0.0.1', port: server.port, jid: 'upload.example.org', secret: componentSecret },
       {
         answer: async (stanza) => {
+          isAsked = true;
           await held;
           return resultOf(stanza);
         },
@@ -156,10 +158,11 @@ describe('a component', () => {
     t.after(() => component.stop());
     const first = await server.nextReady();
     first.socket.write(iq('x'));
-    await wait(20);
+    await eventually(() => isAsked);
     first.socket.destroy();
     const second = await server.nextReady();
     release?.();
+    // Long enough for an answer that must not come.
     await wait(20);
     assert.ok(!second.received().includes('<iq'));
   });
