@@ -45,6 +45,7 @@ async function startWith(t: TestContext, settings: Settings, stdout: 'pipe' | nu
     ask: async (target = '/upload/x') => assert.equal((await send({ origin, rawTarget: target })).status, 404),
     lostLines: async () => Number(/^prosody_filer_log_lines_lost_total (\d+)$/m.exec(await metrics())?.[1]),
     exit,
+    signal: (name: NodeJS.Signals) => process.kill(pid, name),
     /** Ends it by SIGTERM, and says with which code and after how long. */
     stop: async () => {
       const startedAt = performance.now();
@@ -147,12 +148,14 @@ for (const settings of [{ logFormat: 'json' }, { logFormat: 'pretty' }, { logFor
   });
 }
 
-const crash = 'data:text/javascript,setTimeout(() => { throw new Error("boom") }, 2000)';
+/** Has the program crash when it gets SIGUSR2. */
+const crash = "data:text/javascript,process.on('SIGUSR2', () => { throw new Error('boom') })";
 
 describe('the last lines', () => {
   it('of a crash are in the log', async (t) => {
     const program = await startWith(t, {}, 'pipe', { NODE_OPTIONS: `--import="${crash}"` });
     const output = text(program.output);
+    program.signal('SIGUSR2');
     assert.equal((await program.exit)[0], 1);
     assert.match(await output, /"level":"fatal".*boom.*unexpected error, stopping"}\n.*"stopped"}\n$/);
   });
@@ -160,6 +163,7 @@ describe('the last lines', () => {
   it('of a crash hold up no end where nobody reads them', async (t) => {
     const program = await startWith(t, {}, 'pipe', { NODE_OPTIONS: `--import="${crash}"` });
     await askOften(program, 10);
+    program.signal('SIGUSR2');
     assert.equal((await program.exit)[0], 1);
   });
 

@@ -59,7 +59,8 @@ describe('a service manager', { skip: missingPeer('perl', 'systemd-notify') ?? f
     ];
     await startProgram(t, { shutdownTimeout: '1s' }, [...command, ...strace]);
     await manager.waitForLine((line) => line === 'READY=1');
-    await new Promise((resolve) => setTimeout(resolve, 2000));
+    // Twice the watchdog's period, to see that nothing comes.
+    await new Promise((resolve) => setTimeout(resolve, 1200));
     assert.equal(countOf(manager, 'WATCHDOG=1'), 0);
   });
 });

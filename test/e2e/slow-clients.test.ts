@@ -28,7 +28,7 @@ async function downloadSlowly(url: string, bytesPerSecond: number): Promise<numb
   return bytes;
 }
 
-describe('a slow client', { concurrency: 2 }, () => {
+describe('a slow client', { concurrency: true }, () => {
   it('is cut when its head does not end, however steadily it trickles', async (t) => {
     const { origin } = await startProgram(t, { stallTimeout: '5s' });
     const connection = await connectTo(t, origin);

@@ -69,7 +69,9 @@ describe('under systemd', { skip: (await systemdSkipReason()) ?? false }, () => 
 
     it(`${workers} worker(s) live longer than the watchdog's period, but not when one no longer answers`, async (t) => {
       const { systemd, origin } = await boot(t, `workers = ${workers}`, false);
-      await new Promise((resolve) => setTimeout(resolve, 5000));
+      const lastSign = async () => Number(await systemd.show(unit, 'WatchdogTimestampMonotonic'));
+      const first = await lastSign();
+      await eventually(async () => (await lastSign()) > first + 3_000_000);
       assert.equal(await restartsOf(systemd), 0, await systemd.output());
       await systemd.run('pkill', '-STOP', '--newest', '--full', '/opt/prosody-filer/lib/dist/main.js');
       await eventually(async () => (await restartsOf(systemd)) === 1);
@@ -107,7 +109,8 @@ describe('under systemd', { skip: (await systemdSkipReason()) ?? false }, () => 
     });
     for (let restart = 0; restart < 3; restart += 1) {
       await systemd.run('systemctl', 'restart', unit);
-      await new Promise((resolve) => setTimeout(resolve, 300));
+      const before = count;
+      await eventually(() => count >= before + 20);
     }
     isOver = true;
     await Promise.all(clients);

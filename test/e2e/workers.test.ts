@@ -18,6 +18,11 @@ async function workersOf({ pid }: Pick<Program, 'pid'>): Promise<number[]> {
   return children.split(' ').filter(Boolean).map(Number);
 }
 
+/** Whether it has ended, and its parent has not looked yet. */
+async function isZombie(pid: number): Promise<boolean> {
+  return /^State:\tZ/m.test(await readFile(`/proc/${pid}/status`, 'utf8'));
+}
+
 function isRunning(pid: number): Promise<boolean> {
   return stat(`/proc/${pid}`).then(
     () => true,
@@ -169,10 +174,9 @@ describe('several workers', () => {
     const [worker = 0] = await workersOf(program);
     // It reads the request for all metrics before it reads that a worker has died.
     process.kill(program.pid, 'SIGSTOP');
-    scraper.socket.write('GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n');
-    await wait(100);
+    await new Promise((resolve) => scraper.socket.write('GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n', resolve));
     process.kill(worker, 'SIGKILL');
-    await wait(100);
+    await eventually(() => isZombie(worker));
     process.kill(program.pid, 'SIGCONT');
     await eventually(async () => newWorkers(program) === 1);
     assert.equal((await put(program, 's/f', Buffer.from('x'))).status, 201);

@@ -272,7 +272,8 @@ describe('an upload in progress', () => {
     body.write('1');
     await eventually(async () => (await contents()).length === 1);
     const temporary = path.join(storeDir, (await contents())[0] ?? '');
-    await eventually(async () => (await stat(temporary)).size === 1);
+    // Longer than bytes are gathered for a write.
+    await new Promise((resolve) => setTimeout(resolve, 300));
     body.write('2');
     await eventually(async () => (await stat(temporary)).size === 2);
     body.end('3');

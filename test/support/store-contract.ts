@@ -301,6 +301,7 @@ export function describeStore(
       await store.put(key('slot/f'), incoming(Buffer.from('x')));
       await store.delete(key('slot/f'));
       await eventually(async () => !(await store.wasDeleted(key('slot/f'))));
+      assert.equal(await store.wasDeleted(key('slot/f')), false);
       await store.put(key('slot/f'), incoming(Buffer.from('y')));
       assert.equal((await readBack(store, 'slot/f')).toString(), 'y');
     });
