@@ -54,6 +54,7 @@ describe('S3: faults', { skip: missingPeer(...cephPrograms) }, () => {
   it('a gateway that stops in the middle of an upload is 503, leaves nothing, and the slot works when it is back', async (t) => {
     const program = await start(t);
     const connection = await beginPut(t, program, 's/f', body.length, body.subarray(0, 300_000));
+    // Until the gateway has a part of it.
     await wait(200);
     await whileStopped(async () => {
       connection.socket.write(body.subarray(300_000));
@@ -74,6 +75,7 @@ describe('S3: faults', { skip: missingPeer(...cephPrograms) }, () => {
     await download.waitFor(/\r\n\r\n[\s\S]/);
     download.socket.pause();
     const running = await beginPut(t, program, 's/running', body.length, body.subarray(0, 300_000));
+    // Until the gateway has a part of it.
     await wait(200);
     peer.pauseGateway();
     const pausedAt = performance.now();

@@ -38,6 +38,7 @@ describe('S3: several filers on one bucket', { skip: missingPeer(...cephPrograms
     const body = randomBytes(2_000_000);
     assert.equal((await put(one, 's/first', body)).status, 201);
     await beginPut(t, one, 's/f', body.length, body.subarray(0, 1_500_000));
+    // Until the gateway has a part of it.
     await wait(300);
     await one.stop('SIGKILL');
     assert.ok((await get(other, 's/first')).body.equals(body));

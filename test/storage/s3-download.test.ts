@@ -13,7 +13,7 @@ import type { ByteRange } from '../../src/storage/store.js';
 import { cephPrograms, sharedCeph } from '../support/ceph.js';
 import { eventually } from '../support/eventually.js';
 import { missingPeer } from '../support/peers.js';
-import { startS3Proxy } from '../support/s3-proxy.js';
+import { createBucketBehindProxy } from '../support/s3-proxy.js';
 import { optionsFor, pathInBucket } from '../support/s3-service.js';
 import { openStoreIn } from '../support/s3-store.js';
 import { incoming, key, readBack } from '../support/store-contract.js';
@@ -28,9 +28,7 @@ describe('S3: a download', { skip: missingPeer(...cephPrograms) }, () => {
   const ceph = sharedCeph();
 
   async function open(t: TestContext) {
-    const peer = await ceph();
-    const proxy = await startS3Proxy(t, peer);
-    const bucket = await peer.createBucket();
+    const { peer, proxy, bucket } = await createBucketBehindProxy(t, await ceph());
     const store = await openStoreIn(proxy, bucket);
     await store.put(key('s/f'), incoming(bytes));
     const place = { Bucket: bucket, Key: `${pathInBucket}s/f` };
@@ -82,6 +80,7 @@ describe('S3: a download', { skip: missingPeer(...cephPrograms) }, () => {
     });
     const upload = await store.open(key('s/f'));
     const written = upload?.writeTo(sink);
+    // Longer than it pauses between two GETs.
     await wait(1500);
     assert.equal(gets(), 1);
     isPaused = false;
@@ -158,6 +157,7 @@ it('an answer behind which a pipelined request is held does not ask a broken ser
   };
   const download = new S3Download({ size: 20, open, ...makeMemories() });
   const written = assert.rejects(download.writeTo(sink), { code: 'BODY_INCOMPLETE' });
+  // Longer than it pauses between two GETs.
   await wait(1500);
   sink.destroy();
   await written;

@@ -7,7 +7,7 @@ import type { ServedStore, UnreadableEntry } from '../../src/storage/store.js';
 import { cephPrograms, sharedCeph } from '../support/ceph.js';
 import { send } from '../support/http-client.js';
 import { missingPeer } from '../support/peers.js';
-import { type Meddling, type PassingRequest, startS3Proxy } from '../support/s3-proxy.js';
+import { createBucketBehindProxy, type Meddling, type PassingRequest, startS3Proxy } from '../support/s3-proxy.js';
 import { pathInBucket } from '../support/s3-service.js';
 import { openStoreIn } from '../support/s3-store.js';
 import { incoming, key, readBack } from '../support/store-contract.js';
@@ -27,9 +27,7 @@ describe('S3: odd objects', { skip: missingPeer(...cephPrograms) }, () => {
   const ceph = sharedCeph();
 
   async function open(t: TestContext) {
-    const peer = await ceph();
-    const proxy = await startS3Proxy(t, peer);
-    const bucket = await peer.createBucket();
+    const { peer, proxy, bucket } = await createBucketBehindProxy(t, await ceph());
     const write = (name: string, Body = 'x', Metadata: Record<string, string> = {}) =>
       peer.client.send(new PutObjectCommand({ Bucket: bucket, Key: pathInBucket + name, Body, Metadata }));
     return { peer, proxy, bucket, write, store: await openStoreIn(proxy, bucket, 60_000) };

@@ -5,7 +5,7 @@ import { openS3Store } from '../../src/storage/s3/open-s3-store.js';
 import type { ServedStore } from '../../src/storage/store.js';
 import { cephPrograms, sharedCeph } from '../support/ceph.js';
 import { missingPeer } from '../support/peers.js';
-import { startS3Proxy } from '../support/s3-proxy.js';
+import { createBucketBehindProxy, startS3Proxy } from '../support/s3-proxy.js';
 import { optionsFor, type S3Service } from '../support/s3-service.js';
 import { incoming, key, readBack } from '../support/store-contract.js';
 import { sharedSwift, swiftPrograms } from '../support/swift.js';
@@ -93,9 +93,7 @@ describe('S3: removing from a full bucket', { skip: missingPeer(...cephPrograms)
   const ceph = sharedCeph();
 
   async function open(t: TestContext) {
-    const peer = await ceph();
-    const proxy = await startS3Proxy(t, peer);
-    const bucket = await peer.createBucket();
+    const { peer, proxy, bucket } = await createBucketBehindProxy(t, await ceph());
     const warnings: string[] = [];
     const s3 = optionsFor(proxy, bucket);
     const warn = (message: string) => warnings.push(message);

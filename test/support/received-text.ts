@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import { StringDecoder } from 'node:string_decoder';
 
 const patienceMs = 60_000;
+const searchedPerMs = 100_000;
 const events = ['data', 'end', 'close'] as const;
 
 /** What a socket receives, as text. */
@@ -30,10 +31,17 @@ export function collectText(socket: Socket, encoding: 'latin1' | 'utf8'): Receiv
         clearTimeout(timer);
         for (const event of events) socket.off(event, look);
       };
+      let isDue = false;
       const look = () => {
-        if (!isReached()) return;
-        stop();
-        resolve(text);
+        if (isDue) return;
+        isDue = true;
+        // A large text takes long to search, so it is not searched for each chunk that comes.
+        setTimeout(() => {
+          isDue = false;
+          if (!isReached()) return;
+          stop();
+          resolve(text);
+        }, text.length / searchedPerMs);
       };
       const timer = setTimeout(() => {
         stop();

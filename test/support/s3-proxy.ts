@@ -7,7 +7,7 @@ import { createServer, type IncomingMessage, request, type ServerResponse } from
 import { buffer } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { listenOnFreePort } from './listening.js';
-import type { S3Access } from './s3-service.js';
+import type { S3Access, S3Service } from './s3-service.js';
 import type { Teardown } from './temp-dir.js';
 
 /** A request that passes the proxy. */
@@ -92,4 +92,9 @@ export async function startS3Proxy(t: Teardown, { endpoint, ...access }: S3Acces
   const origin = `http://127.0.0.1:${await listenOnFreePort(t, server)}`;
   const proxy: S3Proxy = { ...access, endpoint: origin, requests, meddle: () => undefined };
   return proxy;
+}
+
+/** Makes a bucket of its own, which is reached through a proxy. */
+export async function createBucketBehindProxy<Service extends S3Service>(t: Teardown, peer: Service) {
+  return { peer, proxy: await startS3Proxy(t, peer), bucket: await peer.createBucket() };
 }

@@ -223,6 +223,7 @@ export function describeStore(
         },
       });
       const written = upload?.writeTo(sink);
+      // Long enough for bytes that must not come.
       await new Promise((resolve) => setTimeout(resolve, 100));
       assert.ok(offered + sink.writableLength <= 1024 * 1024, `${offered} bytes are in memory`);
       sink._write = (_chunk, _encoding, done) => done();
