@@ -41,7 +41,7 @@ const head = "<iq type='get' id='&quot;1&apos;' from='romeo@example.org/😀&amp
 const iq = (child: string) => `${head}${child}</iq>`;
 const request = (attributes: string) => iq(`<request xmlns='urn:xmpp:http:upload:0' ${attributes}/>`);
 
-/** What an error says, and that it goes back to where its iq came from. */
+/** The error in an answer, which must go back to the sender of its iq. */
 function errorIn(answer: Element | undefined) {
   assert.deepEqual(
     { ...answer?.attrs },
@@ -59,7 +59,7 @@ function errorIn(answer: Element | undefined) {
 }
 
 describe('a request for a slot', () => {
-  it('is answered with two URLs, whatever the name', async () => {
+  it('is answered with two URLs for any file name', async () => {
     for (const name of ['f.jpg', '&quot;it&apos;s&quot; &lt;&amp;&gt;.txt', '日本 😀.png']) {
       const { answer } = await answerTo(request(`filename="${name}" size='10' content-type='image/png'`));
       assert.deepEqual([answer?.attrs['type'], answer?.attrs['to']], ['result', 'romeo@example.org/😀&']);
@@ -69,14 +69,14 @@ describe('a request for a slot', () => {
     }
   });
 
-  it('may have a purpose and whatever else in it', async () => {
+  it('may contain a purpose and unknown elements', async () => {
     const purpose = "<message xmlns='urn:xmpp:http:upload:purpose:0'/>text";
     const attributes = "xmlns:u='urn:xmpp:http:upload:0' filename='f' size='1' x='y'";
     const { answer } = await answerTo(iq(`<u:request ${attributes}>${purpose}</u:request>`));
     assert.ok(answer?.getChild('slot', 'urn:xmpp:http:upload:0'));
   });
 
-  it('may say when the file is to go, and the token does then', async () => {
+  it('may ask for an expiry, which the token then carries', async () => {
     const purpose = (attributes: string) => `<ephemeral xmlns='urn:xmpp:http:upload:purpose:0' ${attributes}/>`;
     const expiryFor = async (attributes: string) => {
       const child = `<request xmlns='urn:xmpp:http:upload:0' filename='f' size='1'>${purpose(attributes)}</request>`;
@@ -92,7 +92,7 @@ describe('a request for a slot', () => {
     }
   });
 
-  it('of the older namespace is answered in it, also where it is refused', async () => {
+  it('in the older namespace is answered and refused in that namespace', async () => {
     const older = (size: string) =>
       iq(`<request xmlns='urn:xmpp:http:upload'><filename>f &amp; g</filename><size>${size}</size></request>`);
     const { answer } = await answerTo(older('10'));
@@ -114,7 +114,7 @@ describe('a request for a slot', () => {
     'with children in place of attributes': "filename='' size=''",
   };
   for (const [what, attributes] of Object.entries(wrong)) {
-    it(`is a bad one ${what}`, async () => {
+    it(`is a bad request ${what}`, async () => {
       const { answer, lines } = await answerTo(request(attributes));
       assert.deepEqual(errorIn(answer), ['modify', 'bad-request']);
       assert.equal(lines[0]?.['uploader'], 'romeo@example.org');
@@ -133,7 +133,7 @@ describe('a request for a slot', () => {
     ['STORE_FAILED', 'cancel', 'internal-server-error', 'error'],
   ];
   for (const [code, type, condition, level] of refusals) {
-    it(`that ends with ${code} is ${condition}, and the reason is for the log only`, async () => {
+    it(`that fails with ${code} is answered with ${condition}; only the log has the reason`, async () => {
       const { answer, lines } = await answerTo(request("filename='f' size='1'"), async () => {
         throw new FilerError(code, 'the reason', type === 'wait' ? { retryAt: Date.UTC(2026, 10, 22) } : {});
       });
@@ -148,7 +148,7 @@ describe('a request for a slot', () => {
     });
   }
 
-  it('that ends with an unexpected error is answered, and the error is logged', async () => {
+  it('that fails unexpectedly is answered, and the error is logged', async () => {
     const { answer, lines } = await answerTo(request("filename='f' size='1'"), async () => {
       throw new TypeError('oh');
     });
@@ -162,7 +162,7 @@ describe('the service', () => {
   const ephemeral = 'urn:xmpp:http:upload:purpose:0#ephemeral';
   const items = "<query xmlns='http://jabber.org/protocol/disco#items'";
 
-  it('says what it is', async () => {
+  it('describes itself to disco#info', async () => {
     const { answer } = await answerTo(iq(`${info}/>`));
     const query = answer?.getChild('query', 'http://jabber.org/protocol/disco#info');
     assert.deepEqual(
@@ -179,7 +179,7 @@ describe('the service', () => {
     }
   });
 
-  it('does not say that it keeps files as short as senders ask where it cannot', async () => {
+  it('announces expire-before only where it can honour it', async () => {
     const { answer } = await answerTo(iq(`${info}/>`), issue, false);
     assert.ok(!String(answer).includes(ephemeral));
   });
@@ -200,12 +200,12 @@ describe('the service', () => {
     'only text': [iq('x'), 'service-unavailable'],
   };
   for (const [what, [text, condition]] of Object.entries(unknown)) {
-    it(`knows no answer to ${what}`, async () => {
+    it(`answers ${what} with an error`, async () => {
       assert.deepEqual(errorIn((await answerTo(text)).answer), ['cancel', condition]);
     });
   }
 
-  it('gives nothing to an iq of type set, nor in the name of an address in its domain', async () => {
+  it('refuses an iq of type set, and an iq to another address of its domain', async () => {
     const text = request("filename='f' size='1'");
     assert.deepEqual(errorIn((await answerTo(text.replace("'get'", "'set'"))).answer), [
       'cancel',
@@ -215,7 +215,7 @@ describe('the service', () => {
     assert.deepEqual([answer?.attrs['type'], answer?.attrs['from']], ['error', 'x@upload.example.org']);
   });
 
-  it('never answers what is no question', async () => {
+  it('ignores every stanza that is not a request', async () => {
     const child = "<request xmlns='urn:xmpp:http:upload:0' filename='f' size='1'/>";
     for (const text of [
       ...['error', 'result', '', 'x'].map(
@@ -230,7 +230,7 @@ describe('the service', () => {
     }
   });
 
-  it('answers any iq with XML, and never throws', async () => {
+  it('answers any iq with well-formed XML and never throws', async () => {
     const text = fc
       .string({ unit: 'grapheme', maxLength: 8 })
       .map((value) => value.replace(/\p{Cc}|\p{Cs}|\p{Cn}/gu, ''));

@@ -30,7 +30,7 @@ function verify(authorization: string, { key, size = 23026, at = issuedAt, secre
 }
 
 describe('a Bearer token', () => {
-  it("of Prosody's own making gives type, uploader and expiry", async () => {
+  it('made by Prosody gives type, uploader and expiry', async () => {
     assert.deepEqual(await verify(prosodysBearer), {
       contentType: 'image/jpeg',
       uploader: 'romeo@example.org',
@@ -38,7 +38,7 @@ describe('a Bearer token', () => {
     });
   });
 
-  it('is valid until its exp, and then not', async () => {
+  it('is valid until its exp and not after', async () => {
     await verify(prosodysBearer, { at: issuedAt + 299 });
     await assert.rejects(verify(prosodysBearer, { at: issuedAt + 301 }), {
       code: 'TOKEN_REFUSED',
@@ -46,18 +46,19 @@ describe('a Bearer token', () => {
     });
   });
 
-  it('allows one size only', () => assert.rejects(verify(prosodysBearer, { size: 23027 }), { code: 'SIZE_REFUSED' }));
+  it('allows exactly one size', () =>
+    assert.rejects(verify(prosodysBearer, { size: 23027 }), { code: 'SIZE_REFUSED' }));
 
   it('may be signed with any of several secrets', () =>
     assert.doesNotReject(verify(prosodysBearer, { secrets: ['new', 'mysecret'] })));
 
-  it('may say nothing of expiry and type', async () => {
+  it('may omit expiry and type', async () => {
     const { expires, filetype, ...bare } = claims;
     const grant = await verify(bearer(bare));
     assert.deepEqual([grant.expiresAt, grant.contentType], [undefined, 'application/octet-stream']);
   });
 
-  it('is no Bearer token otherwise', async () => {
+  it('is not recognised in another header or scheme', async () => {
     for (const header of [
       '',
       'Bearer',
@@ -89,6 +90,6 @@ describe('a Bearer token', () => {
     it(`is refused ${what}`, () => assert.rejects(verify(header, attempt), { code: 'TOKEN_REFUSED' }));
   }
 
-  it('is refused with a claimed size that is no number', () =>
+  it('is refused if its size is not a number', () =>
     assert.rejects(verify(bearer({ ...claims, filesize: '23026' })), { code: 'SIZE_REFUSED' }));
 });

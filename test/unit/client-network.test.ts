@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { clientNetwork } from '../../src/http/client-network.js';
 
-describe('a client is told apart', () => {
+describe('the network of a client', () => {
   const proxy = '10.0.0.1';
   const cases: [client: string | undefined, peer: string | undefined, expected: string | undefined][] = [
     ['192.0.2.1', '192.0.2.1', '192.0.2.1'],

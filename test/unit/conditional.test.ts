@@ -38,7 +38,7 @@ describe('evaluateConditions', () => {
 });
 
 describe('matchesIfRange', () => {
-  it('takes this very state only', () => {
+  it('accepts only the current tag or date', () => {
     for (const header of [undefined, '"2ebc-5"', same]) assert.equal(matchesIfRange(header, upload), true);
     for (const header of ['W/"2ebc-5"', '"x"', before, after]) assert.equal(matchesIfRange(header, upload), false);
   });

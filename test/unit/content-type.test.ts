@@ -33,7 +33,7 @@ describe('servableType', () => {
     });
   }
 
-  it('decides on 16 KiB of near misses at once', () => {
+  it('decides within milliseconds on 16 KiB of near misses', () => {
     const startedAt = performance.now();
     for (const filler of [';', '; ', ' ;', ' ', '; a=b', '\\"']) {
       servableType(`a/b${filler.repeat(16_384 / filler.length)}!`);
@@ -66,7 +66,7 @@ describe('mayShowInline', () => {
 });
 
 describe('typeOfName', () => {
-  it('goes by the extension, and is application/octet-stream without a known one', () => {
+  it('follows the extension; unknown extensions are application/octet-stream', () => {
     assert.equal(typeOfName('a/b.JPG'), 'image/jpeg');
     assert.equal(typeOfName('a/b.txt'), 'text/plain');
     assert.equal(typeOfName('a/b'), 'application/octet-stream');
@@ -123,7 +123,7 @@ describe('servedType', () => {
     'application/vnd.openxmlformats-officedocument.wordprocessingml.document',
   ];
   for (const type of inert) {
-    it(`is ${type} itself`, () => assert.equal(servedType(type), type));
+    it(`is ${type} unchanged`, () => assert.equal(servedType(type), type));
   }
 });
 
@@ -131,7 +131,7 @@ describe('the types of layout (c) in nginx.example.conf', () => {
   const example = readFileSync(new URL('../../nginx.example.conf', import.meta.url), 'utf8');
   const [, block = ''] = /^ *# *types \{\n(.*?)^ *# *\}$/ms.exec(example) ?? [];
   const types = [...block.matchAll(/([a-z][\w./+-]*) ([\w ]+);/g)];
-  it('are those with which prosody-filer serves names with these extensions', () => {
+  it('are those that prosody-filer sends for the same extensions', () => {
     assert.ok(types.length > 20);
     for (const [, type, extensions = ''] of types) {
       for (const extension of extensions.split(' ')) assert.equal(servedType(typeOfName(`f.${extension}`)), type);

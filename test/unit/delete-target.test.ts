@@ -26,7 +26,7 @@ describe('delete', () => {
     ['baseUrl', 'path = "p"', 'upload = "direct"\nbaseUrl = "https://u.example.org/upload/"'],
     ['this program', 'baseDomain = "files.example.org"', 'baseUrl = "https://u.example.org/upload/"'],
   ] as const) {
-    it(`takes both URLs of a slot: ${what}`, async (t) => {
+    it(`accepts both URLs of a slot: ${what}`, async (t) => {
       const config = await configOf(t, s3, component);
       assert.ok(config.component !== undefined);
       const issuer = await openSlotIssuer(config.component, config);
@@ -37,13 +37,13 @@ describe('delete', () => {
     });
   }
 
-  it('takes the URLs of redirected downloads', async (t) => {
+  it('accepts the URLs of redirected downloads', async (t) => {
     const config = await configOf(t, 'path = "p"\ndownload = "redirect"');
     const signed = `https://uploads.s3.eu-central-1.amazonaws.com/p/${encoded}?X-Amz-Signature=1`;
     assert.equal(await keyOf(signed, config), key);
   });
 
-  it('tells both kinds of URLs apart where they have one domain', async (t) => {
+  it('tells the two kinds of URL apart on one domain', async (t) => {
     const config = await configOf(t, 'baseDomain = "u.example.org"\ndownload = "public"');
     assert.equal(await keyOf(`https://u.example.org/upload/${encoded}`, config), key);
     assert.equal(await keyOf(`https://u.example.org/${encoded}`, config), key);

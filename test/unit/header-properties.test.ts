@@ -15,7 +15,7 @@ const fileName = fc
   .filter((name) => !/[/\p{Cc}]/u.test(name));
 
 describe('parseRange', () => {
-  it('stays within the upload, whatever the header', () => {
+  it('stays within the upload for any header', () => {
     const number = fc.oneof(fc.nat(), fc.bigInt({ min: 0n, max: 10n ** 30n }), fc.constant(''));
     const header = fc.oneof(
       anyText,
@@ -43,7 +43,7 @@ describe('content types', () => {
       .map((parts) => parts.join('')),
   );
 
-  it('that are served are legal header values, and media types', () => {
+  it('that are served are legal header values and media types', () => {
     const property = fc.property(type, (value) => {
       const served = servableType(value);
       validateHeaderValue('content-type', served);
@@ -62,7 +62,7 @@ describe('content types', () => {
     fc.assert(property, { numRuns: 3000 });
   });
 
-  it('and names of any upload make legal headers', () => {
+  it('and names of any upload result in legal headers', () => {
     const property = fc.property(fileName, type, (name, value) => {
       const contentType = servableType(value);
       const upload = { contentType, size: 1, modifiedAt: 0, etag: '"0-1"', writeTo: async () => {}, close: () => {} };
@@ -90,7 +90,7 @@ describe('conditions', () => {
     'if-unmodified-since': value,
   });
 
-  it('come to one of three outcomes, and never to 304 against an If-None-Match without the tag', () => {
+  it('have one of three outcomes, and never 304 if If-None-Match lacks the tag', () => {
     const property = fc.property(headers, fc.nat(), (given, modifiedAt) => {
       const present = Object.fromEntries(Object.entries(given).filter(([, text]) => text !== undefined));
       const outcome = evaluateConditions(present, { etag, modifiedAt });
@@ -102,7 +102,7 @@ describe('conditions', () => {
     fc.assert(property, { numRuns: 3000 });
   });
 
-  it('let If-Range pass with exactly the tag or the date', () => {
+  it('accept If-Range with exactly the tag or the date', () => {
     const property = fc.property(value, fc.nat(), (ifRange, modifiedAt) => {
       const isExact = ifRange === undefined || ifRange === etag || ifRange === new Date(modifiedAt).toUTCString();
       assert.equal(matchesIfRange(ifRange, { etag, modifiedAt }), isExact);

@@ -7,7 +7,7 @@ import type { Logger } from 'pino';
 import { openLog } from '../../src/log.js';
 import { tempDir } from '../support/temp-dir.js';
 
-/** What the log has written when the function is done with it. */
+/** The text that the log has written once the function has used it. */
 async function logged(t: TestContext, format: 'json' | 'pretty', use: (logger: Logger) => void): Promise<string> {
   const file = path.join(await tempDir(t), 'log');
   const fd = openSync(file, 'w');
@@ -24,7 +24,7 @@ const raw = new RegExp(`[${hostile.filter((c) => c !== '\n').join('')}]`, 'u');
 const line = { method: 'GET', status: 200, bytes: 1, durationMs: 1 };
 
 describe('the log', () => {
-  it('has the same text in JSON, and no character in it that a terminal obeys', async (t) => {
+  it('keeps the text in JSON, without characters that control a terminal', async (t) => {
     const name = hostile.join('x');
     const text = await logged(t, 'json', (logger) => logger.info({ ...line, path: name, reason: name }, `of ${name}`));
     assert.doesNotMatch(text, raw);
@@ -32,7 +32,7 @@ describe('the log', () => {
     assert.deepEqual([logPath, reason, msg], [name, name, `of ${name}`]);
   });
 
-  it('shows people an escape in place of each such character, and one line for a request', async (t) => {
+  it('escapes such characters in the pretty format, one line for each request', async (t) => {
     const text = await logged(t, 'pretty', (logger) => {
       logger.info(
         { ...line, path: '/\u001b[31m\u009b1m\u202etxt.exe', reason: 'a\nb\r', uploader: 'x\u0085' },
@@ -49,24 +49,24 @@ describe('the log', () => {
     assert.deepEqual(rest, ['    error: "\\\\u001b]0;x\\\\u0007"', '']);
   });
 
-  it('shows people no path for an event that is about no upload', async (t) => {
+  it('shows no path in the pretty format for an event without an upload', async (t) => {
     const text = await logged(t, 'pretty', (logger) => logger.info({ bytes: 0 }, 'swept'));
     assert.match(text, / INFO: swept\n$/);
   });
 
-  it('indents the further lines of a message, so that none looks like a line of its own', async (t) => {
+  it('indents further lines of a message, so that they do not look like log lines', async (t) => {
     const text = await logged(t, 'pretty', (logger) => logger.info('paste:\nComponent "x"\n    a = 1'));
     assert.match(text, / INFO: paste:\n {4}Component "x"\n {8}a = 1\n$/);
   });
 
-  it('shows letters of any language and emoji as they are', async (t) => {
+  it('leaves letters of any language and emoji unchanged', async (t) => {
     const name = 'très “cool” 日本 👩‍🚀 \u{1f600}';
     for (const format of ['json', 'pretty'] as const) {
       assert.ok((await logged(t, format, (logger) => logger.info({ ...line, path: name }, 'request'))).includes(name));
     }
   });
 
-  it('has no token of a path, a reason or a message in it', async (t) => {
+  it('contains no token from a path, a reason or a message', async (t) => {
     const digest = '0123456789abcdef'.repeat(4);
     for (const format of ['json', 'pretty'] as const) {
       const text = await logged(t, format, (logger) =>

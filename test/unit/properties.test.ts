@@ -38,7 +38,7 @@ const fileName = fc
 describe('parseUploadKey', () => {
   const bases = fc.constantFrom([], ['upload'], ['a', 'b c']);
 
-  it('takes nothing that leaves storeDir or is reserved, and throws nothing but refusals', () => {
+  it('accepts no path that leaves storeDir or is reserved, and throws only refusals', () => {
     const rawPath = fc.oneof(
       anyText,
       fc.tuple(bases, fc.array(pathPiece)).map(([base, pieces]) => `/${[...base, ...pieces].join('/')}`),
@@ -56,7 +56,7 @@ describe('parseUploadKey', () => {
     fc.assert(property, { numRuns: 3000 });
   });
 
-  it('takes each name that is encoded as it stands', () => {
+  it('accepts every name that is percent-encoded', () => {
     const property = fc.property(fc.array(fileName, { minLength: 1, maxLength: 5 }), bases, (segments, base) => {
       const raw = [...base, ...segments].map((segment) => `/${encodeURIComponent(segment)}`).join('');
       assert.equal(parseUploadKey(raw, base), segments.join('/'));
@@ -82,14 +82,14 @@ describe('the configuration', () => {
   );
   const settings = fc.dictionary(key, value, { maxKeys: 12, noNullPrototype: true });
 
-  it('is taken or refused with problems, each a line that says what is expected', () => {
+  it('is accepted, or refused with one line for each problem that says what is expected', () => {
     const property = fc.property(settings, (file) => {
       for (const { text } of checkSettings(file).problems) assert.match(text, /expected /);
     });
     fc.assert(property, { numRuns: 2000 });
   });
 
-  it('of any values in TOML, or of any text, throws nothing but a ConfigError', async (t) => {
+  it('of any TOML values or any text throws only ConfigErrors', async (t) => {
     const file = path.join(await tempDir(t), 'config.toml');
     const contents = fc.oneof(
       settings.map((object) => toml.stringify(object as toml.JsonMap)),

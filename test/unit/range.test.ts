@@ -24,7 +24,7 @@ describe('parseRange', () => {
     ['bytes=0-', 0],
     ['bytes=99999999999999999999-', 10],
   ] as const) {
-    it(`finds no byte of ${size} in ${header}`, () => assert.equal(parseRange(header, size), 'unsatisfiable'));
+    it(`cannot satisfy ${header} of ${size}`, () => assert.equal(parseRange(header, size), 'unsatisfiable'));
   }
 
   for (const header of [
@@ -41,5 +41,5 @@ describe('parseRange', () => {
     it(`ignores ${JSON.stringify(header)}`, () => assert.equal(parseRange(header, 10), undefined));
   }
 
-  it('sends all of an empty upload to whom asks for its end', () => assert.equal(parseRange('bytes=-5', 0), undefined));
+  it('sends an empty upload whole for a suffix range', () => assert.equal(parseRange('bytes=-5', 0), undefined));
 });

@@ -173,7 +173,7 @@ async function buildAll(config: Config, store: ServedStore): Promise<void> {
 
 describe('any value of any setting', () => {
   for (const [place, settings] of Object.entries({ onDisk, inBucket, retention })) {
-    it(`is a ConfigError, or makes a server that can be built: ${place}`, async (t) => {
+    it(`is a ConfigError, or a server can be built with it: ${place}`, async (t) => {
       const folder = await tempDir(t);
       const file = path.join(folder, 'config.toml');
       const { store } = await openStore({ storeDir: folder, isDurable: false, stallTimeoutMs: 60_000 });

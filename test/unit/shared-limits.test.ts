@@ -21,7 +21,7 @@ function workerWith(limits: Limits) {
   return { worker, tell, answers };
 }
 
-it('a supervisor knows what has arrived of the uploads of a worker, and frees them when it dies', async () => {
+it('a supervisor counts the received bytes of a worker, and frees its uploads when it dies', async () => {
   const reserved: PlannedUpload[] = [];
   const settled: unknown[] = [];
   const settle = (...how: unknown[]) => settled.push(how);

@@ -27,12 +27,12 @@ describe('signing as the issuers do', () => {
     ['token', `${slot}/très cool.jpg`, 'token=cc1939712815e9a85f92e07c5417941723500329ff95ea242d309341a31cb82f'],
   ] as const;
   for (const [scheme, key, query] of vectors) {
-    it(`gives their ${scheme} token for ${key}`, async () => {
+    it(`makes their ${scheme} token for ${key}`, async () => {
       assert.deepEqual(await signPut(scheme, 'mysecret', slotFor(key)), { query, headers: {} });
     });
   }
 
-  it("gives Prosody's own Bearer token, but for the order of its claims", async () => {
+  it("makes Prosody's Bearer token, except for the order of its claims", async () => {
     const options = { now: issuedAt, uploader: 'romeo@example.org', expiresAt: 1_700_604_800_000 };
     const { query, headers } = await signPut('bearer', 'mysecret', slotFor('o35x3G_omPCeWzZw/très cool.jpg'), options);
     assert.equal(query, '');
@@ -40,7 +40,7 @@ describe('signing as the issuers do', () => {
     assert.deepEqual(partsOf(signed), partsOf(prosodysBearer));
   });
 
-  it('gives no Bearer token for a path that is not slot/filename', async () => {
+  it('makes no Bearer token for a path that is not slot/filename', async () => {
     for (const key of ['f', 'a/b/f']) {
       await assert.rejects(signPut('bearer', 'mysecret', slotFor(key)), { code: 'KEY_INVALID' });
     }
@@ -48,7 +48,7 @@ describe('signing as the issuers do', () => {
 });
 
 for (const scheme of tokenSchemes) {
-  describe(`what is signed with ${scheme}`, () => {
+  describe(`an upload signed with ${scheme}`, () => {
     const contentType = 'text/plain; name=é';
     const verify = async (size: number, now = issuedAt) => {
       const { query, headers } = await signPut(scheme, 'mysecret', slotFor('slot/f', contentType), { now: issuedAt });

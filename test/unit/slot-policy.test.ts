@@ -15,7 +15,7 @@ function plan(request: Partial<SlotRequest>, allowedTypes: string[] = []) {
   return planSlot(ids.ofMysecret, whole, { ...settings, allowedTypes });
 }
 
-describe('who may have slots', () => {
+describe('permission to ask for slots', () => {
   const cases: Record<string, boolean> = {
     'romeo@example.org': true,
     'example.org': true,
@@ -39,17 +39,17 @@ describe('who may have slots', () => {
 });
 
 describe('a planned slot', () => {
-  it('has a key that begins with the id of the uploader and ends with the name as it is', () => {
+  it('has a key that starts with the id of the uploader and ends with the unchanged name', () => {
     const { key, uploader } = plan({ filename: ' très “cool” %41+.tar.gz ' });
     assert.match(key, /^[0-9a-f]{64}\/[\w-]{40}\/ très “cool” %41\+\.tar\.gz $/);
     assert.deepEqual([uploaderOfKey(key), uploader], [ids.ofMysecret, ids.ofMysecret]);
   });
 
-  it('has a key of its own', () => {
+  it('has a unique key', () => {
     assert.equal(new Set(Array.from({ length: 1000 }, () => plan({}).key)).size, 1000);
   });
 
-  it('may be empty, or as large as may be', () => {
+  it('may have size 0 and the maximum size', () => {
     assert.equal(plan({ size: '0' }).size, 0);
     assert.equal(plan({ size: '1000' }).size, 1000);
     assert.throws(() => plan({ size: '1001' }), { code: 'SIZE_REFUSED', message: /1001 bytes .* maxFileSize, 1000/ });
@@ -66,14 +66,14 @@ describe('a planned slot', () => {
       assert.throws(() => plan({ filename }), { code: 'REQUEST_INVALID' }));
   }
 
-  it('keeps an announced type, and takes what is none for none', () => {
+  it('keeps an announced type, and ignores an invalid one', () => {
     assert.equal(plan({ contentType: 'text/plain; charset=utf-8' }).contentType, 'text/plain; charset=utf-8');
     for (const contentType of ['', 'omemo', 'a/b, c/d', 'a/b\r\nX: y', `a/${'b'.repeat(254)}`]) {
       assert.equal(plan({ contentType }).contentType, undefined);
     }
   });
 
-  it('is of an allowed type, that of its name where none was announced', () => {
+  it('must have an allowed type; without an announced one, that of its name', () => {
     const allowed = ['image/*', 'Application/PDF'];
     plan({ contentType: 'IMAGE/png; x=y' }, allowed);
     plan({ contentType: 'application/pdf', filename: 'f' }, allowed);
@@ -83,7 +83,7 @@ describe('a planned slot', () => {
     }
   });
 
-  it('has a URL of plain characters that the server reads as its key, whatever the name', () => {
+  it('has a URL of plain characters that the server decodes to its key, for any name', () => {
     const base = 'https://uploads.example.org/upload/';
     const anyName = fc.oneof(fc.string({ maxLength: 60 }), fc.string({ unit: 'grapheme', maxLength: 60 }));
     let planned = 0;

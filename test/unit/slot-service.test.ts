@@ -69,8 +69,8 @@ function serviceWith(differences: Differences) {
   return { give, lines, warnings, storeLimits, clock, count };
 }
 
-describe('a slot that is given', () => {
-  it('is refused for a file that would be gone before it is uploaded', async () => {
+describe('a slot', () => {
+  it('is refused if the file would expire before its upload', async () => {
     const { give, lines } = serviceWith({});
     const expiring = (time: number) => give(1, 'f', jid, new Date(time).toISOString());
     await assert.rejects(expiring(now), {
@@ -82,7 +82,7 @@ describe('a slot that is given', () => {
     await expiring(now + 1000);
   });
 
-  it('allows its upload, with the type of the name where none was announced', async () => {
+  it('allows its upload, with the type of the name if none was announced', async () => {
     const { give, lines } = serviceWith({});
     const { putUrl, getUrl } = await give(10);
     const { pathname, searchParams, href } = new URL(putUrl);
@@ -95,14 +95,14 @@ describe('a slot that is given', () => {
     assert.deepEqual(lines, [{ uploader: jid, path: key, bytes: 10 }]);
   });
 
-  it('takes no room before its upload comes', async () => {
+  it('takes no room before its upload starts', async () => {
     const { give } = serviceWith({ limits: { maxStoreSize: 100 * kB } });
     for (let count = 0; count < 3; count += 1) await give(100 * kB);
     await assert.rejects(give(101 * kB), { code: 'STORE_FULL' });
   });
 });
 
-describe('a slot whose upload goes past this program', () => {
+describe('a slot for a direct upload', () => {
   /** An issuer, and what it was asked to sign so far. */
   function startSigning() {
     const signed: unknown[][] = [];
@@ -113,7 +113,7 @@ describe('a slot whose upload goes past this program', () => {
     return { issuer: directIssuer({ signPut }, 'https://cdn.example.org/path/'), signed };
   }
 
-  it('is signed for 300 s, for its size and for the type that was announced only', async () => {
+  it('is signed for 300 s, for its size, and for its type only if announced', async () => {
     const { issuer, signed } = startSigning();
     const { give } = serviceWith({ issuer });
     const { putUrl, getUrl } = await give(10, "it's (1).webp");
@@ -126,7 +126,7 @@ describe('a slot whose upload goes past this program', () => {
     assert.deepEqual(signed, [[key, 10, undefined, 300]]);
   });
 
-  it('is signed for the type of its name where types are limited and none was announced', async () => {
+  it('is signed for the type of its name if types are limited and none was announced', async () => {
     const { issuer, signed } = startSigning();
     const { give } = serviceWith({ issuer, allowedTypes: ['image/*'] });
     await give(10, 'f.webp');
@@ -137,14 +137,14 @@ describe('a slot whose upload goes past this program', () => {
     await assert.rejects(give(10, 'f.html'), { code: 'TYPE_REFUSED' });
   });
 
-  it('counts as stored from the moment on at which it is given', async () => {
+  it('counts as stored as soon as it is given', async () => {
     const { give } = serviceWith({ issuer: startSigning().issuer, limits: { userQuota: 100 * kB } });
     await give(60 * kB);
     await assert.rejects(give(41 * kB), { code: 'QUOTA_REACHED', message: /^60000 bytes are stored/ });
     await give(40 * kB);
   });
 
-  it('does not count when it could not be signed', async () => {
+  it('does not count if it could not be signed', async () => {
     let isBroken = true;
     const { give } = serviceWith({
       dailyQuota: 100 * kB,
@@ -161,14 +161,14 @@ describe('a slot whose upload goes past this program', () => {
 });
 
 describe('the quotas of slots', () => {
-  it("are the store's too", async () => {
+  it('include userQuota of the store', async () => {
     const { give } = serviceWith({ stored: 90 * kB, limits: { userQuota: 100 * kB } });
     await give(10);
     await assert.rejects(give(11 * kB), { code: 'QUOTA_REACHED', message: /userQuota/ });
   });
 
   for (const [name, storedAs] of Object.entries({ ...ids, jid })) {
-    it(`count what is stored for the JID as ${name}`, async () => {
+    it(`count uploads stored for the JID as ${name}`, async () => {
       const byStore = serviceWith({ stored: 90 * kB, storedAs, limits: { userQuota: 100 * kB } });
       await assert.rejects(byStore.give(11 * kB), { code: 'QUOTA_REACHED', message: /userQuota/ });
       const byDay = serviceWith({ stored: 90 * kB, storedAs, dailyQuota: 100 * kB });
@@ -178,14 +178,14 @@ describe('the quotas of slots', () => {
     });
   }
 
-  it('of a day hold for requests at once, and for each uploader apart', async () => {
+  it('of a day hold for parallel requests, and for each uploader separately', async () => {
     const { give } = serviceWith({ dailyQuota: 100 * kB });
     const results = await Promise.allSettled(Array.from({ length: 30 }, () => give(30 * kB)));
     assert.equal(results.filter(({ status }) => status === 'fulfilled').length, 3);
     await give(100 * kB, 'f', 'juliet@example.org');
   });
 
-  it('of a day count what was stored before the start, and tell when there is room again', async () => {
+  it('of a day count uploads from before the start, and say when there is room again', async () => {
     const { give } = serviceWith({ dailyQuota: 100 * kB, stored: 60 * kB });
     await Promise.all([give(20 * kB), give(20 * kB)]);
     const retryAt = Date.UTC(2026, 10, 23, 11);
@@ -193,7 +193,7 @@ describe('the quotas of slots', () => {
     await assert.rejects(give(101 * kB), { code: 'QUOTA_REACHED', retryAt: undefined });
   });
 
-  it('of a day are not used up by what is refused', async () => {
+  it('of a day do not count refused requests', async () => {
     const { give } = serviceWith({ dailyQuota: 100 * kB, limits: { maxStoreSize: 50 * kB } });
     for (let count = 0; count < 5; count += 1) await assert.rejects(give(60 * kB), { code: 'STORE_FULL' });
     await give(50 * kB);
@@ -203,7 +203,7 @@ describe('the quotas of slots', () => {
 });
 
 describe('the daily quota', () => {
-  it('gives room by uploads that may go, and removes none of them', async () => {
+  it('counts room that eviction could make, without evicting', async () => {
     const evict = async () => assert.fail('something was evicted');
     const limits = { maxStoreSize: 50 * kB, evictsWhenFull: true };
     const signPut = async () => 'https://x/';
@@ -214,7 +214,7 @@ describe('the daily quota', () => {
     }
   });
 
-  it('has all its room again after a day, and counts what the store knows of those who were forgotten', async () => {
+  it('is free again after a day, and counts what the store knows of forgotten uploaders', async () => {
     const { give, storeLimits, clock, count } = serviceWith({ dailyQuota: 100 * kB });
     await give(100 * kB);
     clock.now += 25 * 3_600_000;
@@ -227,7 +227,7 @@ describe('the daily quota', () => {
   });
 });
 
-describe('requests in a minute', () => {
+describe('requests per minute', () => {
   it('are limited for each JID', async () => {
     const { give, warnings } = serviceWith({});
     const results = await Promise.allSettled(Array.from({ length: 62 }, () => give(1)));
@@ -242,7 +242,7 @@ describe('requests in a minute', () => {
     await give(1, 'f', 'juliet@example.org');
   });
 
-  it('are limited for each domain without access as a whole', async () => {
+  it('are limited for each domain without access, over all its users', async () => {
     const { give, warnings } = serviceWith({});
     for (let count = 0; count < 60; count += 1) {
       await assert.rejects(give(1, 'f', `u${count}@example.net`), { code: 'UPLOADER_REFUSED' });

@@ -36,12 +36,12 @@ function verifyQuery(query: string, attempt: Attempt = {}) {
 const verify = (slotToken: string, attempt?: Attempt) => verifyQuery(`slot=${slotToken}`, attempt);
 
 describe("our own slots' token", () => {
-  it('gives type and uploader, whatever type the PUT announces', async () => {
+  it('sets type and uploader, whatever type the PUT announces', async () => {
     const grant = { contentType: 'image/jpeg', uploader, expiresAt: undefined };
     assert.deepEqual(await verify(token), grant);
   });
 
-  it('is the one that signing makes, and names no JID and nothing else than it must', async () => {
+  it('is the one that signing makes, and contains no JID and no extra claim', async () => {
     const slot = { key: path as UploadKey, size: 23026, contentType: 'image/jpeg' };
     const { query, headers } = await signPut('slot', 'mysecret', slot, { now: issuedAt * 1000, uploader });
     assert.deepEqual(headers, {});
@@ -51,7 +51,7 @@ describe("our own slots' token", () => {
     assert.equal(new URLSearchParams(query).get('slot'), query.slice('slot='.length));
   });
 
-  it('may name when the file goes', async () => {
+  it('may set the expiry', async () => {
     const { expiresAt } = await verify(jwt({ ...claims, expires: issuedAt + 9 }, { typ: slotTyp }));
     assert.equal(expiresAt, (issuedAt + 9) * 1000);
   });
@@ -60,17 +60,17 @@ describe("our own slots' token", () => {
     for (const key of ['f', 'a/b', 'a/b/c/d']) await verify(jwt({ ...claims, path: key }, { typ: slotTyp }), { key });
   });
 
-  it('is valid until its exp, and then not', async () => {
+  it('is valid until its exp and not after', async () => {
     await verify(token, { at: issuedAt + 299 });
     await assert.rejects(verify(token, { at: issuedAt + 301 }), { code: 'TOKEN_REFUSED', message: /expired 1 s ago/ });
   });
 
-  it('allows one size only', () => assert.rejects(verify(token, { size: 23027 }), { code: 'SIZE_REFUSED' }));
+  it('allows exactly one size', () => assert.rejects(verify(token, { size: 23027 }), { code: 'SIZE_REFUSED' }));
 
   it('may be signed with any of several secrets', () =>
     assert.doesNotReject(verify(token, { secrets: ['new', 'mysecret'] })));
 
-  it('counts before all others', async () => {
+  it('takes precedence over all others', async () => {
     const query = `v=${v1Token(path, 23026)}&slot=x`;
     await assert.rejects(verifyQuery(query, { authorization: prosodysBearer }), { message: /^slot token: / });
   });
@@ -107,7 +107,7 @@ describe("our own slots' token", () => {
 describe("our token and Prosody's", () => {
   const both = { ...claims, path: 's/f', slot: 's', filename: 'f' };
 
-  it('are not taken for each other, even with all claims of both', async () => {
+  it('are never confused, even with all claims of both', async () => {
     const bearersJwt = bearer(both).slice('Bearer '.length);
     await assert.rejects(verify(bearersJwt, { key: 's/f' }), { code: 'TOKEN_REFUSED', message: /typ/ });
     const authorization = `Bearer ${jwt(both, { typ: slotTyp })}`;

@@ -6,7 +6,7 @@ import { StanzaReader } from '../../src/slots/stanza-reader.js';
 const header = "<?xml version='1.0'?><stream:stream xmlns='jabber:component:accept' id='s1'>";
 const ping = "<iq type='get' id='1' from='a@b' to='c'><ping xmlns='urn:xmpp:ping'/></iq>";
 
-/** A reader after the stream's header, and what it has told. */
+/** A reader after the stream's header, and the events that it has reported. */
 function reading(...texts: string[]) {
   const told: string[] = [];
   const reader = new StanzaReader({
@@ -20,13 +20,13 @@ function reading(...texts: string[]) {
 }
 
 describe('a stream', () => {
-  it('gives its id, its stanzas and its end', () => {
+  it('yields its id, its stanzas and its end', () => {
     const { told, opened } = reading(ping, ' \n ', "<presence from='a@b'/>", '</stream:stream>');
     assert.equal(opened, 'open s1');
     assert.deepEqual(told, [ping.replaceAll("'", '"'), '<presence from="a@b"/>', 'close']);
   });
 
-  it('is the same in pieces of any length', () => {
+  it('is read the same in pieces of any length', () => {
     const text = `${ping}<message><body>日本 😀 &lt;&#x1F600;&amp;<![CDATA[<b>]]> é</body></message>${ping}`;
     const { told } = reading(text);
     assert.match(String(told[1]), /<body>日本 😀 &lt;😀&amp;&lt;b&gt; é<\/body>/);
@@ -43,12 +43,12 @@ describe('a stream', () => {
     fc.assert(property, { numRuns: 300 });
   });
 
-  it('may have comments and instructions in it, which mean nothing', () => {
+  it('may contain comments and processing instructions, which are ignored', () => {
     assert.deepEqual(reading(`<!-- <iq/> --><?php exit ?>${ping}`).told, [ping.replaceAll("'", '"')]);
   });
 });
 
-describe('a stanza that is too much', () => {
+describe('a stanza over the limits', () => {
   const from = "<iq type='get' id='2' from='a@b' to='c'";
   const tooMuch: Record<string, string> = {
     'with a long text': `${from}>${'x'.repeat(300_000)}</iq>`,
@@ -67,11 +67,11 @@ describe('a stanza that is too much', () => {
     });
   }
 
-  it('is as if it had not been where its root alone is too long', () => {
+  it('is ignored if its root element alone is too long', () => {
     assert.deepEqual(reading(`<iq type='get' id='${'x'.repeat(300_000)}'><a/>b</iq>${ping}`).told.length, 1);
   });
 
-  it('ends the stream where it goes on and on', () => {
+  it('ends the stream if it does not end', () => {
     const piece = 'x'.repeat(60_000);
     for (const beginning of ['<iq>', '<iq id="', '<!--', '<?x ', '<iq', '']) {
       const { reader, told } = reading(beginning);
@@ -82,13 +82,13 @@ describe('a stanza that is too much', () => {
     }
   });
 
-  it('is no matter of how many others there were', () => {
+  it('is judged alone, however many stanzas came before', () => {
     const { told } = reading(...Array.from({ length: 100 }, () => ping.repeat(1000)));
     assert.equal(told.length, 100_000);
   });
 });
 
-describe('what is no XML', () => {
+describe('invalid XML', () => {
   const wrong: Record<string, string> = {
     'a DTD': '<!DOCTYPE a [<!ENTITY b "c">]>',
     'an unknown entity': '<iq>&nbsp;</iq>',
@@ -102,13 +102,13 @@ describe('what is no XML', () => {
     it(`is ${what}, and ends the stream`, () => assert.throws(() => reading(text), Error));
   }
 
-  it('is a DTD before the root', () => {
+  it('includes a DTD before the root', () => {
     const handlers = { onOpen() {}, onStanza() {}, onSkipped() {}, onClose() {} };
     const reader = new StanzaReader(handlers);
     assert.throws(() => reader.write('<!DOCTYPE a [<!ENTITY b "c">]><a>'), /DTD/);
   });
 
-  it('throws nothing but Errors, whatever it is', () => {
+  it('of any kind throws only Errors', () => {
     const token = fc.oneof(
       fc.constantFrom(
         '<',

@@ -4,7 +4,7 @@ import { checkStoreDomain } from '../../src/diagnosis/remote/check-redirect.js';
 
 const server = 'uploads.example.org';
 
-/** What is found where clients of the server are sent to this origin. */
+/** The findings if the server sends its clients to this origin. */
 function foundOf(origin: string): string {
   const settings = { url: new URL(`https://${server}/upload/`), downloadsFrom: new URL(`${origin}/bucket/`) };
   const verdict = checkStoreDomain({ settings });

@@ -226,7 +226,7 @@ describe('eviction', () => {
     assert.deepEqual(evictions, []);
   });
 
-  it('stops for an upload that breaks off', async () => {
+  it('stops when its upload breaks off', async () => {
     const { limits, evictions } = limitsOf(settings, full);
     const { makeRoom, settle } = await limits.reserve(planned(50 * kB));
     const room = assert.rejects(makeRoom?.(50 * kB) ?? Promise.resolve(), { code: 'STORE_FULL' });
@@ -399,7 +399,7 @@ describe('a slot', () => {
     assert.deepEqual(evictions, []);
   });
 
-  it('for a direct upload counts until the next sweep, unless it is taken back', async () => {
+  it('for a direct upload counts until the next sweep, unless it is revoked', async () => {
     const { limits } = limitsOf({ userQuota: 100 * kB });
     const slot = { size: 60 * kB, uploader: 'a' };
     (await limits.admitSlot(slot, true))();

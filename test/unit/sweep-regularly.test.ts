@@ -35,7 +35,7 @@ describe('regular sweeps', () => {
     assert.equal(asked(), 2);
   });
 
-  it('are tried again within a minute when one fails', async (t) => {
+  it('are retried within a minute after a failure', async (t) => {
     const { pass, asked, errors } = start(t, 2);
     await pass(60_000);
     await pass(60_000);

@@ -20,7 +20,7 @@ describe('verifyToken', () => {
     contentType: fc.oneof(fc.constantFrom('', 'image/png', 'image/png; x=y'), anyText),
   });
 
-  /** What is granted, or `undefined` if it is refused; what throws anything else fails the property. */
+  /** The grant, or `undefined` if it is refused; any other error fails the property. */
   async function verify(pairs: [string, string][], authorization: string | undefined, upload: AnnouncedUpload) {
     try {
       return await verifyToken({ query: new URLSearchParams(pairs), authorization }, upload, settings, ['upload'], now);
@@ -30,7 +30,7 @@ describe('verifyToken', () => {
     }
   }
 
-  it('takes no query without the digest of this path and size, and throws nothing but refusals', async () => {
+  it('accepts only the digest of this path and size in a query, and throws only refusals', async () => {
     const digestOfOther = fc
       .tuple(fc.constantFrom('slot/g.jpg', 'a/b/c/d', 'upload/f'), fc.nat())
       .map(([key, size]) => v1Token(key, size));
@@ -42,7 +42,7 @@ describe('verifyToken', () => {
     await fc.assert(property, { numRuns: 2000 });
   });
 
-  it('takes no digest of which a character was changed', async () => {
+  it('refuses a digest with one character changed', async () => {
     const change = fc.tuple(fc.nat({ max: 63 }), fc.constantFrom(...'0123456789abcdefABCDEF g'));
     const property = fc.asyncProperty(announced, change, async (upload, [at, character]) => {
       for (const [parameter, digest] of [
@@ -57,7 +57,7 @@ describe('verifyToken', () => {
     await fc.assert(property, { numRuns: 500 });
   });
 
-  it('takes no Authorization header that the secret did not sign, and throws nothing but refusals', async () => {
+  it('accepts only Authorization headers signed with the secret, and throws only refusals', async () => {
     const claims = fc.record({
       slot: fc.constantFrom('slot', 'f'),
       filename: fc.constantFrom('f.jpg', 'f'),

@@ -52,8 +52,9 @@ describe('tokens that the issuers made', () => {
     ],
   ];
   for (const [parameter, upload, digest] of vectors) {
-    it(`takes ?${parameter}= for ${upload.key}`, () => assert.doesNotReject(verify(`${parameter}=${digest}`, upload)));
-    it(`takes ?${parameter}= for ${upload.key} with one size only`, () =>
+    it(`accepts ?${parameter}= for ${upload.key}`, () =>
+      assert.doesNotReject(verify(`${parameter}=${digest}`, upload)));
+    it(`accepts ?${parameter}= for ${upload.key} with exactly one size`, () =>
       refuses(
         `${parameter}=${digest}`,
         { ...upload, size: upload.size + 1 },
@@ -61,7 +62,7 @@ describe('tokens that the issuers made', () => {
       ));
   }
 
-  it("takes and makes Metronome's token for a DELETE", () => {
+  it("accepts and makes Metronome's token for a DELETE", () => {
     const key = `${slot}/très cool.jpg` as UploadKey;
     const token = 'token=e06c1e3139ab457a4bca8a07b51b35d0af9b5d36cfc621b3351da97d7f65b7e7';
     assert.equal(signDelete('mysecret', key, 'delsecret'), token);
@@ -98,21 +99,21 @@ describe('the signed content type', () => {
     });
   }
 
-  it('is taken as latin1 bytes', async () => {
+  it('is read as latin1 bytes', async () => {
     const sent = Buffer.from('text/plain; name=é').toString('latin1');
     assert.equal((await verify(signedFor('text/plain; name=é'), announce('s/photo.jpg', 5, sent))).contentType, sent);
   });
 
-  it('must be none of the others', () =>
+  it('must be the signed one', () =>
     refuses(signedFor('image/png'), announce('s/photo.jpg', 5, 'image/gif'), /another secret/));
 
-  it('must be the one sent where strictContentType is on', async () => {
+  it('must be the one sent if strictContentType is on', async () => {
     const strict = { strictContentType: true };
     await verify(signedFor('image/png'), announce('s/photo.jpg', 5, 'image/png'), strict);
     await refuses(signedFor('image/jpeg'), announce('s/photo.jpg', 5, 'image/png'), /strictContentType/, strict);
   });
 
-  it('is unknown to v1: a media type that is sent counts, then the extension', async () => {
+  it('does not exist in v1: the media type sent counts, then the extension', async () => {
     const v1 = async (name: string, sent: string) =>
       (await verify(`v=${v1Token(name, 5)}`, announce(name, 5, sent))).contentType;
     assert.equal(await v1('s/photo.jpg', 'image/webp'), 'image/webp');
@@ -122,20 +123,20 @@ describe('the signed content type', () => {
   });
 });
 
-describe('which token counts', () => {
+describe('the token that counts', () => {
   const upload = announce('s/f.jpg', 5);
   const good = v1Token('s/f.jpg', 5);
   const goodV2 = v2Token('s/f.jpg', 5, 'image/jpeg');
 
-  it('is the highest version, even if a lower one is right', async () => {
+  it('is the highest version, even if a lower one is valid', async () => {
     await refuses(`v2=${'0'.repeat(64)}&v=${good}`, upload, /^v2 token/);
     await refuses(`token=${'0'.repeat(64)}&v=${good}`, upload, /^token token/);
     await verify(`v=wrong&v2=${goodV2}`, upload);
   });
 
-  it('is none if a parameter is repeated', () => refuses(`v=${good}&v=${good}`, upload, /"v" is repeated/));
+  it('is refused if a parameter is repeated', () => refuses(`v=${good}&v=${good}`, upload, /"v" is repeated/));
 
-  it('is missing without a known parameter', () =>
+  it('is missing if no known parameter is present', () =>
     assert.rejects(verify(`v3=${good}`, upload), { code: 'TOKEN_MISSING' }));
 
   it('may be made with any of several secrets', async () => {
@@ -146,8 +147,8 @@ describe('which token counts', () => {
   });
 });
 
-describe('the reason of a refusal', () => {
-  it('names a digest that is none', async () => {
+describe('the reason for a refusal', () => {
+  it('names a malformed digest', async () => {
     const upload = announce('s/f', 5);
     await refuses('v=', upload, /64 lowercase hex/);
     await refuses(`v=${v1Token('s/f', 5).toUpperCase()}`, upload, /64 lowercase hex/);
@@ -165,7 +166,7 @@ describe('the reason of a refusal', () => {
   it('names a path that was encoded twice', () =>
     refuses(`v=${v1Token('s/a b', 5)}`, announce('s/a%20b', 5), /percent-encoded twice/));
 
-  it('never holds the token', async () => {
+  it('never contains the token', async () => {
     const digest = v1Token('s/f', 6);
     await assert.rejects(verify(`v=${digest}`, announce('s/f', 5)), (error: Error) => !error.message.includes(digest));
   });

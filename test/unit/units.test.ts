@@ -36,7 +36,7 @@ describe('parseDuration', () => {
   }
 });
 
-it('formatSize rounds to three digits or more, in decimal units', () => {
+it('formatSize uses decimal units and keeps at least three digits', () => {
   for (const [bytes, text] of [
     [0, '0 B'],
     [999, '999 B'],

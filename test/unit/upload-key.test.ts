@@ -19,7 +19,7 @@ describe('parseUploadKey', () => {
     [`/upload/abc/${'%e2%82%ac'.repeat(85)}`, `abc/${'€'.repeat(85)}`],
   ];
   for (const [path, key] of accepted) {
-    it(`takes ${path.slice(0, 60)}`, () => assert.equal(parseUploadKey(path, base), key));
+    it(`accepts ${path.slice(0, 60)}`, () => assert.equal(parseUploadKey(path, base), key));
   }
 
   const invalid = {
@@ -48,12 +48,12 @@ describe('parseUploadKey', () => {
     it(`finds no upload at ${path}`, () => assert.throws(() => parseUploadKey(path, base), { code: 'NOT_FOUND' }));
   }
 
-  it('takes bases of any depth, and none', () => {
+  it('accepts bases of any depth, and the root', () => {
     assert.equal(parseUploadKey('/a/%c3%bc/abc/f', ['a', 'ü']), 'abc/f');
     assert.equal(parseUploadKey('/abc/f', []), 'abc/f');
   });
 
-  it('keeps the reserved folder unreachable in any letter case and encoding', () => {
+  it('refuses the reserved folder in any letter case and encoding', () => {
     for (const name of ['.prosody-filer', '.Prosody-Filer', '%2eprosody%2dfiler']) {
       assert.throws(() => parseUploadKey(`/${name}/temporary`, []), { code: 'NOT_FOUND' });
     }

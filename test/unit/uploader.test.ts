@@ -6,7 +6,7 @@ import { ids } from '../support/uploader-ids.js';
 const jid = 'romeo@example.org';
 
 describe('the id of an uploader', () => {
-  it('is keyed with what HKDF derives from the first secret', () => {
+  it('is keyed with the HKDF of the first secret', () => {
     assert.equal(new UploaderIds(['mysecret', 'old-secret']).idOf(jid), ids.ofMysecret);
     assert.equal(new UploaderIds(['old-secret', 'mysecret']).idOf(jid), ids.ofOldSecret);
   });
@@ -17,13 +17,13 @@ describe('the id of an uploader', () => {
     assert.deepEqual(uploaderIds.idsOf('Romeo@Example.org/phone'), uploaderIds.idsOf(jid));
   });
 
-  it('is one of several: by each secret, and the SHA-1 of ejabberd', () => {
+  it('has variants: one for each secret, and the SHA-1 of ejabberd', () => {
     assert.deepEqual(new UploaderIds(['mysecret']).idsOf(jid), [ids.ofMysecret, ids.ofEjabberd]);
     const all = [ids.ofMysecret, ids.ofOldSecret, ids.ofEjabberd];
     assert.deepEqual(new UploaderIds(['mysecret', 'old-secret', 'mysecret']).idsOf(jid), all);
   });
 
-  it('stands for itself', () => {
+  it('is its own id', () => {
     const uploaderIds = new UploaderIds(['mysecret']);
     for (const id of Object.values(ids)) {
       assert.ok(isUploaderId(id));

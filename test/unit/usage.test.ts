@@ -7,7 +7,7 @@ import { Usage } from '../../src/retention/usage.js';
 const hour = 3_600_000;
 const noon = Date.UTC(2026, 10, 22, 12);
 
-/** A usage whose clock a test sets. */
+/** A usage with a clock that the test sets. */
 function usageAt(time: number) {
   const clock = { now: time };
   return { usage: new Usage(() => clock.now), clock };
@@ -92,7 +92,7 @@ describe('the count of usage', () => {
     assert.deepEqual([usage.hasSent(['a']), usage.hasSent(['b'])], [false, true]);
   });
 
-  it('takes memory for uploaders, not for uploads', () => {
+  it('uses memory by uploader, not by upload', () => {
     setFlagsFromString('--expose-gc');
     const collectGarbage: () => void = runInNewContext('gc');
     const uploaders = Array.from({ length: 1000 }, (_, index) => `uploader ${index}`);
