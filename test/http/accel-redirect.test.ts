@@ -34,14 +34,14 @@ describe('accelRedirect', () => {
     }
   });
 
-  it('is used for a range that nginx takes as well', async (t) => {
+  it('is used for ranges that nginx understands', async (t) => {
     const { url } = await startWith(t, 'f');
     const { etag } = (await send(url('f'), { method: 'HEAD' })).headers;
     for (const headers of [{ range: 'bytes=2-4' }, { range: 'bytes=-1' }, { range: 'bytes=2-', 'if-range': etag }])
       assert.equal((await send(url('f'), { headers })).headers['x-accel-redirect'], '/internal/s/f');
   });
 
-  it('is not used where nginx would decide otherwise, or not at all', async (t) => {
+  it('is not used for requests that nginx would answer differently or not at all', async (t) => {
     const { url } = await startWith(t, 'f');
     const head = await send(url('f'), { method: 'HEAD' });
     const etag = String(head.headers.etag);
@@ -81,7 +81,7 @@ describe('accelRedirect', () => {
     assert.deepEqual([gone.status, gone.headers['x-accel-redirect']], [410, undefined]);
   });
 
-  it('is in the log with the status that nginx gives and the bytes that it is to send', async (t) => {
+  it('is logged with the status and the bytes that nginx will send', async (t) => {
     const { url, logLines } = await startWith(t, 'f');
     await send(url('f'));
     await send(url('f'), { headers: { range: 'bytes=2-4' } });

@@ -18,7 +18,7 @@ function putHead(size: number, extra = '', token = v1Token('s/f', size)): string
 }
 
 describe('Expect: 100-continue', () => {
-  it('is answered for an upload that will be taken', async (t) => {
+  it('is answered for an upload that will be accepted', async (t) => {
     const { origin } = await startServer(t);
     const connection = await connectTo(t, origin);
     connection.socket.write(putHead(5, 'Expect: 100-continue\r\n'));
@@ -27,7 +27,7 @@ describe('Expect: 100-continue', () => {
     await connection.waitFor(/HTTP\/1.1 201 Created/);
   });
 
-  it('is not answered for one that will be refused, whose client need not send the body', async (t) => {
+  it('is not answered for an upload that will be refused, so that the body need not be sent', async (t) => {
     const { origin, storeDir } = await startServer(t);
     await writeFile(path.join(storeDir, 'taken'), 'x');
     const heads = [
@@ -54,7 +54,7 @@ describe('Expect: 100-continue', () => {
     assert.match(await connection.waitFor(/\r\n\r\n/), /^HTTP\/1.1 201 /);
   });
 
-  it('is the only expectation that is met', async (t) => {
+  it('is the only expectation that is accepted', async (t) => {
     const { origin } = await startServer(t);
     const connection = await connectTo(t, origin);
     connection.socket.write(putHead(5, 'Expect: a-miracle\r\n'));
@@ -63,7 +63,7 @@ describe('Expect: 100-continue', () => {
 });
 
 describe('a refused client', () => {
-  it('gets to read its answer while it still sends, and is not read for ever', async (t) => {
+  it('can read its answer while it still sends, and is not read for ever', async (t) => {
     const { origin } = await startServer(t);
     const connection = await connectTo(t, origin);
     const size = 2_000_000_000;
@@ -83,7 +83,7 @@ describe('a refused client', () => {
     assert.ok(sent < 50_000_000, `${sent} bytes were taken`);
   });
 
-  it('that sent all of a large body before it reads still gets its answer', async (t) => {
+  it('that sends a large body before it reads still gets its answer', async (t) => {
     const { origin } = await startServer(t);
     const connection = await connectTo(t, origin);
     connection.socket.pause();
@@ -101,7 +101,7 @@ describe('a refused client', () => {
   });
 });
 
-describe('what is no HTTP request', () => {
+describe('an invalid HTTP request', () => {
   const hostile = {
     'raw UTF-8 in the target': ['GET /upload/s/\xc3\xa8.jpg HTTP/1.1\r\nHost: x\r\n\r\n', 400],
     garbage: ['\x16\x03\x01\x02\x00\x01\x00\r\n\r\n', 400],
@@ -127,7 +127,7 @@ describe('what is no HTTP request', () => {
     });
   }
 
-  it('is 400 also on a connection that was used before', async (t) => {
+  it('is 400 on a connection that was used before', async (t) => {
     const { origin } = await startServer(t);
     const connection = await connectTo(t, origin);
     connection.socket.write('OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n');
@@ -160,7 +160,7 @@ describe('an upload that breaks off', () => {
     });
   }
 
-  it('because it stalls is ended after stallTimeout, while one that trickles lives', async (t) => {
+  it('because it stalls is ended after stallTimeout; one that trickles continues', async (t) => {
     const { origin, storeDir } = await startServer(t, { stallTimeoutMs: 300 });
     const stalled = await connectTo(t, origin);
     stalled.socket.write(
@@ -184,7 +184,7 @@ describe('an upload that breaks off', () => {
 describe('pipelined requests', () => {
   const get = (name: string) => `GET /upload/${name} HTTP/1.1\r\nHost: x\r\n\r\n`;
 
-  it('are answered one after the other, each seeing what the one before did', async (t) => {
+  it('are answered in order, each after the effects of the one before', async (t) => {
     const { origin } = await startServer(t);
     const connection = await connectTo(t, origin);
     connection.socket.write(`${get('s/f')}${putHead(5)}hello${get('s/f')}`);
@@ -192,7 +192,7 @@ describe('pipelined requests', () => {
     assert.deepEqual(answers.match(/HTTP\/1\.1 \d+/g), ['HTTP/1.1 404', 'HTTP/1.1 201', 'HTTP/1.1 200']);
   });
 
-  it('may bring their body later, and ask before they send it', async (t) => {
+  it('may send their body later, and with Expect', async (t) => {
     const { origin } = await startServer(t);
     const connection = await connectTo(t, origin);
     connection.socket.write(`${get('none')}${putHead(5, 'Expect: 100-continue\r\n')}`);
@@ -219,7 +219,7 @@ describe('pipelined requests', () => {
     ['from the disk', {}],
     ['piped, as from a bucket', { wrapStore: pipedStore }],
   ] as const) {
-    it(`do not stop the download that they wait for, whose client reads slowly (${what})`, async (t) => {
+    it(`do not stop the download before them while the client reads slowly (${what})`, async (t) => {
       const { origin, storeDir } = await startServer(t, overrides);
       await writeFile(path.join(storeDir, 'large'), bytes);
       const connection = await connectTo(t, origin);
@@ -232,7 +232,7 @@ describe('pipelined requests', () => {
     });
   }
 
-  it('of more than 4 KiB ahead of an answer end the connection after that answer', async (t) => {
+  it('of more than 4 KiB before an answer end the connection after that answer', async (t) => {
     const { origin, logLines } = await startServer(t);
     const connection = await connectTo(t, origin);
     connection.socket.write(get('none').repeat(200));
@@ -242,7 +242,7 @@ describe('pipelined requests', () => {
     assert.ok(logLines.some(({ client, reason }) => client === '127.0.0.1' && reason === undefined));
   });
 
-  it('that want to upgrade the connection are answered as others', async (t) => {
+  it('with Upgrade are answered as others', async (t) => {
     const { origin } = await startServer(t);
     const connection = await connectTo(t, origin);
     const upgrade = get('none').replace('\r\n\r\n', '\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n');
@@ -250,7 +250,7 @@ describe('pipelined requests', () => {
     await connection.waitFor(/404 Not Found\n[\s\S]*404 Not Found\n$/);
   });
 
-  it('of a client that leaves keep no file open', async (t) => {
+  it('of a client that disconnects keep no file open', async (t) => {
     const { origin, storeDir } = await startServer(t);
     await writeFile(path.join(storeDir, 'f'), Buffer.alloc(5_000_000));
     const openFiles = async () => (await readdir('/proc/self/fd')).length;
@@ -265,7 +265,7 @@ describe('pipelined requests', () => {
     await eventually(async () => (await openFiles()) <= before);
   });
 
-  it('are not read on and on while the client reads no answer', async (t) => {
+  it('are not read without limit while the client reads no answer', async (t) => {
     const { origin, storeDir } = await startServer(t);
     await writeFile(path.join(storeDir, 'f'), Buffer.alloc(50_000_000));
     const connection = await connectTo(t, origin);
@@ -280,7 +280,7 @@ describe('pipelined requests', () => {
     assert.ok(taken < 20_000_000, `${taken} bytes of requests were taken`);
   });
 
-  it('that stall after an upload are ended like others', async (t) => {
+  it('that stall after an upload are ended as others', async (t) => {
     const { origin, storeDir, logLines } = await startServer(t, { stallTimeoutMs: 30 });
     await writeFile(path.join(storeDir, 'large'), Buffer.alloc(50_000_000));
     const connection = await connectTo(t, origin);
@@ -290,7 +290,7 @@ describe('pipelined requests', () => {
     assert.deepEqual([logLines[0]?.['status'], logLines[1]?.['aborted']], [201, true]);
   });
 
-  it('are answered in full before garbage behind them is 400', async (t) => {
+  it('are answered in full before garbage after them is 400', async (t) => {
     const { origin, storeDir } = await startServer(t);
     const bytes = Buffer.alloc(20_000_000, 'x');
     await writeFile(path.join(storeDir, 'small'), 'x');
@@ -304,7 +304,7 @@ describe('pipelined requests', () => {
 });
 
 describe('a download', () => {
-  it('whose client leaves closes its file', async (t) => {
+  it('whose client disconnects closes its file', async (t) => {
     const { origin, storeDir, logLines } = await startServer(t);
     await writeFile(path.join(storeDir, 'f'), Buffer.alloc(50_000_000));
     const connection = await connectTo(t, origin);
@@ -316,7 +316,7 @@ describe('a download', () => {
     assert.equal(logLines[0]?.['reason'], 'the client disconnected or stalled');
   });
 
-  it('of a file that becomes shorter is cut off, not ended as if it were whole', async (t) => {
+  it('of a file that becomes shorter is cut off, so that the client notices', async (t) => {
     const { origin, storeDir } = await startServer(t);
     const file = path.join(storeDir, 'f');
     await writeFile(file, Buffer.alloc(50_000_000));

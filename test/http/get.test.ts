@@ -20,7 +20,7 @@ async function startWithFile(t: TestContext, overrides: ServerOverrides = {}) {
 }
 
 describe('a GET', () => {
-  it('answers with what a client needs to show, cache and resume', async (t) => {
+  it('has the headers that a client needs to show, cache and resume', async (t) => {
     const { url } = await startWithFile(t);
     const { status, headers, body } = await send(url);
     assert.equal(status, 200);
@@ -64,19 +64,19 @@ describe('a GET', () => {
     });
   }
 
-  it('of a range without a byte is 416 with the size', async (t) => {
+  it('of a range outside the file is 416 with the size', async (t) => {
     const { url } = await startWithFile(t);
     const { status, headers } = await send(url, { headers: { range: 'bytes=10-' } });
     assert.deepEqual([status, headers['content-range'], headers['cache-control']], [416, 'bytes */10', 'no-store']);
   });
 
-  it('of several ranges is all', async (t) => {
+  it('of several ranges is the whole file', async (t) => {
     const { url } = await startWithFile(t);
     const { status, body } = await send(url, { headers: { range: 'bytes=0-1,3-4' } });
     assert.deepEqual([status, body.toString()], [200, text]);
   });
 
-  it('of a range of what has changed is all', async (t) => {
+  it('of a range with an outdated If-Range is the whole file', async (t) => {
     const { url } = await startWithFile(t);
     const etag = String((await send(url)).headers.etag);
     const statusFor = async (ifRange: string) =>
@@ -86,7 +86,7 @@ describe('a GET', () => {
     assert.equal(await statusFor('"other"'), 200);
   });
 
-  it('of what the client has is 304 without a body', async (t) => {
+  it('of an unchanged file is 304 without a body', async (t) => {
     const { url } = await startWithFile(t);
     const etag = String((await send(url)).headers.etag);
     for (const method of ['GET', 'HEAD']) {
@@ -111,7 +111,7 @@ describe('a GET', () => {
     }
   });
 
-  it('does not go by the query, such as a PUT token that a client left there', async (t) => {
+  it('ignores the query, such as the token of the PUT', async (t) => {
     const { url } = await startWithFile(t);
     assert.equal((await send(`${url}?v=${'0'.repeat(64)}`)).status, 200);
   });
@@ -132,13 +132,13 @@ describe('the type that is served', () => {
     return [headers['content-type'], headers['content-disposition']];
   }
 
-  it('is inline as it was uploaded for images, video, audio and plain text', async (t) => {
+  it('is the uploaded one, inline, for images, video, audio and plain text', async (t) => {
     for (const type of ['image/png', 'video/mp4', 'audio/ogg; codecs=opus', 'text/plain; charset=utf-8']) {
       assert.deepEqual(await typeAfterPut(t, 'f', type), [type, undefined]);
     }
   });
 
-  it('is an attachment for everything that a browser might run', async (t) => {
+  it('is an attachment for everything that a browser could run', async (t) => {
     for (const type of [
       'text/html',
       'image/svg+xml',
@@ -156,7 +156,7 @@ describe('the type that is served', () => {
     }
   });
 
-  it('is application/octet-stream for what is no media type', async (t) => {
+  it('is application/octet-stream for an invalid type', async (t) => {
     for (const type of ['omemo', 'image/png, text/html', 'text']) {
       assert.deepEqual(await typeAfterPut(t, 'f', type), ['application/octet-stream', 'attachment; filename=f']);
     }
@@ -175,7 +175,7 @@ describe('an expiry', () => {
   const claims = { slot: 's', filename: 'f.jpg', filesize: 5, filetype: 'image/webp', sub: 'a@b' };
   const start = 1_700_000_000;
 
-  it('counts by the settings of now, also for what was stored before, and the slot stays taken', async (t) => {
+  it('follows the current settings for older uploads, and the slot stays taken', async (t) => {
     const first = await startServer(t);
     const rawTarget = `/upload/s/story_1.txt?v=${v1Token('s/story_1.txt', 5)}`;
     const put = { method: 'PUT', body: Buffer.from('hello') };
@@ -220,8 +220,8 @@ describe('an expiry', () => {
   });
 });
 
-describe('nothing but uploads is reachable', () => {
-  it('no folder, bookkeeping, temporary file or link', async (t) => {
+describe('only uploads are reachable', () => {
+  it('never a folder, the bookkeeping, a temporary file or a link', async (t) => {
     const { origin, storeDir } = await startWithFile(t);
     await symlink('/etc/hostname', path.join(storeDir, 's/link'));
     await symlink('/etc', path.join(storeDir, 'etc'));
@@ -255,7 +255,7 @@ describe('nothing but uploads is reachable', () => {
 });
 
 describe('CORS', () => {
-  it('lets every origin read every answer and send every PUT', async (t) => {
+  it('allows every origin to read every answer and send every PUT', async (t) => {
     const { url } = await startWithFile(t);
     const preflight = await send(url, {
       method: 'OPTIONS',
@@ -274,7 +274,7 @@ describe('CORS', () => {
     }
   });
 
-  it('is silent where it is switched off', async (t) => {
+  it('sends no headers if it is switched off', async (t) => {
     const { url } = await startWithFile(t, { cors: false });
     for (const method of ['GET', 'OPTIONS', 'PUT']) {
       const names = Object.keys((await send(url, { method })).headers);

@@ -40,7 +40,7 @@ function putAsRomeo({ origin }: TestServer, slot: string, size: number, headers 
 }
 
 describe('a slot', () => {
-  it('has one upload at a time: the next one is 409 at once, and the slot is free when the first breaks off', async (t) => {
+  it('has one upload at a time: a second one is 409 at once, and the slot is free when the first breaks off', async (t) => {
     const metrics = new Metrics();
     const { put, begin, temporary, logLines } = await start(t, { metrics, maxUploads: 2 });
     const first = await begin('s/f', 100 * kB, Buffer.alloc(10));
@@ -75,7 +75,7 @@ describe('eviction for a PUT', () => {
     return full;
   }
 
-  it('is broken off, and no failure of the server, where the client leaves or stalls before its first byte', async (t) => {
+  it('stops without a server error if the client disconnects or stalls before its first byte', async (t) => {
     const { begin, uploads, logLines } = await startFull(t, { stallTimeoutMs: 300 });
     const { socket } = await begin('leaves/f', 200 * kB);
     await begin('stalls/f', 200 * kB);
@@ -96,7 +96,7 @@ describe('eviction for a PUT', () => {
     assert.equal((await uploads()).length, 10);
   });
 
-  it('takes nothing for one whose bytes do not come, nor for one whose slot is taken', async (t) => {
+  it('deletes nothing for a PUT without bytes, or one whose slot is taken', async (t) => {
     const { put, begin, uploads, temporary } = await startFull(t);
     for (let index = 0; index < 4; index += 1) {
       const idle = [await begin(`idle${index}/f`, 200 * kB), await begin(`idle${index}/f`, 200 * kB)];
@@ -110,7 +110,7 @@ describe('eviction for a PUT', () => {
     assert.equal((await uploads()).length, 10);
   });
 
-  it('takes the oldest as the bytes come, and stores all of them', async (t) => {
+  it('deletes the oldest as bytes arrive, and stores all of them', async (t) => {
     const { origin, begin, uploads } = await startFull(t);
     const content = Buffer.from(Array.from({ length: 250 * kB }, (_, index) => index % 251));
     const connection = await begin('new/f', content.length, content.subarray(0, 50 * kB));
@@ -123,13 +123,13 @@ describe('eviction for a PUT', () => {
     assert.ok((await send(`${origin}/upload/new/f`)).body.equals(content));
   });
 
-  it('takes one for an empty file too', async (t) => {
+  it('deletes one for an empty file, too', async (t) => {
     const { put, uploads } = await startFull(t);
     assert.equal((await put('new/f', 0)).status, 201);
     assert.equal((await uploads()).includes('old0'), false);
   });
 
-  it('tells a client for whom there is less than it was promised', async (t) => {
+  it('tells the client if there is less room than promised', async (t) => {
     const { store, put, begin, uploads, temporary } = await startFull(t);
     t.mock.method(store, 'delete', () => Promise.reject(new FilerError('STORE_FAILED', 'EACCES')));
     assert.equal((await put('new/f', 500 * kB)).status, 507);
@@ -139,7 +139,7 @@ describe('eviction for a PUT', () => {
     await eventually(async () => (await temporary()).length === 0);
   });
 
-  it('leaves nothing of one that breaks off', async (t) => {
+  it('leaves nothing of a PUT that breaks off', async (t) => {
     const { begin, uploads, temporary, put } = await startFull(t);
     const connection = await begin('new/f', 250 * kB, Buffer.alloc(50 * kB));
     await eventually(async () => (await uploads()).length === 9);
@@ -151,7 +151,7 @@ describe('eviction for a PUT', () => {
 });
 
 describe('a quota', () => {
-  it('is not used up by files without a byte in any number', async (t) => {
+  it('is not used up by any number of PUTs without bytes', async (t) => {
     const server = await start(t, { limits: { userQuota: 20 * kB } });
     await server.sweep();
     for (const [index, status] of [201, 201, 201, 201, 413].entries()) {
@@ -159,7 +159,7 @@ describe('a quota', () => {
     }
   });
 
-  it('of a day counts what was sent of an upload that broke off, with its head or later', async (t) => {
+  it('of a day counts the bytes of a broken upload, sent with its head or later', async (t) => {
     const server = await start(t, { limits: { dailyQuota: 500 * kB } });
     await server.sweep();
     for (const [slot, beginning, more] of [
@@ -180,7 +180,7 @@ describe('a quota', () => {
     assert.equal((await putAsRomeo(server, 'd', 190 * kB)).status, 201);
   });
 
-  it('has room again at once for what Metronome deletes', async (t) => {
+  it('has room again at once after a deletion by Metronome', async (t) => {
     const server = await start(t, { limits: { userQuota: 100 * kB }, deleteSecret: 'd' });
     await server.sweep();
     assert.equal((await putAsRomeo(server, 'a', 100 * kB)).status, 201);
@@ -208,7 +208,7 @@ describe('an upload that takes too long', () => {
     assert.equal((await put('s/f', 1000)).status, 201);
   });
 
-  it('is so while others are evicted for it', async (t) => {
+  it('is 408 while others are evicted for it', async (t) => {
     const limits = { maxStoreSize: 100 * kB, evictsWhenFull: true };
     const { sweep, put, begin } = await start(t, { limits, ...settings });
     await sweep();
@@ -231,7 +231,7 @@ describe('the places for uploads', () => {
   const headOf = (server: Awaited<ReturnType<typeof start>>, key: string, extra = '') =>
     putHead(server.program, key, 100 * kB, extra);
 
-  it('are each uploader a tenth of, once half of them are taken', async (t) => {
+  it('are limited to a tenth for each uploader, once half of them are taken', async (t) => {
     const server = await start(t, { maxUploads });
     await occupy(
       t,
@@ -252,7 +252,7 @@ describe('the places for uploads', () => {
     assert.equal((await server.put('new/f', 10)).status, 201);
   });
 
-  it('are each client a tenth of, where its address tells it apart', async (t) => {
+  it('are limited to a tenth for each client address', async (t) => {
     const server = await start(t, { maxUploads, trustProxy: ['127.0.0.1'] });
     const from = (address: string) => ({ 'x-forwarded-for': address });
     const headFrom = (slot: string, address: string) => headOf(server, `${slot}/f`, `X-Forwarded-For: ${address}\r\n`);
@@ -267,7 +267,7 @@ describe('the places for uploads', () => {
     }
   });
 
-  it('are not shared by address behind a proxy that is not in trustProxy', async (t) => {
+  it('are not limited by address behind a proxy that is not in trustProxy', async (t) => {
     const server = await start(t, { maxUploads });
     await occupy(
       t,

@@ -84,7 +84,7 @@ describe('the metrics', () => {
     assert.ok((samples.get('prosody_filer_request_duration_seconds_sum{method="PUT"}') ?? 0) > 0);
   });
 
-  it('tell what runs, and count what breaks off', async (t) => {
+  it('show running uploads, and count those that break off', async (t) => {
     const server = await startMeasured(t);
     const { socket } = await beginPut(t, server, 's/f', 200_000, Buffer.alloc(100_000));
     const running = async () => (await server.samples(0)).get('prosody_filer_uploads_in_progress');
@@ -96,14 +96,14 @@ describe('the metrics', () => {
     await eventually(async () => (await server.samples(1)).get('prosody_filer_uploads_in_progress') === 0);
   });
 
-  it('do not grow with the methods that clients make up', async (t) => {
+  it('do not grow with invented methods', async (t) => {
     const server = await startMeasured(t);
     for (const method of ['POST', 'PROPFIND', 'TRACE']) await send(`${server.origin}/upload/s/f`, { method });
     const samples = await server.samples(3);
     assert.equal(samples.get('prosody_filer_requests_total{method="other",status="405"}'), 3);
   });
 
-  it('are told also when the store is gone, without its free space', async (t) => {
+  it('are exposed when the store is gone, without its free space', async (t) => {
     const server = await startMeasured(t);
     assert.ok(((await server.samples(0)).get('prosody_filer_store_free_bytes') ?? 0) > 0);
     await rm(server.storeDir, { recursive: true });
@@ -129,7 +129,7 @@ describe('the metrics', () => {
     assert.deepEqual(await check, { stdout: '', stderr: '' });
   });
 
-  it('come without uploads on their listener, and never with the uploads', async (t) => {
+  it('are not on the listener of uploads, and uploads are not on theirs', async (t) => {
     const server = await startMeasured(t);
     await put(server, 's/f', Buffer.from('hello'));
     assert.equal((await send(`${server.metricsOrigin}/upload/s/f`)).status, 404);
@@ -146,7 +146,7 @@ describe('/healthz', () => {
   const open = (storeDir: string, minFreeSpace = 0) =>
     openStore({ storeDir, minFreeSpace, isDurable: true, stallTimeoutMs: 60_000 });
 
-  it('is 200 with the free space where uploads can be stored', async (t) => {
+  it('is 200 with the free space if uploads can be stored', async (t) => {
     const { store } = await open(await tempDir(t));
     const { status, body } = await send(`${await startMetricsApp(t, store)}/healthz`);
     const { freeBytes, ...rest } = JSON.parse(body.toString());
@@ -154,7 +154,7 @@ describe('/healthz', () => {
     assert.ok(Number.isSafeInteger(freeBytes) && freeBytes > 0);
   });
 
-  it('takes one request at a time from each connection, as the uploads do', async (t) => {
+  it('accepts one request at a time on each connection, as the uploads do', async (t) => {
     const { metricsOrigin } = await startMeasured(t);
     const request = 'GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n';
     const [few, many] = await Promise.all([connectTo(t, metricsOrigin), connectTo(t, metricsOrigin)]);

@@ -18,7 +18,7 @@ function slotToken(different: object = {}): string {
   return jwt({ ...claims, path: 's/f.jpg', ...different }, { typ: slotTyp });
 }
 
-describe('a PUT that is allowed', () => {
+describe('a valid PUT', () => {
   const tokens: Record<string, { query?: string; headers?: Record<string, string> }> = {
     v1: { query: `?v=${v1Token('s/f.jpg', 5)}`, headers: { 'content-type': 'image/webp' } },
     v2: { query: `?v2=${v2Token('s/f.jpg', 5, 'image/webp')}`, headers: { 'content-type': 'image/webp' } },
@@ -27,7 +27,7 @@ describe('a PUT that is allowed', () => {
     slot: { query: `?slot=${slotToken()}`, headers: { 'content-type': 'omemo' } },
   };
   for (const [scheme, { query = '', headers = {} }] of Object.entries(tokens)) {
-    it(`by ${scheme} is 201 and comes back with its type`, async (t) => {
+    it(`with ${scheme} is 201, and its GET has its type`, async (t) => {
       const { origin } = await startServer(t, { now: () => now });
       const put = await send(`${origin}/upload/s/f.jpg${query}`, { method: 'PUT', headers, body });
       assert.equal(put.status, 201);
@@ -56,7 +56,7 @@ describe('a PUT that is allowed', () => {
     assert.ok((await send(url)).body.equals(large));
   });
 
-  it('may come below a base URL of any depth, or none', async (t) => {
+  it('may be below a base URL of any depth, or at the root', async (t) => {
     for (const baseSegments of [[], ['a', 'b c']]) {
       const { origin, storeDir } = await startServer(t, { baseSegments });
       const base = [origin, ...baseSegments.map(encodeURIComponent)].join('/');
@@ -71,7 +71,7 @@ describe('a PUT that is allowed', () => {
     assert.equal((await send({ origin, rawTarget }, { method: 'PUT', body })).status, 201);
   });
 
-  it('of a slot that others race for is 201 once, and 409 for them', async (t) => {
+  it('is 201 for one of several that race for a slot, and 409 for the others', async (t) => {
     const { origin } = await startServer(t);
     const bodies = Array.from({ length: 30 }, (_, index) => Buffer.from(String(index).padStart(200_000)));
     const url = `${origin}/upload/s/f`;
@@ -164,12 +164,12 @@ const refusals: Record<string, Refusal> = {
   'without a Content-Length': { status: 411, headers: { 'transfer-encoding': 'chunked' }, reason: /no Content-Length/ },
 };
 
-describe('the methods that are taken', () => {
+describe('the allowed methods', () => {
   for (const [deleteSecret, methods] of [
     [undefined, 'OPTIONS, HEAD, GET, PUT'],
     ['d', 'OPTIONS, HEAD, GET, PUT, DELETE'],
   ] as const) {
-    it(`are ${methods}, as 405 and OPTIONS say, and to web clients the same as ever`, async (t) => {
+    it(`are ${methods} in 405 and OPTIONS, and unchanged for web clients`, async (t) => {
       const { origin } = await startServer(t, { deleteSecret });
       for (const [method, status] of [
         ['POST', 405],
@@ -186,7 +186,7 @@ describe('the methods that are taken', () => {
 
 describe('a PUT is refused', () => {
   for (const [what, { status, target, method = 'PUT', headers = {}, settings, reason }] of Object.entries(refusals)) {
-    it(`${what} (${status}), stores nothing, and says why in the log only`, async (t) => {
+    it(`${what} (${status}), stores nothing, and only the log has the reason`, async (t) => {
       const { origin, storeDir, logLines } = await startServer(t, { now: () => now, ...settings });
       const rawTarget = target ?? `/upload/s/f.jpg${good}`;
       const content = 'transfer-encoding' in headers ? {} : { body };
@@ -203,7 +203,7 @@ describe('a PUT is refused', () => {
     });
   }
 
-  it('where the upload exists (409), which stays as it is', async (t) => {
+  it('if the upload exists (409), which stays unchanged', async (t) => {
     const { origin } = await startServer(t);
     const url = `${origin}/upload/s/f.jpg`;
     await send(url + good, { method: 'PUT', body });
@@ -211,7 +211,7 @@ describe('a PUT is refused', () => {
     assert.equal((await send(url)).body.toString(), 'hello');
   });
 
-  it('where the upload exists (409), before the body has come', async (t) => {
+  it('if the upload exists (409), before the body arrives', async (t) => {
     const { origin } = await startServer(t);
     await send(`${origin}/upload/s/f.jpg${good}`, { method: 'PUT', body });
     const connection = await connectTo(t, origin);
@@ -219,7 +219,7 @@ describe('a PUT is refused', () => {
     await connection.waitFor(/^HTTP\/1\.1 409 Conflict/);
   });
 
-  it('while as many uploads run as may (503), and taken when one is over', async (t) => {
+  it('while maxUploads uploads run (503), and accepted when one has ended', async (t) => {
     const { origin } = await startServer(t, { maxUploads: 1 });
     const connection = await connectTo(t, origin);
     const head = `PUT /upload/s/other?v=${v1Token('s/other', 5)} HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n`;
@@ -233,13 +233,13 @@ describe('a PUT is refused', () => {
     assert.equal((await send(url, { method: 'PUT', body })).status, 201);
   });
 
-  it('where a file stands in the way (409)', async (t) => {
+  it('if a file is in the way (409)', async (t) => {
     const { origin, storeDir } = await startServer(t);
     await writeFile(path.join(storeDir, 's'), 'x');
     assert.equal((await send(`${origin}/upload/s/f.jpg${good}`, { method: 'PUT', body })).status, 409);
   });
 
-  it('where the path is longer than the filesystem takes (400)', async (t) => {
+  it('if the path is too long for the filesystem (400)', async (t) => {
     const { origin } = await startServer(t);
     const long = Array.from({ length: 30 }, () => 'x'.repeat(200)).join('/');
     const answer = await send(`${origin}/upload/${long}?v=${v1Token(long, 5)}`, { method: 'PUT', body });
@@ -248,7 +248,7 @@ describe('a PUT is refused', () => {
 });
 
 describe("Metronome's DELETE", () => {
-  it('removes the upload with its sidecar, and is 204 also where there is none', async (t) => {
+  it('removes the upload with its sidecar, and is 204 if there is no upload', async (t) => {
     const { origin, storeDir } = await startServer(t, { deleteSecret: 'd' });
     const url = `${origin}/upload/s/tr%c3%a8s.jpg`;
     const query = `?token=${v2Token('s/très.jpg', 5, 'image/webp')}`;

@@ -7,7 +7,7 @@ import { startServer } from '../support/server.js';
 import { bearer, v1Token } from '../support/tokens.js';
 
 describe('the log', () => {
-  it('has one line per request, with what an operator looks for', async (t) => {
+  it('has one line per request, with the fields that operators need', async (t) => {
     const { origin, logLines } = await startServer(t);
     const url = `${origin}/upload/s/tr%c3%a8s.jpg`;
     await send(`${url}?v=${v1Token('s/très.jpg', 5)}`, { method: 'PUT', body: Buffer.from('hello') });
@@ -25,7 +25,7 @@ describe('the log', () => {
     for (const { durationMs } of logLines) assert.equal(typeof durationMs, 'number');
   });
 
-  it('names the client as X-Forwarded-For says only where the proxy is trusted', async (t) => {
+  it('names the client of X-Forwarded-For only if the proxy is trusted', async (t) => {
     const clientOf = async (trustProxy: string[]) => {
       const { origin, logLines } = await startServer(t, { trustProxy });
       await send(`${origin}/upload/s/f`, { headers: { 'x-forwarded-for': '192.0.2.1, 198.51.100.7' } });
@@ -38,7 +38,7 @@ describe('the log', () => {
     assert.equal(await clientOf(['127.0.0.1', '198.51.100.7']), '192.0.2.1');
   });
 
-  it('believes X-Forwarded-For only where it is an address', async (t) => {
+  it('accepts X-Forwarded-For only if it is an address', async (t) => {
     const { origin, logLines } = await startServer(t, { trustProxy: ['127.0.0.0/8', '10.0.0.1'] });
     const headers = [
       '\u009b31m',
@@ -75,7 +75,7 @@ describe('the log', () => {
     assert.match(String(logLines[4]?.['reason']), /^no token: [^;]*$/);
   });
 
-  it('names the uploader where the token or the path does', async (t) => {
+  it('names the uploader if the token or the path does', async (t) => {
     const { origin, logLines } = await startServer(t);
     const exp = Date.now() / 1000 + 60;
     const authorization = bearer({ slot: 's', filename: 'f', filesize: 1, sub: 'romeo@example.org', exp });
@@ -93,7 +93,7 @@ describe('the log', () => {
     );
   });
 
-  it('never holds a token or a secret', async (t) => {
+  it('never contains a token or a secret', async (t) => {
     const { origin, logLines } = await startServer(t);
     const token = v1Token('s/f', 1);
     const jwt = bearer({ slot: 's', filename: 'g', filesize: 2, exp: 1 });

@@ -12,7 +12,7 @@ import { type ServerOverrides, startServer } from '../support/server.js';
 import { v1Token } from '../support/tokens.js';
 
 const stallTimeoutMs = 100;
-/** How long the store takes its time. */
+/** How long the store delays. */
 const waitMs = 500;
 const body = Buffer.alloc(500_000, 'x');
 
@@ -23,7 +23,7 @@ async function putSlowly(t: TestContext, overrides: ServerOverrides): Promise<vo
   assert.equal((await send(url, { method: 'PUT', body })).status, 201);
 }
 
-/** A store whose put is this one. */
+/** A store with this `put`. */
 function withPut(put: (store: Store, ...args: Parameters<Store['put']>) => Promise<void>): ServerOverrides {
   return {
     wrapStore: (store) =>
@@ -32,7 +32,7 @@ function withPut(put: (store: Store, ...args: Parameters<Store['put']>) => Promi
 }
 
 describe('an upload is not cut as stalled', { concurrency: true }, () => {
-  it('while the store has not asked for its body', async (t) => {
+  it('before the store reads its body', async (t) => {
     await putSlowly(
       t,
       withPut(async (store, ...args) => {

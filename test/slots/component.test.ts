@@ -39,7 +39,7 @@ function iq(child: string, id = '1'): string {
 }
 
 describe('a component', () => {
-  it('answers, also what comes in single bytes', async (t) => {
+  it('answers a stanza that arrives in single bytes', async (t) => {
     const { server, lines } = await startComponent(t);
     const link = await server.nextReady();
     for (const byte of Buffer.from(iq('日本 😀 é'))) {
@@ -53,7 +53,7 @@ describe('a component', () => {
     );
   });
 
-  it('answers a stanza that is too long with an error, never one of type result, and goes on', async (t) => {
+  it('answers a request that is too long with an error, ignores such a result, and continues', async (t) => {
     const { server } = await startComponent(t);
     const link = await server.nextReady();
     const long = 'x'.repeat(300_000);
@@ -65,7 +65,7 @@ describe('a component', () => {
     );
   });
 
-  it('connects again after whatever ends the stream', async (t) => {
+  it('connects again after any end of the stream', async (t) => {
     const { server, errors } = await startComponent(t);
     const ends = [
       "<!DOCTYPE a [<!ENTITY b 'c'>]>",
@@ -84,7 +84,7 @@ describe('a component', () => {
     assert.equal(errors().length, ends.length + 1, errors().join('\n'));
   });
 
-  it('tries again as long as it is refused, and complains once of each reason', async (t) => {
+  it('retries while it is refused, and logs each reason once', async (t) => {
     const { server, lines, errors } = await startComponent(t);
     const startedAt = performance.now();
     for (const condition of ['not-authorized', 'not-authorized', 'not-authorized', 'conflict', 'host-unknown', 'x']) {
@@ -106,7 +106,7 @@ describe('a component', () => {
     assert.ok(performance.now() - startedAt >= 6 * 10, 'it waits at least half of refusedPauseMs each time');
   });
 
-  it('pings where nothing comes, and gives a link up that is half open', async (t) => {
+  it('pings a silent server, and gives up a half-open connection', async (t) => {
     const { server, errors } = await startComponent(t, { idleMs: 50, answerMs: 500 });
     const link = await server.nextReady();
     const ping =
@@ -121,7 +121,7 @@ describe('a component', () => {
     await server.nextReady();
   });
 
-  it('gives up a server that never answers the handshake, or does not read', async (t) => {
+  it('gives up a server that never answers the handshake, or stops reading', async (t) => {
     const { server, errors } = await startComponent(t, { answerMs: 500 });
     const { socket: mute } = await server.nextLink();
     await eventually(() => mute.destroyed);
@@ -136,7 +136,7 @@ describe('a component', () => {
     ]);
   });
 
-  it('drops an answer to a link that is gone', async (t) => {
+  it('drops an answer for a closed connection', async (t) => {
     const server = await startRawXmppServer(t);
     let isAsked = false;
     let release: (() => void) | undefined;
@@ -167,7 +167,7 @@ describe('a component', () => {
     assert.ok(!second.received().includes('<iq'));
   });
 
-  it('says goodbye when it is stopped, and connects no more', async (t) => {
+  it('closes its stream when it is stopped, and does not reconnect', async (t) => {
     const { server, component, lines } = await startComponent(t);
     const { socket, waitFor } = await server.nextReady();
     await eventually(() => lines.length === 1);
@@ -178,7 +178,7 @@ describe('a component', () => {
     assert.equal(lines.length, 1);
   });
 
-  it('stops at once while it connects or waits, and in 2 s where the server does not answer', async (t) => {
+  it('stops at once while it connects or waits, and within 2 s if the server does not answer', async (t) => {
     const opening = await startComponent(t, { answerMs: 20_000 });
     await opening.server.nextLink();
     const waiting = await startComponent(t, { minPauseMs: 20_000, maxPauseMs: 40_000 });

@@ -11,7 +11,7 @@ import { tempDir } from '../support/temp-dir.js';
 const noCut = () => assert.fail('cut');
 
 describe('buffers of downloads', () => {
-  it('are large for 32 fast clients at once, and small for slow ones', () => {
+  it('are large for 32 fast clients at a time, and small for slow ones', () => {
     const pool = new BufferPool();
     const large = Array.from({ length: 32 }, () => pool.take(true, noCut));
     assert.ok(large.every(({ buffer }) => buffer.length === 512 * 1024));

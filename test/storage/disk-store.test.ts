@@ -82,7 +82,7 @@ describe("the disk store's tree", () => {
     ['with configured modes', { fileMode: 0o640, dirMode: 0o750 }],
     ['without', {}],
   ] as const) {
-    it(`gives uploads and folders the group of a storeDir with the setgid bit (${what})`, {
+    it(`gives uploads and folders the group of a setgid storeDir (${what})`, {
       skip: process.getuid?.() !== 0 && 'needs root',
     }, async (t) => {
       const umask = process.umask(0o077);
@@ -205,7 +205,7 @@ describe('an entry of the tree that is no upload', () => {
     assert.equal(await readFile(path.join(outside, 'passwd'), 'utf8'), 'root');
   });
 
-  it('is not written through a symbolic link', async (t) => {
+  it('is not written to through a symbolic link', async (t) => {
     const { store, storeDir, outside } = await openWithOutside(t);
     await symlink(outside, path.join(storeDir, 'folder'));
     await symlink(path.join(outside, 'new'), path.join(storeDir, 'dangling'));
@@ -336,7 +336,7 @@ describe('an upload in progress', () => {
     assert.ok(Date.now() - (upload?.modifiedAt ?? 0) < 3_600_000);
   });
 
-  it('that cannot fit is refused before its body is asked for', async (t) => {
+  it('that cannot fit is refused before its body is read', async (t) => {
     const { store, contents } = await open(t);
     const openBody = () => assert.fail('the body was asked for');
     const huge = { ...incoming(Buffer.alloc(0), { openBody }), size: 2 ** 50 };
@@ -345,7 +345,7 @@ describe('an upload in progress', () => {
   });
 });
 
-describe('left-overs of processes', () => {
+describe('temporary files of other processes', () => {
   async function leave(storeDir: string, name: string, ageMs: number): Promise<void> {
     const folder = path.join(storeDir, '.prosody-filer/temporary', name);
     await mkdir(path.join(folder, '0'), { recursive: true });
@@ -381,7 +381,7 @@ describe('left-overs of processes', () => {
   });
 });
 
-describe('a put whose flush fails after it was published', () => {
+describe('a put whose flush fails after publication', () => {
   it('leaves nothing, so that the slot can be retried', {
     skip: !existsSync('/usr/bin/strace') && 'needs strace',
   }, async (t) => {
@@ -439,7 +439,7 @@ describe('openStore', () => {
     assert.equal((await readBack(store, 'slot/f')).toString(), 'x');
   });
 
-  it('refuses a file, and a folder in a file', async (t) => {
+  it('refuses a file, and a path below a file', async (t) => {
     const file = path.join(await tempDir(t), 'file');
     await writeFile(file, '');
     await assert.rejects(openStore({ ...options, storeDir: file }), {
@@ -482,7 +482,7 @@ describe("the disk store's listing", () => {
     assert.deepEqual(await keysIn(store), ['at the top', 'slot/f.jpg']);
   });
 
-  it('leaves nothing open when it is broken off', async (t) => {
+  it('leaves no file open when it is broken off', async (t) => {
     const { store } = await open(t);
     for (const name of ['a/b/c/f', 'a/b/c/g']) await store.put(key(name), incoming(Buffer.from('x')));
     const before = await readdir('/proc/self/fd');

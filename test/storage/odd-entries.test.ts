@@ -98,7 +98,7 @@ const notes: Record<string, readonly [folder: string, note: unknown]> = {
   'a tombstone of 100 KB': ['tombstones', { ...tombstone, more: 'x'.repeat(100_000) }],
 };
 
-describe('a sweep passes over, logs once and counts', () => {
+describe('a sweep skips, logs once and counts', () => {
   for (const [what, [folder, note]] of Object.entries(notes)) {
     it(what, async (t) => {
       const opened = await openWithUpload(t);

@@ -145,7 +145,7 @@ describe('S3: a download', { skip: missingPeer(...cephPrograms) }, () => {
   });
 });
 
-it('an answer behind which a pipelined request is held does not ask a broken service again and again', async () => {
+it('a download with a pipelined request behind it does not retry a broken service without pause', async () => {
   const sink = new Writable({ highWaterMark: 1, write: (_chunk, _encoding, done) => setImmediate(done) });
   // Node resets it by a listener that it removes when the next request arrives.
   Object.defineProperty(sink, 'writableNeedDrain', { value: true });

@@ -12,7 +12,7 @@ import { ids } from '../support/uploader-ids.js';
 
 const hourMs = 60 * 60 * 1000;
 
-describe('S3: the expiry that a token named', { skip: missingPeer(...cephPrograms) }, () => {
+describe('S3: the expiry of a token', { skip: missingPeer(...cephPrograms) }, () => {
   const ceph = sharedCeph();
 
   async function open(replayWindowMs = 0) {
@@ -27,7 +27,7 @@ describe('S3: the expiry that a token named', { skip: missingPeer(...cephProgram
     return found;
   }
 
-  it('is listed once it is due, first, and goes with the upload', async () => {
+  it('is listed first once it is due, and is removed with the upload', async () => {
     const { store, keys } = await open();
     const [past, future] = [Date.now() - 1000, Date.now() + hourMs];
     const uploader = 'romeo@example.org';
@@ -43,7 +43,7 @@ describe('S3: the expiry that a token named', { skip: missingPeer(...cephProgram
     assert.deepEqual(await keys(), []);
   });
 
-  it('leaves a tombstone as other deletions do, and no note', async () => {
+  it('leaves a tombstone as other deletions do, and removes its note', async () => {
     const { store, keys } = await open(hourMs);
     await store.put(key('s/f'), incoming(Buffer.from('x'), { expiresAt: Date.now() - 1000 }));
     await store.delete(key('s/f'));

@@ -73,7 +73,7 @@ describe('S3: objects', { skip: missingPeer(...cephPrograms) }, () => {
     assert.equal((await store.open(key('s/f.js')))?.contentType, contentType);
   });
 
-  it('are cached no longer than they are sure to stay', async () => {
+  it('are cached no longer than they are guaranteed to stay', async () => {
     const keptUntil = Date.UTC(2030, 0, 2, 3, 4, 5);
     const { peer, bucket, headOf } = await open();
     const lifetimes = { keptUntil: () => keptUntil, dueAt: () => undefined };

@@ -165,7 +165,7 @@ describe('S3: listings', { skip: missingPeer(...cephPrograms) }, () => {
     for (const name of keys) assert.equal((await readBack(store, name)).toString(), name);
   });
 
-  it('report a name that is not UTF-8, and go on', async (t) => {
+  it('report a name that is not UTF-8, and continue', async (t) => {
     const store = await open(t, (xml) => xml.replace(/<Key>[^<]*a%2Bb<\/Key>/, '<Key>some/path/s/%FF</Key>'));
     const { keys, reports } = await sweep(store);
     assert.deepEqual(keys.sort(), names.filter((name) => name !== 's/a+b').sort());

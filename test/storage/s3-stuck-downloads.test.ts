@@ -76,7 +76,7 @@ describe('a download from S3 whose client takes nothing', () => {
     ['while the service waits', 60_000],
     ['after its connection was let go', 100],
   ] as const) {
-    it(`ends ${when} when others need its memory, and says so before the log line is written`, async (t) => {
+    it(`ends ${when} if others need its memory, with the reason before the log line is written`, async (t) => {
       const { beginStuck, ends } = await start(t, { idleMs, maxBytes: 300_000 });
       const answers: IncomingMessage[] = [];
       // Six fill the memory, unless a busy machine brings their bytes in small pieces.

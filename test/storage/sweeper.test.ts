@@ -182,7 +182,7 @@ it('an entry that cannot be read is logged once, counted at each sweep, and logg
   assert.equal(lines.length, 3);
 });
 
-it('entries that cannot be read take bounded memory and bounded space in the log, however many there are', () => {
+it('any number of unreadable entries takes bounded memory and bounded space in the log', () => {
   let lines = 0;
   const entries = new UnreadableEntries({ warn: () => (lines += 1) });
   for (let sweeps = 0; sweeps < 2; sweeps += 1) {

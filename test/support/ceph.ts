@@ -4,7 +4,7 @@ import { lookInside, type S3Service } from './s3-service.js';
 import { shared } from './shared.js';
 import type { Teardown } from './temp-dir.js';
 
-/** What `missingPeer` is to be asked for before `startCeph`. */
+/** The programs that `startCeph` needs, for `missingPeer`. */
 export const cephPrograms = ['ceph', 'ceph-mon', 'ceph-osd', 'monmaptool', 'radosgw', 'radosgw-admin'] as const;
 
 /** A Ceph with one user. */
@@ -17,7 +17,7 @@ export interface Ceph extends S3Service {
   stopGateway(): Promise<void>;
   /** Starts the stopped gateway on the same port and the same data; resolves once it listens. */
   startGateway(): Promise<void>;
-  /** Stops the gateway's clock: connections are taken by the kernel, and nothing is answered until `resumeGateway`. */
+  /** Suspends the gateway: the kernel still accepts connections, but there is no answer until `resumeGateway`. */
   pauseGateway(): void;
   resumeGateway(): void;
 }

@@ -9,9 +9,9 @@ export type NginxLayout = (typeof nginxLayouts)[number];
 /** The settings that prosody-filer has behind a layout. */
 export const layoutSettings = { a: {}, b: { accelRedirect: '/internal-uploads/' }, c: {} } as const;
 
-/** What an operator puts in place of the example's names. */
+/** The values that replace the example's names. */
 export interface NginxNames {
-  /** What nginx listens on in place of port 443, such as `127.0.0.1:8443`. */
+  /** The address that replaces port 443, such as `127.0.0.1:8443`. */
   readonly address: string;
   /** Where prosody-filer listens, such as `127.0.0.1:5050`. */
   readonly filer: string;
@@ -25,7 +25,7 @@ function withLayout(example: string, layout: NginxLayout): string {
   return example.replace(sections, (section, name) => (name === layout ? section.replace(/^( *)# /gm, '$1') : ''));
 }
 
-/** What nginx.example.conf has for nginx's `http` block, with this layout switched on and the others left out. */
+/** The part of nginx.example.conf for nginx's `http` block, with only this layout. */
 export function nginxExample(layout: NginxLayout, { address, filer, storeDir, certificate }: NginxNames): string {
   const example = readFileSync(path.join(projectFolder, 'nginx.example.conf'), 'utf8');
   const own = withLayout(example, layout)

@@ -1,4 +1,4 @@
-/** Another user, who may not write what root has. */
+/** Another user, who may not write to root's files. */
 export const nobody = 65534;
 
 /** Runs a command as that user, who may read everything, such as this checkout, but write only what is its own. */

@@ -12,22 +12,22 @@ export function findProgram(name: string): string | undefined {
   return folders.map((folder) => join(folder, name)).find(isExecutable);
 }
 
-/** Says why a test that needs these programs is to be skipped, if it is; throws it where CI=true. */
+/** Returns the reason to skip a test that needs these programs, if one is missing; throws it if CI=true. */
 export function missingPeer(...programs: readonly string[]): string | undefined {
   const missing = programs.filter((name) => findProgram(name) === undefined);
   if (missing.length === 0) return undefined;
   return skipOrFail(`not installed: ${missing.join(', ')} (see test/e2e/install-peers.sh)`);
 }
 
-/** Returns the reason to skip a test with; throws it where CI=true. */
+/** Returns this reason to skip a test; throws it if CI=true. */
 export function skipOrFail(reason: string): string {
   if (process.env['CI'] === 'true') throw new Error(reason);
   return reason;
 }
 
 /**
- * Reserves a loopback port until this process ends. It lies below the range from which Linux takes the ports of connections,
- * and no other test process is given it: each holds the UDP port of the same number, which no peer uses.
+ * Reserves a loopback port until this process ends. The port is below the range that Linux uses for outgoing connections.
+ * No other test process gets it: each one holds the UDP port of the same number, which no peer uses.
  */
 export async function freePort(): Promise<number> {
   for (let attempt = 0; attempt < 100; attempt += 1) {

@@ -18,7 +18,7 @@ export type LogLine = Readonly<Record<string, unknown>>;
 /** The built program, running as a process of its own. */
 export interface Program {
   readonly origin: string;
-  /** `origin` and `/upload/`: where uploads lie unless the test sets another uploadSubDir. */
+  /** The base URL of uploads, `origin` and `/upload/`, unless the test sets another uploadSubDir. */
   readonly uploadUrl: string;
   readonly secret: string;
   readonly pid: number;

@@ -14,7 +14,7 @@ export function readmeBlock(language: string, containing: string): string {
   return found.trimEnd();
 }
 
-/** What stands in a snippet in place of the README's names. */
+/** The values that replace the README's names in a snippet. */
 export interface Names {
   /** With its trailing slash. */
   readonly baseUrl: string;

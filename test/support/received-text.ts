@@ -5,7 +5,7 @@ const patienceMs = 60_000;
 const searchedPerMs = 100_000;
 const events = ['data', 'end', 'close'] as const;
 
-/** What a socket receives, as text. */
+/** The text that a socket receives. */
 export interface ReceivedText {
   /** Everything received so far. */
   received(): string;
@@ -35,7 +35,7 @@ export function collectText(socket: Socket, encoding: 'latin1' | 'utf8'): Receiv
       const look = () => {
         if (isDue) return;
         isDue = true;
-        // A large text takes long to search, so it is not searched for each chunk that comes.
+        // Searching a large text takes long, so it is not searched after each chunk.
         setTimeout(() => {
           isDue = false;
           if (!isReached()) return;

@@ -8,10 +8,10 @@ function s3Table(service: S3Access, bucket: string) {
   return { bucket, endpointUrl, accessKeyId, secretAccessKey, path: pathInBucket, forcePathStyle: true };
 }
 
-/** A program whose uploads lie in a bucket. */
+/** A program that stores its uploads in a bucket. */
 export interface S3Program extends Program {
   readonly bucket: string;
-  /** What lies in the bucket, without what all keys begin with, sorted. */
+  /** The keys in the bucket without their common prefix, sorted. */
   contents(): Promise<string[]>;
 }
 

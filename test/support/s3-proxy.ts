@@ -19,13 +19,13 @@ export interface PassingRequest {
   readonly headers: IncomingMessage['headers'];
 }
 
-/** What becomes of a request. */
+/** How the proxy changes an exchange. */
 export interface Meddling {
   /** Answered by the proxy, with this status and this error code of S3. */
   readonly refuse?: { readonly status: number; readonly code: string };
   /** The connection breaks after so many bytes of the answer's body; 0: in place of the answer. */
   readonly cutAfter?: number;
-  /** What the answer's body is in place of the service's. */
+  /** Replaces the body of the answer. */
   readonly rewrite?: (body: string) => string;
 }
 
@@ -47,7 +47,7 @@ async function pass(incoming: IncomingMessage, answer: ServerResponse, port: str
   const { method, url, rawHeaders: headers } = incoming;
   const outgoing = request({ host: '127.0.0.1', port, method, path: url, headers, setHost: false });
   incoming.pipe(outgoing);
-  // One after the answer is none to the proxy: Swift sends a body with answers that have none.
+  // An error after the answer does not matter: Swift sends a body with answers that must not have one.
   outgoing.on('error', () => undefined);
   answer.on('close', () => outgoing.destroy());
   const [upstream] = (await once(outgoing, 'response')) as [IncomingMessage];
@@ -65,7 +65,7 @@ async function pass(incoming: IncomingMessage, answer: ServerResponse, port: str
   if (cutAfter !== undefined) {
     upstream.on('data', (chunk: Buffer) => {
       passed += chunk.length;
-      // What was written before is sent first.
+      // The bytes written before are sent first.
       if (passed >= cutAfter) answer.socket?.destroySoon();
     });
   }

@@ -25,7 +25,7 @@ export interface S3Service extends S3Access {
   /** Resolves to the new bucket's name. */
   createBucket(name?: string): Promise<string>;
   keysIn(bucket: string): Promise<string[]>;
-  /** Resolves to `undefined` where there is no such object. */
+  /** Resolves to `undefined` if there is no such object. */
   headOf(bucket: string, key: string): Promise<HeadObjectCommandOutput | undefined>;
 }
 
@@ -67,7 +67,7 @@ export function lookInside(t: Teardown, access: S3Access): S3Service {
   };
 }
 
-/** What the keys of uploads begin with in the tests' buckets. */
+/** The prefix of all upload keys in the tests' buckets. */
 export const pathInBucket = 'some/path/';
 
 /** The bucket as `[s3]` describes it, with a path in it. */

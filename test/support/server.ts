@@ -12,7 +12,7 @@ import { tempDir } from './temp-dir.js';
 import { secret } from './tokens.js';
 import { uploaderIds } from './uploader-ids.js';
 
-/** What a test may say differently of its server. */
+/** The settings of its server that a test may change. */
 export interface ServerOverrides extends Partial<HttpSettings> {
   readonly storeDir?: string;
   readonly now?: () => number;

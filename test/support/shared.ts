@@ -1,7 +1,7 @@
 import { after } from 'node:test';
 import type { Teardown } from './temp-dir.js';
 
-/** What the tests of a suite share: started for the first that asks, ended after the last. */
+/** Shares a peer between the tests of a suite: started for the first test that asks, ended after the last. */
 export function shared<Peer>(start: (t: Teardown) => Promise<Peer>): () => Promise<Peer> {
   const hooks: (() => Promise<void> | void)[] = [];
   after(async () => {

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { run } from './command.js';
 import { type Teardown, tempDir } from './temp-dir.js';
 
-/** What a small disk runs out of. */
+/** The resource that a small disk runs out of. */
 export type Shortage = 'space' | 'inodes' | 'quota';
 
 /** A small filesystem. */

@@ -32,7 +32,7 @@ export function incoming(bytes: Buffer, facts: Partial<IncomingUpload> = {}): In
   };
 }
 
-/** The bytes of an upload, or of a part of it; fails if there is none. */
+/** Reads an upload, or a part of it; fails if there is no such upload. */
 export async function readBack(store: Store, path: string, range?: ByteRange): Promise<Buffer> {
   const upload = await store.open(key(path));
   assert.ok(upload, `${path} is not stored`);
@@ -69,7 +69,7 @@ export function describeStore(
 ): void {
   describe(`${name}: putting`, () => {
     for (const size of [0, 1, 65_535, 65_536, 65_537, 3 * 1024 * 1024 + 7]) {
-      it(`gives back ${size} bytes as they came`, async (t) => {
+      it(`returns ${size} bytes unchanged`, async (t) => {
         const { store } = await open(t);
         const bytes = randomBytes(size);
         await store.put(key('slot/file.bin'), incoming(bytes));
@@ -89,7 +89,7 @@ export function describeStore(
       );
     });
 
-    it('refuses a taken key without asking for a large body, and leaves the upload as it is', async (t) => {
+    it('refuses a taken key before it reads a large body, and leaves the upload unchanged', async (t) => {
       const { store, contents } = await open(t);
       await store.put(key('slot/f'), incoming(Buffer.from('first')));
       const before = await contents();
@@ -210,7 +210,7 @@ export function describeStore(
       }
     });
 
-    it('writes no faster than the sink takes', async (t) => {
+    it('writes no faster than the sink reads', async (t) => {
       const { store } = await open(t);
       await store.put(key('slot/f'), incoming(randomBytes(5_000_000)));
       const upload = await store.open(key('slot/f'));
@@ -384,7 +384,7 @@ export function describeStore(
       }
     });
 
-    it('survives uploads that come and go meanwhile', async (t) => {
+    it('survives uploads that are stored and deleted meanwhile', async (t) => {
       const { store } = await open(t);
       const keys = Array.from({ length: 50 }, (_, index) => key(`slot${index}/f`));
       for (const name of keys) await store.put(name, incoming(Buffer.from('x')));

@@ -23,7 +23,7 @@ import { type Teardown, tempDir } from './temp-dir.js';
 
 const kinds = ['account', 'container', 'object'] as const;
 
-/** What `missingPeer` is to be asked for before `startSwift`. */
+/** The programs that `startSwift` needs, for `missingPeer`. */
 export const swiftPrograms = ['proxy', ...kinds].map((kind) => `swift-${kind}-server`);
 
 const device = 'device';
@@ -48,7 +48,7 @@ export async function startSwift(t: Teardown): Promise<S3Service> {
     await writeFile(file, toConfig(folder, port) + rest);
     const server = new RunningProcess(findProgram(program) ?? program, [file]);
     started.push(server);
-    // Rejects where the server ends before it listens.
+    // Rejects if the server ends before it listens.
     await Promise.race([server.waitForLine(() => false), eventually(() => isListening(port))]);
   };
   const storage = await Promise.all(

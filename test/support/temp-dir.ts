@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** What runs its hooks, in their order, when it ends: a test, a suite, a file. */
+/** A test, suite or file that runs its hooks, in their order, when it ends. */
 export interface Teardown {
   after(hook: () => Promise<void> | void): void;
 }

@@ -5,7 +5,7 @@ import type { Program } from './program.js';
 import { connectTo, type RawConnection } from './raw-socket.js';
 import { v1Token } from './tokens.js';
 
-/** What of a program an upload needs. */
+/** The parts of a program that an upload needs. */
 export type Uploadable = Pick<Program, 'origin' | 'secret'>;
 
 /** The target of a PUT with its token; a key is not encoded, so it must need none. */

@@ -13,12 +13,12 @@ export interface AcceptedLink extends ReceivedText {
   readonly socket: Socket;
 }
 
-/** An XMPP server that says no more than it is told to. */
+/** An XMPP server that sends only what a test has it send. */
 export interface RawXmppServer {
   readonly port: number;
   /** The next connection, in the order in which they came. */
   nextLink(): Promise<AcceptedLink>;
-  /** The next connection, once its stream is open and its handshake was taken. */
+  /** The next connection, once its stream is open and its handshake was accepted. */
   nextReady(): Promise<AcceptedLink>;
 }
 
