@@ -26,7 +26,7 @@ function keepAliveProxy(t: TestContext, origin: string): Promise<string> {
 }
 
 describe('behind nginx', { skip: missingPeer('nginx') }, () => {
-  it('is never a 502, whatever is refused on connections that nginx keeps', async (t) => {
+  it('never causes a 502, whatever it refuses on connections that nginx keeps', async (t) => {
     const program = await startProgram(t);
     const origin = await keepAliveProxy(t, program.origin);
     const statuses = new Map<number, number>();
@@ -56,7 +56,7 @@ describe('behind nginx', { skip: missingPeer('nginx') }, () => {
     assert.equal(connection.socket.readyState, 'open');
   });
 
-  it('over a Unix socket names the client that nginx saw, where that is trusted', async (t) => {
+  it('names the client of nginx over a Unix socket if that is trusted', async (t) => {
     for (const [trustProxy, client] of [
       [['unix'], '127.0.0.1'],
       [[], undefined],

@@ -7,7 +7,7 @@ import { type UploadService, WebClientUploads } from './web-client-uploads.js';
 const script = 'top.postMessage("ran", "*")';
 const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="40" height="30"><script>${script}</script></svg>`;
 
-/** What a browser runs in a frame where nothing forbids it. */
+/** Documents with a script that a browser runs in a frame unless a header forbids it. */
 const documents = {
   'page.html': { type: 'text/html', body: Buffer.from(`<!doctype html><script>${script}</script>`) },
   'image.svg': { type: 'image/svg+xml', body: Buffer.from(svg) },
@@ -17,7 +17,7 @@ const documents = {
   },
 };
 
-/** Scripts that do not say so, which a browser would run for all that where nothing forbids it. */
+/** Scripts with another type, which a browser runs all the same unless a header forbids it. */
 const disguisedScripts = {
   'script.txt': { type: 'text/plain', body: Buffer.from(script) },
   'script.html': { type: 'text/html', body: Buffer.from(script) },
@@ -70,7 +70,7 @@ async function checkHeaders(uploads: WebClientUploads): Promise<void> {
   assert.equal(part.headers['etag'], whole.headers['etag']);
 }
 
-/** Recorded by the first page that needs it, which takes some seconds. */
+/** The first page that needs the video records it, since that takes seconds. */
 let recording: Promise<string> | undefined;
 
 async function checkVideo(client: WebClient, uploads: WebClientUploads): Promise<void> {

@@ -56,7 +56,7 @@ describe('a web client on another site and a bucket', { skip: missingPeer('chrom
     await checkInBrowser(t, await browser(), program, false);
   });
 
-  it('uploads to the bucket itself, where its rules let pages do so', async (t) => {
+  it('uploads to the bucket itself if its CORS rules allow it', async (t) => {
     const peer = await ceph();
     const component = { jid: 'upload.localhost', secret: 'c', upload: 'direct', baseUrl: 'https://localhost/upload/' };
     const program = await startOnBucket(t, peer, { component });

@@ -27,7 +27,7 @@ describe('every command', () => {
       assert.match(stdout, new RegExp(`^Usage: prosody-filer ${name} [^]+ --config <file> `));
     });
 
-    it(`ends with 2 for an option that it does not know: ${name}`, async () => {
+    it(`exits with 2 for an unknown option: ${name}`, async () => {
       const { code, stdout, stderr } = await prosodyFiler([name, '--confg', 'x']);
       assert.deepEqual([code, stdout], [2, '']);
       assert.match(stderr, /^prosody-filer: unknown option '--confg'/);
@@ -72,7 +72,7 @@ describe('a reader that goes away', () => {
     ['--help', 0],
     ['doctor http://127.0.0.1:9/', 1],
   ] as const) {
-    it(`does not change how it ends: ${command}`, async (t) => {
+    it(`does not change the exit code: ${command}`, async (t) => {
       const folder = await folderWithUploads(t, 1);
       const wait = 'until [ -s code ]; do sleep 0.1; done; cat code';
       const { stdout } = await runInShell(`(sleep 0.1; $filer ${command}; echo $? >code) 2>&1 | true; ${wait}`, folder);
@@ -140,7 +140,7 @@ describe('sign', () => {
     return { program, folder };
   }
 
-  it('is run as in the README, and curl uploads what it prints', { skip: curlMissing }, async (t) => {
+  it('works as in the README, and curl uploads with its output', { skip: curlMissing }, async (t) => {
     const { program, folder } = await signing(t);
     await writeFile(path.join(folder, 'photo.jpg'), 'not really');
     const { code, stdout, stderr } = await runReadmeCommand('prosody-filer sign', folder);
@@ -154,7 +154,7 @@ describe('sign', () => {
   });
 
   for (const scheme of tokenSchemes) {
-    it(`makes a ${scheme} token that the server takes, whatever the names`, { skip: curlMissing }, async (t) => {
+    it(`makes a ${scheme} token that the server accepts, for any name`, { skip: curlMissing }, async (t) => {
       const { program, folder } = await signing(t, { strictContentType: true });
       const file = `it's [1-3] {a,b} "$HOME" né.txt`;
       await writeFile(path.join(folder, file), 'hello');
@@ -173,7 +173,7 @@ describe('sign', () => {
     });
   }
 
-  it('takes a size in place of a file, and knows where the server listens', async (t) => {
+  it('accepts a size in place of a file, and knows where the server listens', async (t) => {
     const { folder } = await signing(t);
     const { code, stdout } = await prosodyFiler(['sign', 'slot/f.png', '23026', '--scheme', 'v1'], folder);
     assert.equal(code, 0);

@@ -14,7 +14,7 @@ import { beginPut, put } from '../support/uploading.js';
 const dockerfile = (await readFile(path.join(projectFolder, 'Dockerfile'), 'utf8')).replace(/\\\n\s*/g, '');
 const secret = 's3cret';
 
-/** What follows an instruction, in each of its lines. */
+/** The arguments of an instruction, for each of its lines. */
 function instructions(name: string): string[] {
   return [...dockerfile.matchAll(new RegExp(`^${name} (.*)$`, 'gm'))].map(([, text = '']) => text);
 }
@@ -27,7 +27,7 @@ const needsNamespaces = {
   skip: missingPeer('unshare', 'setpriv') ?? (process.getuid?.() !== 0 && 'needs root'),
 };
 
-/** Starts the image's entry as PID 1 and its user, where nothing can be written but to the volume. */
+/** Starts the image's entry as PID 1 and its user; only the volume is writable. */
 async function startContainer(t: TestContext) {
   let running: RunningProcess | undefined;
   t.after(() => running?.stop('SIGKILL'));
@@ -66,7 +66,7 @@ async function startContainer(t: TestContext) {
 }
 
 describe('the image', () => {
-  it('is built from what is not ignored, without what only the build needs', async (t) => {
+  it('is built without ignored files, and without packages that only the build needs', async (t) => {
     const folder = await tempDir(t);
     const ignored = (await readFile(path.join(projectFolder, '.dockerignore'), 'utf8')).trim().split('\n');
     const [, stage = ''] = dockerfile.split(/^FROM .*$/m);
@@ -98,13 +98,13 @@ describe('the image', () => {
     assert.notEqual((await run('test', ['-e', path.join(folder, 'node_modules/typescript')])).code, 0);
   });
 
-  it('serves as PID 1 and a user without rights, on a read-only root', needsNamespaces, async (t) => {
+  it('serves as PID 1, as an unprivileged user, on a read-only root', needsNamespaces, async (t) => {
     const container = await startContainer(t);
     assert.equal((await put(container, 's/f', Buffer.from('hello'))).status, 201);
     assert.equal((await send(`${container.origin}/upload/s/f`)).body.toString(), 'hello');
   });
 
-  it('finishes a running upload at SIGTERM as PID 1, and ends with 0', needsNamespaces, async (t) => {
+  it('finishes a running upload at SIGTERM as PID 1, and exits with 0', needsNamespaces, async (t) => {
     const { program, ...container } = await startContainer(t);
     const upload = await beginPut(t, container, 's/f', 10, '01234');
     const stopped = program.stop('SIGTERM');
@@ -125,7 +125,7 @@ describe('the image', () => {
   });
 });
 
-it("the README's compose file declares what it uses, and the configuration beside it reads its secret", async (t) => {
+it("the README's compose file declares all that it uses, and its configuration reads the secret", async (t) => {
   const missing = missingPeer('python3');
   if (missing !== undefined) return t.skip(missing);
   const folder = await tempDir(t);

@@ -93,7 +93,7 @@ async function isServedWhole(program: Program, { key, body, type }: Upload): Pro
   return true;
 }
 
-it('after SIGKILL amid many uploads those answered are whole, nothing else is left, and all can be retried', async (t) => {
+it('after SIGKILL during many uploads, answered ones are whole, others leave nothing and can be retried', async (t) => {
   const seed = Math.floor(Math.random() * 2 ** 32);
   t.diagnostic(`seed ${seed}`);
   const random = randomNumbers(seed);

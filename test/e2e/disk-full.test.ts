@@ -49,7 +49,7 @@ async function mountLimitedBtrfs(t: TestContext, limit: string): Promise<string>
 describe('a filesystem with a quota', {
   skip: missingPeer('btrfs') ?? (process.getuid?.() !== 0 && 'needs root'),
 }, () => {
-  it('is 507 in the middle of an upload, leaves nothing, and others go on', async (t) => {
+  it('is 507 in the middle of an upload, leaves nothing, and others continue', async (t) => {
     let stop = async () => {};
     let limited = '';
     t.after(() => stop()); // hooks run in this order: the program, the mount, its folder
@@ -70,7 +70,7 @@ describe('a filesystem with a quota', {
 });
 
 describe('a filesystem that becomes full', { skip: process.getuid?.() !== 0 && 'needs root' }, () => {
-  it('in the middle of an upload that did fit is 507, leaves nothing, and others go on', async (t) => {
+  it('during an upload that did fit is 507, leaves nothing, and others continue', async (t) => {
     const program = await startOnTmpfs(t, 'size=8m');
     const size = 5_000_000;
     const late = await beginPut(t, program, 's/late', size, Buffer.alloc(1_000_000));
@@ -110,7 +110,7 @@ describe('a filesystem that becomes full', { skip: process.getuid?.() !== 0 && '
     return { program, slots, failed };
   }
 
-  it('of inodes is 507, leaves no file, and works again when some are free', async (t) => {
+  it('of inodes is 507, leaves no file, and accepts uploads again when some are free', async (t) => {
     const { program, slots, failed } = await useUpInodes(t);
     const names = await filesIn(program.storeDir);
     assert.deepEqual(
@@ -130,17 +130,17 @@ describe('a filesystem that becomes full', { skip: process.getuid?.() !== 0 && '
   });
 });
 
-describe('a filesystem of which minFreeSpace must stay free', {
+describe('a filesystem with minFreeSpace', {
   skip: process.getuid?.() !== 0 && 'needs root',
 }, () => {
   for (const workers of [1, 2]) {
-    it(`has room for what a running upload does not need any more, with ${workers} worker(s)`, async (t) => {
+    it(`has room for the bytes that a running upload has already written, with ${workers} worker(s)`, async (t) => {
       const settings = { workers, minFreeSpace: '10MB', whenFull: 'evict', evictMinAge: '1ms', sweepInterval: '1s' };
       const program = await startOnTmpfs(t, 'size=40m', settings);
       assert.equal((await put(program, 'old/f', Buffer.alloc(1_000_000))).status, 201);
       await program.waitForLog(({ msg, files }) => msg === 'swept' && files === 1);
       const large = await beginPut(t, program, 's/large', 25_000_000, Buffer.alloc(24_000_000));
-      // A worker tells every second what has arrived.
+      // A worker reports every second which bytes have arrived.
       await eventually(async () => (await put(program, 's/small', Buffer.alloc(4_000_000))).status !== 507);
       large.socket.write(Buffer.alloc(1_000_000));
       await large.waitFor(/201 Created/);

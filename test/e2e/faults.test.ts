@@ -18,7 +18,7 @@ async function isTemporaryEmpty(storeDir: string): Promise<boolean> {
 }
 
 describe('too many open files', () => {
-  it('are 503 for what cannot be opened, leave nothing, and pass', async (t) => {
+  it('are 503, leave nothing, and are over when files are closed', async (t) => {
     const program = await startProgram(t, {}, ['prlimit', '--nofile=128:128']);
     const body = Buffer.from('hello');
     assert.equal((await put(program, 's/first', body)).status, 201);
@@ -67,7 +67,7 @@ describe('storeDir', () => {
     },
   );
 
-  it('that is removed is 500 with the reason in the log, and works again when it is back', async (t) => {
+  it('that is removed is 500 with the reason in the log, and is used again when it is back', async (t) => {
     const storeDir = path.join(await tempDir(t), 'upload');
     const program = await startProgram(t, { storeDir });
     const body = Buffer.from('hello');
@@ -87,7 +87,7 @@ describe('storeDir', () => {
   });
 });
 
-it('a setgid bit that may not be set is given up with a warning at the start, and uploads are stored', {
+it('a setgid bit that may not be set causes a warning at the start, and uploads are stored without it', {
   skip: missingPeer('strace') ?? needsRoot.skip,
 }, async (t) => {
   const storeDir = await tempDir(t);
@@ -111,7 +111,7 @@ describe('a path', () => {
     ['below a file', 'file/f', 409, /a file is where this path needs a folder/],
     ['that is a folder', 'folder', 409, /exists/],
   ] as const) {
-    it(`${what} is ${status} with the reason in the log, and the server goes on`, async (t) => {
+    it(`${what} is ${status} with the reason in the log, and the server continues`, async (t) => {
       const program = await startProgram(t);
       await writeFile(path.join(program.storeDir, 'file'), 'precious');
       await mkdir(path.join(program.storeDir, 'folder'));
@@ -125,7 +125,7 @@ describe('a path', () => {
 });
 
 describe('SIGTERM', () => {
-  it('a second time ends at once and leaves nothing visible', async (t) => {
+  it('a second time ends at once and leaves no upload visible', async (t) => {
     const program = await startProgram(t, { shutdownTimeout: '20s' });
     await beginPut(t, program, 's/f', 200_000, Buffer.alloc(100_000));
     await eventually(async () => !(await isTemporaryEmpty(program.storeDir)));
@@ -140,7 +140,7 @@ describe('SIGTERM', () => {
     assert.deepEqual(await filesIn(storeDir), []);
   });
 
-  it('ends after shutdownTimeout although an upload trickles, and leaves nothing visible', async (t) => {
+  it('ends after shutdownTimeout although an upload trickles, and leaves no upload visible', async (t) => {
     const program = await startProgram(t, { shutdownTimeout: '1s' });
     const { socket } = await beginPut(t, program, 's/f', 200_000, Buffer.alloc(100_000));
     const trickle = setInterval(() => socket.write('x'), 50);

@@ -71,7 +71,7 @@ for (const [shortage, peer] of Object.entries(shortages) as [Shortage, string][]
   describe(`a disk without ${shortage}`, {
     skip: missingPeer(peer) ?? (process.getuid?.() !== 0 && 'needs root'),
   }, () => {
-    it('is started on with a warning, is swept, and takes uploads again as far as there is room', async (t) => {
+    it('allows a start with a warning and a sweep, and accepts uploads again as far as there is room', async (t) => {
       const program = await startOnFullDisk(t, shortage, { expiresAfter: '1h' });
       await program.waitForLog(({ msg }) => msg === 'deleted');
       await assertDeleted(program);
@@ -79,7 +79,7 @@ for (const [shortage, peer] of Object.entries(shortages) as [Shortage, string][]
       if (shortage !== 'inodes') assert.equal((await put(program, 'new/f', Buffer.from('hello'))).status, 201);
     });
 
-    it('lets eviction make room for an upload', async (t) => {
+    it('allows eviction to make room for an upload', async (t) => {
       const settings = { maxStoreSize: '1001KB', whenFull: 'evict', evictMinAge: '1ms' };
       const program = await startOnFullDisk(t, shortage, settings);
       const { status } = await put(program, 'new/f', Buffer.alloc(2000));
@@ -89,7 +89,7 @@ for (const [shortage, peer] of Object.entries(shortages) as [Shortage, string][]
     });
 
     if (shortage !== 'inodes') {
-      it('lets eviction make room for an upload that is larger than what is free', async (t) => {
+      it('allows eviction to make room for an upload larger than the free space', async (t) => {
         const settings = { maxStoreSize: '3001KB', whenFull: 'evict', evictMinAge: '1ms' };
         const program = await startOnFullDisk(t, shortage, settings, 3_000_000);
         assert.equal((await put(program, 'new/f', Buffer.alloc(2_000_000))).status, 201);
@@ -97,14 +97,14 @@ for (const [shortage, peer] of Object.entries(shortages) as [Shortage, string][]
       });
     }
 
-    it('lets DELETE delete', async (t) => {
+    it('allows DELETE', async (t) => {
       const program = await startOnFullDisk(t, shortage);
       const url = `${program.uploadUrl}slot/f?token=${deleteToken('slot/f', 'other')}`;
       assert.equal((await send(url, { method: 'DELETE' })).status, 204);
       await assertDeleted(program);
     });
 
-    it('lets purge and DELETE delete where the store has no bookkeeping, as that of the Go program', async (t) => {
+    it('allows purge and DELETE if the store has no bookkeeping, as that of the Go program', async (t) => {
       const program = await startOnFullDisk(t, shortage, {}, usualSize, '.');
       assert.equal((await runCommand(program, 'purge', '--older-than', '1ms', '--dry-run')).code, 0);
       const url = `${program.uploadUrl}slot/f?token=${deleteToken('slot/f', 'other')}`;
@@ -112,7 +112,7 @@ for (const [shortage, peer] of Object.entries(shortages) as [Shortage, string][]
       assert.ok(!(await readdir(program.storeDir)).includes('slot'));
     });
 
-    it('lets purge delete', async (t) => {
+    it('allows purge', async (t) => {
       const program = await startOnFullDisk(t, shortage);
       const { code, stdout, stderr } = await runCommand(program, 'purge', '--older-than', '1ms');
       assert.deepEqual([code, stdout.split('\n').at(-2)], [0, `deleted 1 upload, ${usualSize} bytes`]);
@@ -121,14 +121,14 @@ for (const [shortage, peer] of Object.entries(shortages) as [Shortage, string][]
       await assertDeleted(program);
     });
 
-    it('lets delete delete', async (t) => {
+    it('allows the delete command', async (t) => {
       const program = await startOnFullDisk(t, shortage);
       assert.equal((await runCommand(program, 'delete', 'slot/f')).code, 0);
       await assertDeleted(program);
     });
 
     if (isTold) {
-      it('is a problem that check-config finds, not the end of a start', async (t) => {
+      it('is reported by check-config, but does not prevent a start', async (t) => {
         const program = await startOnFullDisk(t, shortage);
         const { code, stdout } = await runCommand(program, 'check-config');
         assert.equal(code, 1);
@@ -138,10 +138,10 @@ for (const [shortage, peer] of Object.entries(shortages) as [Shortage, string][]
   });
 }
 
-describe('an upload that is larger than what is free', {
+describe('an upload larger than the free space', {
   skip: missingPeer(shortages.space) ?? (process.getuid?.() !== 0 && 'needs root'),
 }, () => {
-  it('is stored, since the oldest are evicted as its bytes arrive', async (t) => {
+  it('is stored while the oldest uploads are evicted', async (t) => {
     let program: Program | undefined;
     t.after(() => program?.stop());
     const { storeDir } = await mountSmallDisk(t, 'space');
@@ -156,7 +156,7 @@ describe('an upload that is larger than what is free', {
   });
 });
 
-describe('a deletion that makes too little room to be noted', {
+describe('a deletion that makes too little room for its tombstone', {
   skip: missingPeer('btrfs') ?? (process.getuid?.() !== 0 && 'needs root'),
 }, () => {
   it('blocks the slot in the process that deletes, and is logged', async (t) => {

@@ -15,7 +15,7 @@ import { get, put, putHead, randomNumbers, type Uploadable } from '../support/up
 const runs = 4000;
 const atOnce = 16;
 
-/** What parsers, routers and file systems trip over. */
+/** Texts that parsers, routers and file systems may trip over. */
 const traps = [
   ...[
     '\r\n',
@@ -102,7 +102,7 @@ function requestMaker(program: Uploadable, random: () => number) {
   return { make, sizes };
 }
 
-/** What is not answered within this time is taken for a request that is not over. */
+/** A request without an answer within this time counts as incomplete. */
 const patienceMs = 40;
 
 /** Writes bytes in two pieces, awaits an answer for a moment, and ends or breaks the connection; resolves to all of it. */
@@ -125,7 +125,7 @@ async function exchange(origin: string, bytes: Buffer, cut: number, isBroken: bo
   return Buffer.concat(chunks).toString('latin1');
 }
 
-it('random and mutated requests store nothing without a token, leave nothing open, and never stop the server', async (t) => {
+it('random and mutated requests store nothing without a token, leave no file open, and never stop the server', async (t) => {
   const seed = Number(process.env['FUZZ_SEED'] ?? Math.floor(Math.random() * 2 ** 32));
   t.diagnostic(`FUZZ_SEED=${seed}`);
   const random = randomNumbers(seed);
@@ -160,7 +160,7 @@ it('random and mutated requests store nothing without a token, leave nothing ope
       .join(', '),
   );
 
-  // A token signs path and size, so that only these can have been taken.
+  // A token signs path and size, so only these can have been stored.
   for (const name of (await filesIn(storeDir)).filter((file) => !file.includes('.prosody-filer/'))) {
     if (name === 'good/f') continue;
     assert.equal((await stat(path.join(storeDir, name))).size, sizes.get(name), `${name} was stored without a token`);

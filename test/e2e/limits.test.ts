@@ -26,7 +26,7 @@ function count(statuses: readonly number[]): Record<number, number> {
 
 for (const workers of [1, 2]) {
   describe(`limits of the whole store, with ${workers} worker(s)`, () => {
-    it('hold under 100 parallel uploads, to the last one that fits', async (t) => {
+    it('hold under 100 parallel uploads, and accept the last one that fits', async (t) => {
       const program = await startProgram(t, { workers, maxStoreSize: '305KB' });
       const results = await Promise.all(
         Array.from({ length: 100 }, (_, index) => put(program, `s${index}/f`, Buffer.alloc(size))),
@@ -66,7 +66,7 @@ for (const workers of [1, 2]) {
       assert.equal((await get(program, 'old0/f')).status, 410);
     });
 
-    it('count an upload that breaks off no longer', async (t) => {
+    it('no longer count an upload that broke off', async (t) => {
       const program = await startProgram(t, { workers, maxStoreSize: '15KB' });
       const broken = await beginPut(t, program, 's/broken', size, 'beginning');
       await eventually(async () => (await filesIn(program.storeDir)).length === 1);
@@ -77,7 +77,7 @@ for (const workers of [1, 2]) {
   });
 
   describe(`a slot, with ${workers} worker(s)`, () => {
-    it('has one upload at a time, so that it leaves the others their places', async (t) => {
+    it('has one upload at a time, so that it cannot use up maxUploads', async (t) => {
       const program = await startProgram(t, { workers, maxUploads: 20 });
       const first = await beginPut(t, program, 's/f', size, 'beginning');
       await eventually(async () => (await filesIn(program.storeDir)).length === 1);
@@ -89,7 +89,7 @@ for (const workers of [1, 2]) {
       await eventually(async () => (await put(program, 's/f', Buffer.alloc(size))).status === 201);
     });
 
-    it('has room at once for another one when it is deleted', async (t) => {
+    it('makes room at once for another one when it is deleted', async (t) => {
       const program = await startProgram(t, { workers, secret, maxStoreSize: '15KB', deleteSecret: 'd' });
       assert.equal((await put(program, 's/f', Buffer.alloc(size))).status, 201);
       assert.equal((await put(program, 't/f', Buffer.alloc(size))).status, 507);
@@ -98,7 +98,7 @@ for (const workers of [1, 2]) {
       await eventually(async () => (await put(program, 't/f', Buffer.alloc(size))).status === 201);
     });
 
-    it('evicts others for the bytes that come', async (t) => {
+    it('evicts others as its bytes arrive', async (t) => {
       const settings = { workers, maxStoreSize: '205KB', whenFull: 'evict', evictMinAge: '1ms', sweepInterval: '1s' };
       const program = await startProgram(t, settings);
       const names = async () => (await readdir(program.storeDir)).filter((name) => name.startsWith('old'));
@@ -121,7 +121,7 @@ for (const workers of [1, 2]) {
       return send(`${origin}/upload/${slot}/f`, { method: 'PUT', headers, body: Buffer.alloc(size) });
     };
 
-    it('hold under 100 parallel uploads of one, and leave the others alone', async (t) => {
+    it('hold under 100 parallel uploads of one, and do not affect others', async (t) => {
       const program = await startProgram(t, { workers, userQuota: '205KB' });
       const results = await Promise.all(
         Array.from({ length: 100 }, (_, index) => putAs(program, 'romeo@example.org', `s${index}`)),
@@ -132,7 +132,7 @@ for (const workers of [1, 2]) {
       assert.match(String(reason), /are stored for romeo@example\.org, 10000 more would exceed userQuota, 205000/);
     });
 
-    it('of a day say when to try again, also after a restart', async (t) => {
+    it('of a day say when to retry, also after a restart', async (t) => {
       const storeDir = await tempDir(t);
       const settings = { workers, storeDir, dailyQuota: '15KB', secret: 's3cret' };
       const first = await startProgram(t, settings);

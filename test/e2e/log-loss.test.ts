@@ -19,7 +19,7 @@ const needsRoot = { skip: process.getuid?.() !== 0 && 'needs root' };
 /** A path so long that some hundred lines with it fill a pipe and what may wait for its reader. */
 const longPath = `/upload/${Array.from({ length: 40 }, () => 'x'.repeat(250)).join('/')}`;
 
-/** Starts the program with its standard output in a socket (Node's 'pipe') that nobody reads yet, or in what is given. */
+/** Starts the program with its standard output in this file, or in a socket (Node's 'pipe') that nobody reads yet. */
 async function startWith(t: TestContext, settings: Settings, stdout: 'pipe' | number, env: NodeJS.ProcessEnv = {}) {
   let child: ChildProcess | undefined;
   t.after(() => child?.kill('SIGKILL'));
@@ -60,7 +60,7 @@ async function askOften({ ask }: { ask: (target: string) => Promise<void> }, tim
   for (let count = 0; count < times; count += 1) await ask(longPath);
 }
 
-it('a log in a pipe that nobody reads loses lines and counts them, and requests and the end go on', async (t) => {
+it('a log in an unread pipe loses lines and counts them; requests and shutdown are not delayed', async (t) => {
   const fifo = path.join(await tempDir(t), 'fifo');
   assert.equal((await run('mkfifo', [fifo])).code, 0);
   const pipe = await open(fifo, 'r+');
@@ -75,7 +75,7 @@ it('a log in a pipe that nobody reads loses lines and counts them, and requests 
 
 for (const settings of [{ logFormat: 'json' }, { logFormat: 'pretty' }, { logFormat: 'json', workers: 2 }]) {
   describe(`a log (${JSON.stringify(settings)})`, () => {
-    it('that nobody reads loses lines and counts them, and requests and the end go on', async (t) => {
+    it('that nobody reads loses lines and counts them; requests and shutdown are not delayed', async (t) => {
       const program = await startWith(t, settings, 'pipe');
       await askOften(program, 400);
       assert.ok((await program.lostLines()) > 0);
@@ -84,7 +84,7 @@ for (const settings of [{ logFormat: 'json' }, { logFormat: 'pretty' }, { logFor
       assert.ok(ms < 4000, `${ms} ms`);
     });
 
-    it('that is read again has what waited, and says how many lines were lost', async (t) => {
+    it('that is read again contains the waiting lines and the number of lost lines', async (t) => {
       const program = await startWith(t, settings, 'pipe');
       await askOften(program, 400);
       const output = text(program.output);
@@ -103,7 +103,7 @@ for (const settings of [{ logFormat: 'json' }, { logFormat: 'pretty' }, { logFor
       if (settings.logFormat === 'json') for (const line of lines) JSON.parse(line);
     });
 
-    it('whose reader is gone loses lines and counts them, and requests and the end go on', async (t) => {
+    it('whose reader is gone loses lines and counts them; requests and shutdown are not delayed', async (t) => {
       const program = await startWith(t, settings, 'pipe');
       program.output.destroy();
       for (let count = 0; count < 10; count += 1) await program.ask();
@@ -113,7 +113,7 @@ for (const settings of [{ logFormat: 'json' }, { logFormat: 'pretty' }, { logFor
       assert.ok(ms < 3000, `${ms} ms`);
     });
 
-    it('on a full disk loses lines and counts them, and says so when there is room', needsRoot, async (t) => {
+    it('on a full disk loses lines and counts them, and reports that when there is room', needsRoot, async (t) => {
       let folder = '';
       t.after(() => run('umount', ['--lazy', folder]));
       folder = await tempDir(t);
@@ -136,7 +136,7 @@ for (const settings of [{ logFormat: 'json' }, { logFormat: 'pretty' }, { logFor
       assert.ok(lines.some((line) => line.includes('stopped')));
     });
 
-    it('on a disk that stays full holds up no end', needsRoot, async (t) => {
+    it('on a disk that stays full does not delay the end', needsRoot, async (t) => {
       const full = await open('/dev/full', 'w');
       const program = await startWith(t, settings, full.fd);
       await full.close();
@@ -160,14 +160,14 @@ describe('the last lines', () => {
     assert.match(await output, /"level":"fatal".*boom.*unexpected error, stopping"}\n.*"stopped"}\n$/);
   });
 
-  it('of a crash hold up no end where nobody reads them', async (t) => {
+  it('of a crash do not delay the end if nobody reads them', async (t) => {
     const program = await startWith(t, {}, 'pipe', { NODE_OPTIONS: `--import="${crash}"` });
     await askOften(program, 10);
     program.signal('SIGUSR2');
     assert.equal((await program.exit)[0], 1);
   });
 
-  it('of a start that fails end with its exit code where standard error is full', async (t) => {
+  it('of a failed start do not change its exit code if standard error is full', async (t) => {
     const command = programCommand.map((part) => `'${part}'`).join(' ');
     const folder = await tempDir(t);
     const { code } = await run('sh', ['-c', `${command} --config '${folder}/absent' 2>/dev/full`]);

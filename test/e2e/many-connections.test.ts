@@ -30,7 +30,7 @@ async function flood(t: TestContext, { origin }: Program, text: string): Promise
   );
 }
 
-describe('1,000 connections without a token cost little memory, and an upload beside them goes through', () => {
+describe('1,000 connections without a token use little memory, and an upload beside them succeeds', () => {
   const get = 'GET /upload/none HTTP/1.1\r\nHost: x\r\n\r\n';
   const floods = {
     'pipelined GETs, of which no answer is read': () => repeat(get, 64_000),

@@ -104,7 +104,7 @@ describe('/healthz', () => {
   it('is 503 while the disk does not answer', { skip: missingPeer('strace') ?? false }, async (t) => {
     const delay = ['strace', '-f', '-o', '/dev/null', '-e', 'trace=fdatasync', '-e', 'inject=fdatasync:delay_enter=8s'];
     const settings = { shutdownTimeout: '1s' };
-    // What goes through io_uring is no system call.
+    // strace does not see operations that go through io_uring.
     const { metricsOrigin } = await startObserved(t, settings, ['env', 'UV_USE_IO_URING=0', ...delay]);
     const answers = await Promise.all([1, 2, 3].map(() => send(`${metricsOrigin}/healthz`)));
     for (const { status, body } of answers) {

@@ -74,7 +74,7 @@ function putTarget(name: string, size: number, type: string, secret: string): st
   return `${targetOf(name)}?v2=${v2Token(`slot/${name}`, size, type, secret)}`;
 }
 
-/** What a client can see of an answer, but for what each connection says of itself. */
+/** The parts of an answer that a client sees, without the headers of the connection. */
 function visible({ status, headers, body }: Answer) {
   const { date, server, connection, 'keep-alive': keepAlive, ...rest } = headers;
   return { status, headers: { ...rest }, size: body.length, digest: createHash('sha256').update(body).digest('hex') };
@@ -83,7 +83,7 @@ function visible({ status, headers, body }: Answer) {
 /** The differences that a layout may make. */
 function withLicence(layout: NginxLayout, answer: Answer): ReturnType<typeof visible> {
   const seen = visible(answer);
-  // nginx says that it knows ranges where it does not use them.
+  // nginx announces ranges also for answers without them.
   if (layout === 'b' && seen.status === 206) seen.headers['accept-ranges'] = 'bytes';
   // nginx cannot name the file.
   const disposition = seen.headers['content-disposition'];
@@ -100,7 +100,7 @@ const simpleDownloads: RequestOptions[] = [
   { headers: { range: 'bytes=-5' } },
 ];
 
-/** What clients may ask on a condition of an upload with this entity tag and date. */
+/** Conditional requests for an upload with this entity tag and date. */
 function conditionalDownloads(etag: string, modified: string): RequestOptions[] {
   const future = 'Fri, 01 Jan 2100 00:00:00 GMT';
   const past = 'Mon, 01 Jan 2001 00:00:00 GMT';
@@ -172,7 +172,7 @@ for (const layout of nginxLayouts) {
       }
     });
 
-    it(`has ${senders[layout]} send the bytes of a download, and no connection end early`, async (t) => {
+    it(`has ${senders[layout]} send the bytes of a download, and ends no connection early`, async (t) => {
       const { filer, nginx } = await startLayout(t, layout);
       assert.equal((await put({ ...filer, origin: nginx }, 's/f.png', body)).status, 201);
       assert.ok((await send(`${nginx}/upload/s/f.png`)).body.equals(body));
@@ -188,13 +188,13 @@ for (const layout of nginxLayouts) {
 }
 
 describe('nginx.example.conf, layout (b)', { skip: missingPeer('nginx', 'openssl') }, () => {
-  it('lets no client into the internal location', async (t) => {
+  it('refuses clients in the internal location', async (t) => {
     const { filer, nginx } = await startLayout(t, 'b');
     assert.equal((await put({ ...filer, origin: nginx }, 's/f', body)).status, 201);
     assert.equal((await send(`${nginx}/internal-uploads/s/f`)).status, 404);
   });
 
-  it('has nobody cache the error of an nginx that cannot read the files', async (t) => {
+  it('forbids caching of errors if nginx cannot read the files', async (t) => {
     const filer = await startProgram(t, layoutSettings.b);
     const nginx = await startNginxLayout(t, 'b', { ...filer, storeDir: '/nonexistent' });
     assert.equal((await put({ ...filer, origin: nginx }, 's/f', body)).status, 201);

@@ -13,7 +13,7 @@ interface PackResult {
   readonly files: readonly { readonly path: string }[];
 }
 
-it('the packed tarball holds what is needed and serves by npx', async (t) => {
+it('the packed tarball contains all that is needed and serves with npx', async (t) => {
   let program: RunningProcess | undefined;
   t.after(() => program?.stop());
   const folder = await tempDir(t);
@@ -53,7 +53,7 @@ it('the packed tarball holds what is needed and serves by npx', async (t) => {
   t.diagnostic(`${names.length} files packed, ${modules.stdout.trim().split('\n').length - 1} production packages`);
 });
 
-it('every way to start the program gives Node.js its flags, and nothing changes them later', async () => {
+it('every way to start the program passes the Node.js flags, and nothing changes them later', async () => {
   const flag = '--no-incremental-marking';
   for (const name of ['src/prosody-filer.sh', 'Dockerfile', '.ci/release.ts']) {
     assert.match(await readFile(path.join(projectFolder, name), 'utf8'), new RegExp(`node"?,? "?${flag}`), name);

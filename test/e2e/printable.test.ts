@@ -5,7 +5,7 @@ import { it } from 'node:test';
 import { programCommand, run } from '../support/command.js';
 import { tempDir } from '../support/temp-dir.js';
 
-it('commands print no character of a name that a terminal obeys or that turns text around', async (t) => {
+it('commands escape characters of names that control a terminal or reverse text', async (t) => {
   const folder = await tempDir(t);
   await mkdir(path.join(folder, 'upload/s'), { recursive: true });
   await writeFile(path.join(folder, 'upload/s/\u202egpj.exe'), 'x');

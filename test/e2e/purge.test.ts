@@ -47,7 +47,7 @@ describe('purge', () => {
     assert.deepEqual(await filesIn(program.storeDir), before);
   });
 
-  it('deletes what is old, beside a running server', async (t) => {
+  it('deletes old uploads beside a running server', async (t) => {
     const program = await startWithUploads(t);
     const { code, stdout } = await runLine(program, 'prosody-filer purge --older-than 28d');
     assert.deepEqual([code, stdout.split('\n').at(-2)], [0, 'deleted 1 upload, 5 bytes']);
@@ -57,20 +57,20 @@ describe('purge', () => {
     assert.equal((await put(program, 'old/f', Buffer.from('hello'))).status, 409);
   });
 
-  it("deletes everything of an uploader, under ejabberd's hash too", async (t) => {
+  it("deletes all uploads of an uploader, also under ejabberd's hash", async (t) => {
     const program = await startWithUploads(t);
     assert.equal((await runLine(program, 'prosody-filer purge --uploader')).code, 0);
     assert.deepEqual(await uploads(program), ['old/f', 'young/f']);
   });
 
-  it('knows an uploader by a JID in any letter case, with a resource or not', async (t) => {
+  it('accepts a JID in any letter case, with or without a resource', async (t) => {
     const program = await startWithUploads(t);
     const args = ['purge', '--uploader', 'Romeo@Example.org/phone', '--config', program.configFile];
     assert.match((await run(process.execPath, [mainFile, ...args])).stdout, /deleted 2 uploads, \d+ bytes\n$/);
     assert.deepEqual(await uploads(program), ['old/f', 'young/f']);
   });
 
-  it('knows a JID by the ids of all secrets, and an id by itself', async (t) => {
+  it('finds a JID under the ids of all secrets, and accepts an id', async (t) => {
     const program = await startWithUploads(t, { secret: 'mysecret', secrets: ['old-secret'] });
     const stranger = 'c0ffee'.padEnd(64, '0');
     const byId = [ids.ofMysecret, ids.ofOldSecret, stranger].map((id) => `${id}/x/f`);
@@ -122,7 +122,7 @@ describe('purge', () => {
     assert.equal((await uploads(program)).length, 4);
   });
 
-  it('is for the owner of the store only', { skip: process.getuid?.() !== 0 && 'needs root' }, async (t) => {
+  it('only works for the owner of the store', { skip: process.getuid?.() !== 0 && 'needs root' }, async (t) => {
     const program = await startWithUploads(t);
     await run('chown', ['-R', '65534', program.storeDir]);
     const args = ['purge', '--older-than', '28d', '--config', program.configFile];
@@ -134,7 +134,7 @@ describe('purge', () => {
 });
 
 describe('delete', () => {
-  it('deletes one upload, by its URL or its path', async (t) => {
+  it('deletes one upload by its URL or path', async (t) => {
     const program = await startWithUploads(t);
     assert.equal((await runLine(program, 'prosody-filer delete')).code, 0);
     const byPath = ['delete', 's/f', '--config', program.configFile];

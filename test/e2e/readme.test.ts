@@ -32,7 +32,7 @@ it("the README's first command serves from a fresh checkout", async (t) => {
   assert.equal(await readFile(path.join(checkout, 'upload/slot/f'), 'utf8'), 'hello');
 });
 
-it("the README's nginx location passes uploads and downloads on as they are", async (t) => {
+it("the README's nginx location passes uploads and downloads unchanged", async (t) => {
   const reason = missingPeer('nginx');
   if (reason !== undefined) return t.skip(reason);
   const { origin, secret, logLines } = await startProgram(t);
@@ -61,7 +61,7 @@ it("the README's nginx location passes uploads and downloads on as they are", as
   assert.equal((await send({ origin: nginx, rawTarget: '/upload/slot/..' })).status, 400);
 });
 
-it("the README's settings for how long files are kept are taken", async (t) => {
+it("the README's retention settings are valid", async (t) => {
   const folder = await tempDir(t);
   const file = path.join(folder, 'config.toml');
   await writeFile(file, `secret = "s"\nstoreDir = "${folder}/upload"\n${readmeBlock('toml', '[[retention]]')}`);
@@ -70,7 +70,7 @@ it("the README's settings for how long files are kept are taken", async (t) => {
   assert.equal(config.limits.maxStoreSize, 50e9);
 });
 
-it("the README's settings for slots of our own are taken", async (t) => {
+it("the README's component settings are valid", async (t) => {
   const folder = await tempDir(t);
   const file = path.join(folder, 'config.toml');
   await writeFile(file, `secret = "s"\nstoreDir = "${folder}/upload"\n${readmeBlock('toml', '[component]')}`);
@@ -78,7 +78,7 @@ it("the README's settings for slots of our own are taken", async (t) => {
   assert.deepEqual([component?.access, component?.secret], [['example.org'], 'the-component-secret']);
 });
 
-it("the README's buckets are taken", async (t) => {
+it("the README's bucket settings are valid", async (t) => {
   const folder = await tempDir(t);
   const [file, secretFile] = [path.join(folder, 'config.toml'), path.join(folder, 's3')];
   await writeFile(secretFile, 's3cret');
@@ -139,7 +139,7 @@ it('the example configuration starts, with a warning, and names every setting', 
   }
 });
 
-it('every setting of the example that is switched off is taken when switched on', async (t) => {
+it('every setting that is commented out in the example is valid', async (t) => {
   const example = await readFile(path.join(projectFolder, 'config.example.toml'), 'utf8');
   const inFolder = example.replace(/^# \[s3\]$.*?(?=^# \[component\])/ms, '');
   const inBucket = example.replace(/^(# )?(storeDir|fileMode|dirMode|minFreeSpace|accelRedirect) .*$/gm, '');

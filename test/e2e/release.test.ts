@@ -45,7 +45,7 @@ async function succeed(result: Promise<CommandResult>): Promise<void> {
   assert.equal(code, 0, stdout + stderr);
 }
 
-/** Makes an earlier version of the one that is to be released, and has it run. */
+/** Makes an earlier version of the release, and starts it. */
 async function installOlder(opt: string): Promise<void> {
   await succeed(follow(installing, opt, version));
   const folder = path.join(opt, `prosody-filer-${olderVersion}`);
@@ -59,7 +59,7 @@ function installed(opt: string): string {
   return path.join(opt, 'prosody-filer/bin/prosody-filer');
 }
 
-/** Starts what is installed, and tells which version that is. */
+/** Starts the installed release; resolves to its version. */
 async function start(t: TestContext, opt: string, configFile: string) {
   const program = new RunningProcess(installed(opt), ['--config', configFile], { env: { PATH: bin } });
   t.after(() => program.stop());
@@ -80,7 +80,7 @@ async function configure(t: TestContext) {
 }
 
 describe('a release', () => {
-  it('serves where no node is in PATH, by any symbolic link', async (t) => {
+  it('serves without node in PATH, through any symbolic link', async (t) => {
     const opt = await tempDir(t);
     await succeed(follow(installing, opt, version));
     const link = path.join(await tempDir(t), 'prosody-filer');
@@ -144,7 +144,7 @@ describe('a release', () => {
     for (const [mode] of entries) assert.match(mode ?? '', /^(drwxr-xr-x|-rw[x-]r-[x-]r-[x-])$/);
   });
 
-  it('is not installed if it is not what SHA256SUMS says', async (t) => {
+  it('is not installed if it does not match SHA256SUMS', async (t) => {
     const opt = await tempDir(t);
     const folder = await tempDir(t);
     await succeed(run('cp', [tarball, path.join(downloads, 'SHA256SUMS'), folder]));
@@ -153,7 +153,7 @@ describe('a release', () => {
     assert.deepEqual(await filesIn(opt), []);
   });
 
-  it('takes over from the previous one in the middle of an upload, and gives back', async (t) => {
+  it('replaces the previous one in the middle of an upload, and can be rolled back', async (t) => {
     const opt = await tempDir(t);
     await installOlder(opt);
     const { storeDir, configFile, server } = await configure(t);

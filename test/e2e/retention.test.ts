@@ -22,7 +22,7 @@ async function folderOfOldUploads(t: TestContext, count: number): Promise<string
 }
 
 describe('the sweep of a running server', () => {
-  it('killed at any point leaves whole files or none, is ended by the next, and no slot is free again', async (t) => {
+  it('killed at any point leaves whole files or none; the next one completes it, and slots stay taken', async (t) => {
     const count = 3000;
     const storeDir = await folderOfOldUploads(t, count);
     const settings = { storeDir, expiresAfter: '1h' };
@@ -35,7 +35,7 @@ describe('the sweep of a running server', () => {
     }
     const program = await startProgram(t, settings);
     await program.waitForLog(({ msg }) => msg === 'swept');
-    // A folder whose file went just before the kill stays, empty.
+    // If the file was deleted just before the kill, its empty folder stays.
     const left = (await readdir(storeDir)).filter((name) => name.startsWith('slot'));
     assert.ok(left.length <= 3, left.join());
     for (let index = 0; index < count; index += 100) {
@@ -45,7 +45,7 @@ describe('the sweep of a running server', () => {
     assert.equal((await put(program, 'slot0/g.txt', Buffer.from('new'))).status, 201);
   });
 
-  it('lets uploads into the very folders that it empties', async (t) => {
+  it('does not disturb uploads into folders that it empties', async (t) => {
     const storeDir = await folderOfOldUploads(t, 2000);
     const program = await startProgram(t, { storeDir, expiresAfter: '1h' });
     let statuses: number[] = [];
@@ -62,7 +62,7 @@ describe('the sweep of a running server', () => {
     assert.ok(left.every((name) => name.endsWith('/new.txt')));
   });
 
-  it('by several workers is one', async (t) => {
+  it('runs once for several workers', async (t) => {
     const storeDir = await folderOfOldUploads(t, 20);
     const program = await startProgram(t, { storeDir, expiresAfter: '1h', workers: 2 });
     await program.waitForLog(({ msg }) => msg === 'swept');

@@ -59,7 +59,7 @@ describe('S3: broken downloads', { skip: missingPeer(...cephPrograms) }, () => {
     });
   }
 
-  it('an upload that is deleted after its HEAD is 410, one whose object is removed 404', async (t) => {
+  it('an upload deleted after its HEAD is 410; one whose object was removed is 404', async (t) => {
     const { peer, program, meddle, place } = await start(t);
     const tombstone = { ...place, Body: 'This upload was deleted.\n', Metadata: { 'was-deleted': 'yes' } };
     for (const [command, status] of [
@@ -75,7 +75,7 @@ describe('S3: broken downloads', { skip: missingPeer(...cephPrograms) }, () => {
     }
   });
 
-  it('an object that is replaced after its HEAD is sent as it is then', async (t) => {
+  it('an object replaced after its HEAD is sent with its new content', async (t) => {
     const { peer, program, meddle, place } = await start(t);
     const other = randomBytes(1000);
     meddle(async (count) => {
@@ -87,7 +87,7 @@ describe('S3: broken downloads', { skip: missingPeer(...cephPrograms) }, () => {
     assert.ok(answer.body.equals(other));
   });
 
-  it('one that is replaced again and again is 503', async (t) => {
+  it('an object replaced repeatedly is 503', async (t) => {
     const { peer, program, meddle, place, reasonOf } = await start(t);
     meddle(async (count) => {
       await peer.client.send(new PutObjectCommand({ ...place, Body: randomBytes(count) }));

@@ -37,7 +37,7 @@ describe('S3: downloads by redirect', { skip: missingPeer(...cephPrograms) }, ()
     return headers.location ?? '';
   }
 
-  it('get the bytes from the store, with the type and disposition that are safe', async (t) => {
+  it('get the bytes from the bucket, with a safe type and disposition', async (t) => {
     const program = await start(t);
     const body = randomBytes(200_000);
     for (const [name, type, bytes, disposition] of [
@@ -62,7 +62,7 @@ describe('S3: downloads by redirect', { skip: missingPeer(...cephPrograms) }, ()
     assert.ok(!program.output().includes('Signature'), 'the log has a signature');
   });
 
-  it('are HEAD, conditions and absence by the filer itself', async (t) => {
+  it('answer HEAD, conditions and missing uploads without a redirect', async (t) => {
     const program = await start(t);
     await put(program, 's/f.png', page);
     const url = `${program.uploadUrl}s/f.png`;
@@ -80,7 +80,7 @@ describe('S3: downloads by redirect', { skip: missingPeer(...cephPrograms) }, ()
     assert.equal((await get(program, 's/none')).status, 404);
   });
 
-  it('are by URLs that are good for that alone', async (t) => {
+  it('use URLs that allow only this download', async (t) => {
     const program = await start(t);
     for (const name of ['s/f.html', 's/g.html']) await put(program, name, page);
     const location = await locationOf(`${program.uploadUrl}s/f.html`);
@@ -100,13 +100,13 @@ describe('S3: downloads by redirect', { skip: missingPeer(...cephPrograms) }, ()
     assert.equal((await send(location, { method: 'DELETE' })).status, 403);
   });
 
-  it('are by URLs that are good for as long where the upload may be evicted any time', async (t) => {
+  it('use URLs with the full lifetime if the upload may be evicted at any time', async (t) => {
     const program = await start(t, { maxStoreSize: '1MB', whenFull: 'evict', evictMinAge: '1ms' });
     await put(program, 's/f.png', page);
     assert.match(await locationOf(`${program.uploadUrl}s/f.png`), /X-Amz-Expires=600(&|$)/);
   });
 
-  it('end with the upload', async (t) => {
+  it('end at the expiry of the upload', async (t) => {
     const program = await start(t);
     const url = await putExpiring(program, 'f.png', page, 3000);
     const location = await locationOf(url);
@@ -135,7 +135,7 @@ describe('S3: downloads from a public bucket', { skip: missingPeer(...cephProgra
     return startOnBucket(t, peer, { ...settings, s3: { bucket: Bucket, download: 'public', baseDomain } });
   }
 
-  it('are found whatever they are called, with type, disposition and caching', async (t) => {
+  it('work for any file name, with type, disposition and caching', async (t) => {
     const program = await start(t);
     for (const name of [
       'a b.html',
@@ -158,7 +158,7 @@ describe('S3: downloads from a public bucket', { skip: missingPeer(...cephProgra
     }
   });
 
-  it('show nothing to those who guess, and a line where an upload was', async (t) => {
+  it('answer 404 for guessed names, and a line of text for deleted uploads', async (t) => {
     const program = await start(t, { secret: 'mysecret', deleteSecret: 'delsecret' });
     await put(program, 's/f.png', page);
     const { location = '' } = (await get(program, 's/f.png')).headers;
@@ -172,7 +172,7 @@ describe('S3: downloads from a public bucket', { skip: missingPeer(...cephProgra
     assert.equal(body.toString(), 'This upload was deleted.\n');
   });
 
-  it('are cached no longer than they are sure to stay', async (t) => {
+  it('are cached no longer than they are guaranteed to stay', async (t) => {
     const program = await start(t);
     const url = await putExpiring(program, 'g.png', page, 60_000);
     const cached = await send((await send(url)).headers.location ?? '');

@@ -65,7 +65,7 @@ describe('S3: faults', { skip: missingPeer(...cephPrograms) }, () => {
     assert.equal((await put(program, 's/f', body)).status, 201);
   });
 
-  it('a gateway that hangs is 503 after 10 to 30 s, and breaks running downloads off, and holds up nothing else', async (t) => {
+  it('a gateway that hangs is 503 after 10 to 30 s, breaks off running downloads, and delays no other request', async (t) => {
     const [peer, program] = [await ceph(), await start(t)];
     assert.equal((await put(program, 's/first', body)).status, 201);
     const large = randomBytes(30_000_000);
@@ -100,7 +100,7 @@ describe('S3: faults', { skip: missingPeer(...cephPrograms) }, () => {
       assert.match(await reasonOf(program, 503), /^S3 HEAD: no answer for 10 s$/);
       const broken = seconds(running.waitFor(/^HTTP\/1\.1 503 /));
       assert.ok((await broken) < 35, `${await broken} s`);
-      // So that nobody takes it for whole.
+      // The client must notice that it is incomplete.
       const cut = seconds(download.untilClosed());
       assert.ok((await cut) < 40, `${await cut} s`);
       assert.ok(download.received().length < large.length);
@@ -114,7 +114,7 @@ describe('S3: faults', { skip: missingPeer(...cephPrograms) }, () => {
     assert.ok((await program.contents()).length <= 4);
   });
 
-  it('an answer that is lost after the bytes are stored is 201 all the same', async (t) => {
+  it('an answer that is lost after the bytes are stored is still 201', async (t) => {
     const peer = await ceph();
     const network = await startLossyProxy(t, peer.endpoint);
     const program = await startOnBucket(t, peer, { s3: { endpointUrl: network.origin } });
@@ -150,7 +150,7 @@ describe('S3: faults', { skip: missingPeer(...cephPrograms) }, () => {
     assert.equal((await program.contents()).length, 3);
   });
 
-  it('a full bucket is 507, leaves nothing, and takes uploads again when there is room', async (t) => {
+  it('a full bucket is 507, leaves nothing, and accepts uploads again when there is room', async (t) => {
     const [peer, program] = [await ceph(), await start(t)];
     const quota = ['--quota-scope=bucket', `--bucket=${program.bucket}`];
     await peer.admin('quota', 'set', ...quota, '--max-size=1M');
@@ -171,7 +171,7 @@ describe('S3: faults', { skip: missingPeer(...cephPrograms) }, () => {
     ['secret', { secretAccessKey: 'hush-hush' }, /SignatureDoesNotMatch: .*s3\.secretAccessKey\n/],
     ['key', { accessKeyId: 'nobody' }, /InvalidAccessKeyId: .*s3\.accessKeyId\n/],
   ] as const) {
-    it(`a wrong ${what} ends the start with a line that says where to look`, async (t) => {
+    it(`a wrong ${what} fails the start with a line that says where to look`, async (t) => {
       const peer = await ceph();
       await assert.rejects(startOnBucket(t, peer, { s3: wrong }), ({ message }: Error) => {
         assert.match(message, /ended \(2\)/);
@@ -183,13 +183,13 @@ describe('S3: faults', { skip: missingPeer(...cephPrograms) }, () => {
     });
   }
 
-  it('another server than S3 ends the start with a line that says so', async (t) => {
+  it('a server that is not S3 fails the start with a line that says so', async (t) => {
     const { origin: endpointUrl } = await start(t);
     const message = /404, but that is no S3 service: check s3\.endpointUrl$/m;
     await assert.rejects(startOnBucket(t, await ceph(), { s3: { endpointUrl } }), { message });
   });
 
-  it('a bucket that is full at the start is a warning, and what is in it is served', async (t) => {
+  it('a bucket that is full at the start causes a warning, and its uploads are served', async (t) => {
     const peer = await ceph();
     const program = await start(t);
     assert.equal((await put(program, 's/f', body)).status, 201);
@@ -204,7 +204,7 @@ describe('S3: faults', { skip: missingPeer(...cephPrograms) }, () => {
     assert.equal((await put(next, 's/g', body)).status, 507);
   });
 
-  it('a gateway that is down at the start is a warning, and serves when it is back', async (t) => {
+  it('a gateway that is down at the start causes a warning, and is used when it is back', async (t) => {
     const peer = await ceph();
     const bucket = await peer.createBucket();
     let program: Program | undefined;

@@ -33,7 +33,7 @@ describe('S3: several filers on one bucket', { skip: missingPeer(...cephPrograms
     assert.equal((await one.contents()).length, 25);
   });
 
-  it('serve what a killed one has stored, and take the slot in which it was killed', async (t) => {
+  it('serve the uploads of a killed one, and accept its unfinished slot', async (t) => {
     const { one, other } = await startTwo(t);
     const body = randomBytes(2_000_000);
     assert.equal((await put(one, 's/first', body)).status, 201);

@@ -13,7 +13,7 @@ import { put } from '../support/uploading.js';
 const mebibyte = 1024 * 1024;
 const keys = Array.from({ length: 10 }, (_, index) => `s/${index}`);
 
-/** The MD5 of a download that is taken 10 MiB at a time, with pauses. */
+/** The MD5 of a download that is read 10 MiB at a time, with pauses. */
 async function takeSlowly(url: string): Promise<string> {
   const [response]: IncomingMessage[] = await once(fetch(url, { agent: false }), 'response');
   assert.equal(response?.statusCode, 200);

@@ -24,7 +24,7 @@ function deletedBy(program: Program): unknown[] {
 describe('S3: retention', { skip: missingPeer(...cephPrograms) }, () => {
   const ceph = sharedCeph();
 
-  it('is 410 at once and swept then, and the slot stays taken', async (t) => {
+  it('answers 410 at once, sweeps afterwards, and keeps the slot taken', async (t) => {
     const program = await startOnBucket(t, await ceph(), { expiresAfter: '4s', sweepInterval: '1s' });
     assert.equal((await put(program, 's/f.png', Buffer.alloc(size))).status, 201);
     const { headers, status } = await get(program, 's/f.png');
@@ -37,7 +37,7 @@ describe('S3: retention', { skip: missingPeer(...cephPrograms) }, () => {
     assert.deepEqual(await program.contents(), ['s/f.png'], 'its tombstone');
   });
 
-  it('is that of the token, and of the first rule that fits', async (t) => {
+  it('follows the token and the first rule that matches', async (t) => {
     const retention = [
       { match: 'story_*', expiresAfter: '1s' },
       { contentType: 'video/*', largerThan: '1KB', expiresAfter: '1s' },
@@ -66,7 +66,7 @@ describe('S3: retention', { skip: missingPeer(...cephPrograms) }, () => {
     assert.deepEqual(uploads, ['s/f.jpg', 's/g.mp4', 's/long']);
   });
 
-  it('goes by the type that was stored, whatever the extension and so a listing says', async (t) => {
+  it('follows the stored type, whatever the extension', async (t) => {
     const retention = [{ contentType: 'video/*', expiresAfter: '1s' }];
     const program = await startOnBucket(t, await ceph(), { replayWindow: '0s', sweepInterval: '1s', retention });
     for (const [name, type] of Object.entries({ 's/clip.bin': 'video/mp4', 's/text.mp4': 'text/plain' })) {
@@ -80,7 +80,7 @@ describe('S3: retention', { skip: missingPeer(...cephPrograms) }, () => {
     assert.deepEqual(await program.contents(), ['s/text.mp4']);
   });
 
-  it('knows after a restart what is stored, in all and for whom the paths name', async (t) => {
+  it('knows the usage after a restart, in total and of uploaders named in paths', async (t) => {
     const first = await startOnBucket(t, await ceph(), { secret: 'mysecret' });
     for (const key of [`${hash}/a/f`, 's/f']) assert.equal((await put(first, key, Buffer.alloc(size))).status, 201);
     await first.stop();
@@ -94,7 +94,7 @@ describe('S3: retention', { skip: missingPeer(...cephPrograms) }, () => {
     assert.match(String(reason), /^10000 bytes are stored for 2ed681f1/);
   });
 
-  it('knows from sweep to sweep for whom Bearer tokens were', async (t) => {
+  it('remembers the uploaders of Bearer tokens from sweep to sweep', async (t) => {
     const program = await startOnBucket(t, await ceph(), { userQuota: '15KB', sweepInterval: '1s' });
     const upload = async (filename: string) => {
       const exp = Date.now() / 1000 + 60;
@@ -117,7 +117,7 @@ describe('S3: retention', { skip: missingPeer(...cephPrograms) }, () => {
     const settings = { maxStoreSize: '25KB', whenFull: 'evict', evictMinAge: '1ms', sweepInterval: '1s' };
     const program = await startOnBucket(t, await ceph(), settings);
     assert.equal((await put(program, 's/1', Buffer.alloc(size))).status, 201);
-    // Listings tell the age in seconds.
+    // The age of uploads is known in seconds.
     await wait(1100);
     assert.equal((await put(program, 's/2', Buffer.alloc(size))).status, 201);
     await eventually(async () => (await put(program, 's/3', Buffer.alloc(size))).status === 201);

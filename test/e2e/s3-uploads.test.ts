@@ -29,7 +29,7 @@ describe('S3: uploads', { skip: missingPeer(...cephPrograms) }, () => {
     },
   };
   for (const [scheme, requestFor] of Object.entries(requests)) {
-    it(`by ${scheme} are served with ranges and conditions, whatever they are called`, async (t) => {
+    it(`by ${scheme} are served with ranges and conditions, for any file name`, async (t) => {
       const program = await startOnBucket(t, await ceph());
       const body = randomBytes(300_000);
       for (const name of names) {
@@ -81,7 +81,7 @@ describe('S3: uploads', { skip: missingPeer(...cephPrograms) }, () => {
     }
   }
 
-  it('find their key in the environment where the configuration has none', async (t) => {
+  it('use the access key of the environment if the configuration has none', async (t) => {
     const peer = await ceph();
     const { accessKeyId, secretAccessKey } = peer;
     const none = { accessKeyId: undefined, secretAccessKey: undefined };
@@ -103,7 +103,7 @@ describe('S3: uploads', { skip: missingPeer(...cephPrograms) }, () => {
     assert.deepEqual([status, headers['content-length']], [200, '0']);
   });
 
-  it('that are deleted by token are 410, and their slot stays taken', async (t) => {
+  it('deleted by token are 410, and their slot stays taken', async (t) => {
     const program = await startOnBucket(t, await ceph(), { deleteSecret: 'delsecret', secret: 'mysecret' });
     assert.equal((await put(program, 's/f', Buffer.from('x'))).status, 201);
     const url = `${program.uploadUrl}s/f?token=${deleteToken('s/f', 'delsecret')}`;
@@ -114,7 +114,7 @@ describe('S3: uploads', { skip: missingPeer(...cephPrograms) }, () => {
     assert.equal((await get(program, 's/g')).status, 404);
   });
 
-  it('are what the commands see, sign and delete', async (t) => {
+  it('are counted, signed and deleted by the commands', async (t) => {
     const program = await startOnBucket(t, await ceph());
     const hash = '2ed681f17049ef21eba6d9ffe6a7c5eaf5193572';
     for (const key of ['s/a.png', 's/b.png', `${hash}/s/c.png`]) await put(program, key, Buffer.from('12345'));
@@ -142,7 +142,7 @@ describe('S3: uploads', { skip: missingPeer(...cephPrograms) }, () => {
     assert.match((await command(program, 'purge', '--older-than', '0s')).stdout, /deleted 2 uploads/);
   });
 
-  it('by several workers are one of racing ones, and are measured', async (t) => {
+  it('by several workers are stored once if they race, and are measured', async (t) => {
     const metricsListen = `127.0.0.1:${await freePort()}`;
     const program = await startOnBucket(t, await ceph(), { workers: 2, metricsListen });
     const answers = await Promise.all(Array.from({ length: 20 }, () => put(program, 's/f', Buffer.alloc(100_000))));

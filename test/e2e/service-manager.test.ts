@@ -14,7 +14,7 @@ import { tempDir } from '../support/temp-dir.js';
 const receiver =
   'socket(S, AF_UNIX, SOCK_DGRAM, 0); bind(S, sockaddr_un($ARGV[0])); $| = 1; print "bound\n"; print "$m\n" while defined recv(S, $m, 4096, 0)';
 
-/** A stand-in for a service manager: the lines that it is told, and how to start a program under it. */
+/** A stand-in for a service manager: the lines that it receives, and the command that starts a program under it. */
 async function startManager(t: TestContext, watchdogMs: number) {
   let running: RunningProcess | undefined;
   t.after(() => running?.stop());

@@ -17,7 +17,7 @@ const policy =
 
 const runs = 'globalThis.ran = true; globalThis.postMessage?.("ran", globalThis.document && "/");';
 
-/** What an attacker uploads, and how a page that is tricked into it would run it; each resolves to whether it ran. */
+/** Uploads of an attacker, and how a tricked page would run them; each resolves to true if it ran. */
 const attacks = {
   script: {
     files: {
@@ -119,12 +119,12 @@ async function attack(t: TestContext, browser: Browser, uploadOrigin: string, se
   }
 }
 
-describe('an upload on the origin of a site is run by no page of it', {
+describe('no page of a site runs an upload on its origin', {
   skip: missingPeer('chromium', 'nginx', 'openssl'),
 }, () => {
   const browser = sharedBrowser();
 
-  it('where prosody-filer sends it', async (t) => {
+  it('sent by prosody-filer', async (t) => {
     const { origin, secret } = await startProgram(t);
     await attack(t, await browser(), origin, secret);
   });

@@ -10,9 +10,9 @@ import { beginPut } from '../support/uploading.js';
 
 const uploads = 20;
 
-describe('a stop while transfers do not move', () => {
+describe('a stop during stalled transfers', () => {
   for (const workers of [1, 2]) {
-    it(`breaks them off after shutdownTimeout, leaves nothing and ends with 0 (workers: ${workers})`, async (t) => {
+    it(`breaks them off after shutdownTimeout, leaves nothing and exits with 0 (workers: ${workers})`, async (t) => {
       const program = await startProgram(t, { workers, shutdownTimeout: '1s' });
       await writeFile(path.join(program.storeDir, 'large'), Buffer.alloc(50_000_000));
       const download = await connectTo(t, program.origin);

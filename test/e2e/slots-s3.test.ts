@@ -46,7 +46,7 @@ describe('slots on a bucket', { skip: missingPeer(...cephPrograms, 'prosody', 'p
   }
 
   for (const [name, { whyNot, start: startServer }] of Object.entries(servers)) {
-    it(`go past this program on ${name}, and come back by the domain of the bucket`, async (t) => {
+    it(`of ${name} lead uploads to the bucket, and downloads to its domain`, async (t) => {
       const reason = whyNot();
       if (reason !== undefined) return t.skip(reason);
       const ceph = await peer();
@@ -77,7 +77,7 @@ describe('slots on a bucket', { skip: missingPeer(...cephPrograms, 'prosody', 'p
     });
   }
 
-  it('come back through this program too, with safe headers and the type of the name if none was announced', async (t) => {
+  it('can be downloaded through prosody-filer, with safe headers and the type of the name if none was announced', async (t) => {
     const { client, filer } = await start(t);
     const slot = await client.requestSlot({ filename: 'page.html', size: body.length });
     assert.equal((await putTyped(slot, body)).status, 200);
@@ -93,14 +93,14 @@ describe('slots on a bucket', { skip: missingPeer(...cephPrograms, 'prosody', 'p
     assert.equal(line['uploader'], aliceId(filer));
   });
 
-  it('take the type of the name alone where types are limited and none was announced', async (t) => {
+  it('accept only the type of the name if types are limited and none was announced', async (t) => {
     const { client } = await start(t, { component: { allowedTypes: ['image/*'] } });
     const slot = await client.requestSlot({ filename: 'photo.jpg', size: body.length });
     assert.equal((await putTyped(slot, body, 'text/html')).status, 403);
     assert.equal((await putTyped(slot, body, 'image/jpeg')).status, 200);
   });
 
-  it('are refused by the store for another length, type or key, and when tampered with', async (t) => {
+  it('are refused by the bucket for another length, type or key, and after tampering', async (t) => {
     const { client, ceph, bucket } = await start(t);
     const slot = await client.requestSlot({ filename: 'photo.jpg', size: body.length, contentType: 'image/jpeg' });
     const changed = (from: RegExp, to: string) => ({ put: { url: slot.put.url.replace(from, to), headers: {} } });
@@ -118,7 +118,7 @@ describe('slots on a bucket', { skip: missingPeer(...cephPrograms, 'prosody', 'p
     assert.equal((await putTyped(slot, body, 'image/jpeg')).status, 200);
   });
 
-  it('are refused by the store 300 s later', async (t) => {
+  it('are refused by the bucket after 300 s', async (t) => {
     const sixMinutesAgo = [findProgram('faketime') ?? 'faketime', '-f', '-360s'];
     const { client, ceph, bucket } = await start(t, {}, {}, sixMinutesAgo);
     const slot = await client.requestSlot({ filename: 'photo.jpg', size: body.length });
@@ -126,7 +126,7 @@ describe('slots on a bucket', { skip: missingPeer(...cephPrograms, 'prosody', 'p
     assert.deepEqual(await ceph.keysIn(bucket), []);
   });
 
-  it('count for their uploader when they are given, and after a restart with another secret by what was uploaded', async (t) => {
+  it('count for their uploader when given; after a restart with another secret, the stored uploads count', async (t) => {
     const quota = { userQuota: `${body.length * 2}B` };
     const { client, server, filer, ceph, bucket, componentPort } = await start(t, {}, quota);
     const request = { filename: 'photo.jpg', size: body.length };
@@ -149,7 +149,7 @@ describe('slots on a bucket', { skip: missingPeer(...cephPrograms, 'prosody', 'p
     assert.equal((await send(slot.get.replace(filer.origin, next.origin))).status, 200);
   });
 
-  it('of this program put what they are for into the bucket', async (t) => {
+  it('for uploads through prosody-filer store them in the bucket', async (t) => {
     const { client, ceph, bucket, filer } = await start(t, { component: { upload: 'filer' } });
     for (const filename of names) {
       const slot = await client.requestSlot({ filename, size: body.length, contentType: 'image/jpeg' });
@@ -165,7 +165,7 @@ describe('slots on a bucket', { skip: missingPeer(...cephPrograms, 'prosody', 'p
     }
   });
 
-  it('that were given before this program ended are uploaded meanwhile', async (t) => {
+  it('can be used while prosody-filer is stopped', async (t) => {
     const { client, filer, server, ceph, bucket, componentPort } = await start(t);
     const slot = await client.requestSlot({ filename: 'photo.jpg', size: body.length });
     await filer.stop('SIGKILL');

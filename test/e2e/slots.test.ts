@@ -62,7 +62,7 @@ for (const [name, { whyNot, start }] of Object.entries(servers)) {
       `it's "q" <&>(1)!*;?#[].txt`,
       '...',
     ]) {
-      await t.test(`'${filename}' is uploaded and comes back`, async () => {
+      await t.test(`'${filename}' is uploaded and downloaded unchanged`, async () => {
         const { put: taken, get } = await roundTrip(client, filename);
         assert.match(taken.url, /^http:[\w.~:/%-]+\?slot=[\w.-]+$/);
         const path = get.slice(filer.uploadUrl.length).split('/').map(decodeURIComponent);
@@ -76,7 +76,7 @@ for (const [name, { whyNot, start }] of Object.entries(servers)) {
       });
     }
 
-    await t.test('clients of the older namespace get one too', async () => {
+    await t.test('clients of the older namespace get a slot', async () => {
       const request = xml(
         'request',
         { xmlns: olderNs },
@@ -91,7 +91,7 @@ for (const [name, { whyNot, start }] of Object.entries(servers)) {
       assert.deepEqual([got.toString(), headers['content-type']], [body.toString(), 'text/plain']);
     });
 
-    await t.test('a client may say when its file is to go', async () => {
+    await t.test('a client may ask for an expiry', async () => {
       const ephemeral = xml('ephemeral', {
         xmlns: 'urn:xmpp:http:upload:purpose:0',
         'expire-before': new Date(Date.now() + 5000).toISOString(),
@@ -104,7 +104,7 @@ for (const [name, { whyNot, start }] of Object.entries(servers)) {
       await eventually(async () => (await send(url('get'))).status === 410);
     });
 
-    await t.test('the service says what it is and takes', async () => {
+    await t.test('the service announces its identity and limits', async () => {
       const info = await client.ask(xml('query', { xmlns: 'http://jabber.org/protocol/disco#info' }), 'query');
       assert.deepEqual(
         { ...info.getChild('identity')?.attrs },
@@ -118,7 +118,7 @@ for (const [name, { whyNot, start }] of Object.entries(servers)) {
       assert.equal(items.getChildren('item').length, 0);
     });
 
-    await t.test('what is too large, or no file name, is refused', async () => {
+    await t.test('a file that is too large, or has an invalid name, is refused', async () => {
       const { condition, type, application } = await refusalOf(client.requestSlot({ filename: 'f', size: 1_000_001 }));
       assert.deepEqual([type, condition], ['modify', 'not-acceptable']);
       assert.equal(application?.getChild('max-file-size')?.text(), '1000000');
@@ -136,7 +136,7 @@ for (const [name, { whyNot, start }] of Object.entries(servers)) {
       assert.ok(!filer.output().includes(filer.secret));
     });
 
-    await t.test('the server passes on our pings to ourselves', async () => {
+    await t.test('the server routes our pings back to us', async () => {
       const lines: string[] = [];
       const log = (_line: object, message: string) => lines.push(message);
       let pings = 0;
@@ -159,7 +159,7 @@ for (const [name, { whyNot, start }] of Object.entries(servers)) {
 }
 
 describe('slots of our own', { skip: noProsody }, () => {
-  it('are refused to whom access does not name', async (t) => {
+  it('are refused to users not in access', async (t) => {
     const { client, filer } = await startWithProsody(t, { component: { access: ['bob@localhost', 'example.org'] } });
     const { type, condition } = await refusalOf(client.requestSlot({ filename: 'f', size: 1 }));
     assert.deepEqual([type, condition], ['auth', 'forbidden']);
@@ -167,7 +167,7 @@ describe('slots of our own', { skip: noProsody }, () => {
     await filer.waitForLog(({ msg }) => msg === 'accepting slot requests from bob@localhost, example.org');
   });
 
-  it('are for the users of the domain above unless access is set, and the log says so', async (t) => {
+  it('are for users of the parent domain by default, and the log says so', async (t) => {
     const { filer } = await startWithProsody(t);
     const said = 'accepting slot requests from localhost (the default: component.access is not set)';
     await filer.waitForLog(({ msg }) => msg === said);
@@ -180,7 +180,7 @@ describe('slots of our own', { skip: noProsody }, () => {
     assert.deepEqual([type, condition], ['wait', 'resource-constraint']);
   });
 
-  it('count for the day, also over a restart with another secret, and tell when there are some again', async (t) => {
+  it('count for the day, also after a restart with another secret, and refusals say when to retry', async (t) => {
     const settings = { component: { dailyQuota: '8192B' } };
     const { client, filer, componentPort } = await startWithProsody(t, settings);
     await roundTrip(client);
@@ -197,7 +197,7 @@ describe('slots of our own', { skip: noProsody }, () => {
     await client.requestSlot({ filename: 'f', size: 26 });
   });
 
-  it('are not given for ever and ever', async (t) => {
+  it('are limited per minute', async (t) => {
     const { client } = await startWithProsody(t);
     const requests = Array.from({ length: 70 }, () => client.requestSlot({ filename: 'f', size: 1 }));
     const results = await Promise.allSettled(requests);
@@ -215,7 +215,7 @@ const isDisconnected = ({ msg }: { readonly msg?: unknown }) =>
   msg === 'not connected to the XMPP server, trying again';
 
 describe('the component', { skip: noProsody }, () => {
-  it('is refused with a wrong secret, says so once, and goes on serving', async (t) => {
+  it('is refused with a wrong secret, logs that once, and keeps serving', async (t) => {
     const componentPort = await freePort();
     await startProsody(t, { issuer: 'component', componentPort, secret: 'another' });
     const filer = await startFiler(t, { componentPort });
@@ -232,7 +232,7 @@ describe('the component', { skip: noProsody }, () => {
     assert.deepEqual(await filer.stop(), { code: 0, signal: null });
   });
 
-  it('waits for a server that is not there yet', async (t) => {
+  it('waits for a server that is not yet running', async (t) => {
     const componentPort = await freePort();
     const filer = await startFiler(t, { componentPort });
     const { reason } = await filer.waitForLog(isDisconnected);
@@ -260,7 +260,7 @@ describe('the component', { skip: noProsody }, () => {
     });
   }
 
-  it('says goodbye when it stops, and gives slots again after its start', async (t) => {
+  it('closes its stream when it stops, and gives slots again after its start', async (t) => {
     const { filer, client, componentPort } = await startWithProsody(t);
     const slot = await client.requestSlot({ filename: 'f.txt', size: body.length });
     assert.deepEqual(await filer.stop(), { code: 0, signal: null });
@@ -273,7 +273,7 @@ describe('the component', { skip: noProsody }, () => {
     await roundTrip(client);
   });
 
-  it('takes over from another one of the same name when that one ends', async (t) => {
+  it('replaces another one of the same name when that one ends', async (t) => {
     const { filer, client, componentPort } = await startWithProsody(t);
     const second = await startFiler(t, { componentPort });
     const { reason } = await second.waitForLog(isDisconnected);

@@ -29,7 +29,7 @@ async function downloadSlowly(url: string, bytesPerSecond: number): Promise<numb
 }
 
 describe('a slow client', { concurrency: true }, () => {
-  it('is cut when its head does not end, however steadily it trickles', async (t) => {
+  it('is cut if its head does not end, however steadily it trickles', async (t) => {
     const { origin } = await startProgram(t, { stallTimeout: '5s' });
     const connection = await connectTo(t, origin);
     connection.socket.write('GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ');
@@ -46,7 +46,7 @@ describe('a slow client', { concurrency: true }, () => {
     await connection.untilClosed();
   });
 
-  it('that goes, ends too early or stalls in its upload leaves nothing, and the slot can be retried', async (t) => {
+  it('that disconnects, ends early or stalls in its upload leaves nothing, and the slot can be retried', async (t) => {
     const program = await startProgram(t, { stallTimeout: '1s' });
     const body = Buffer.alloc(200_000, 'x');
     const connections = await Promise.all(
@@ -63,7 +63,7 @@ describe('a slow client', { concurrency: true }, () => {
     for (const key of ['s/gone', 's/short', 's/stalled']) assert.equal((await put(program, key, body)).status, 201);
   });
 
-  it('that takes no byte of its download is ended after 30 times stallTimeout, one that trickles is not', async (t) => {
+  it('that reads no byte of its download is cut after 30 times stallTimeout; one that trickles is not', async (t) => {
     const program = await startProgram(t, { stallTimeout: '100ms' });
     const size = 100_000_000; // more than the system's socket buffers hold
     await writeFile(path.join(program.storeDir, 'large'), Buffer.alloc(size));
@@ -97,7 +97,7 @@ describe('a slow client', { concurrency: true }, () => {
 
   for (const proxy of ['directly', 'behind nginx']) {
     const skip = proxy === 'directly' ? undefined : missingPeer('nginx');
-    it(`that takes its download at a low rate gets all of it (${proxy})`, { skip }, async (t) => {
+    it(`that reads its download at a low rate gets all of it (${proxy})`, { skip }, async (t) => {
       const program = await startProgram(t, { stallTimeout: '500ms' });
       const size = 15_000_000;
       await writeFile(path.join(program.storeDir, 'large'), Buffer.alloc(size));

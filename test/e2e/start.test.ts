@@ -52,7 +52,7 @@ describe('the command line', () => {
     }
   });
 
-  it('ends with 2 for a configuration that does not exist, and writes none', async (t) => {
+  it('exits with 2 for a configuration that does not exist, and writes none', async (t) => {
     const folder = await tempDir(t);
     for (const args of [['--config', 'typo.toml'], ['-config', 'typo.toml'], ['-config=typo.toml'], []]) {
       const { code, stderr } = await prosodyFiler(args, folder);
@@ -62,7 +62,7 @@ describe('the command line', () => {
     assert.deepEqual(await readdir(folder), []);
   });
 
-  it('ends with 2 for a wrong configuration, a line for each mistake and no stack trace', async (t) => {
+  it('exits with 2 for an invalid configuration, with a line for each mistake and no stack trace', async (t) => {
     const folder = await folderWith(t, 'sekret = "x"\nstoreDir = 5\n');
     const { code, stdout, stderr } = await prosodyFiler([], folder);
     assert.deepEqual([code, stdout], [2, '']);
@@ -73,7 +73,7 @@ describe('the command line', () => {
     ]);
   });
 
-  it("reads ./config.toml by itself, and another file by Go's -config", async (t) => {
+  it("reads ./config.toml by default, and another file with Go's -config", async (t) => {
     const folder = await folderWith(t, minimal);
     await writeFile(path.join(folder, 'other.toml'), minimal);
     for (const args of [[], ['-config', 'other.toml'], ['--config=other.toml']]) {
@@ -92,7 +92,7 @@ describe('the command line', () => {
 });
 
 describe('--create-config', () => {
-  it('ends with 2 where it cannot write', async () => {
+  it('exits with 2 if it cannot write', async () => {
     const { code, stderr } = await prosodyFiler(['-create-config', '--config', '/nonexistent/config.toml']);
     assert.equal(code, 2);
     assert.match(
@@ -101,7 +101,7 @@ describe('--create-config', () => {
     );
   });
 
-  it('writes a configuration once, serves with it, and says what to paste without the secret', async (t) => {
+  it('writes a configuration once, serves with it, and prints snippets without the secret', async (t) => {
     const folder = await tempDir(t);
     const program = startIn(t, folder, ['--create-config']);
     await program.waitForLine((line) => line.includes('listening') || line.includes('listens there already'));
@@ -123,8 +123,8 @@ describe('--create-config', () => {
   });
 });
 
-describe('where it listens', () => {
-  it('ends with 1 and says so if another program listens there', async (t) => {
+describe('the address to listen on', () => {
+  it('exits with 1 and a reason if another program listens there', async (t) => {
     const port = await listenOnFreePort(t, createServer());
     const folder = await folderWith(t, minimal.replace(':0', `:${port}`));
     const { code, stderr } = await prosodyFiler([], folder);
@@ -225,7 +225,7 @@ describe('where it listens', () => {
 });
 
 describe('storeDir', () => {
-  it('ends the start with 2 if it is a file', async (t) => {
+  it('fails the start with exit code 2 if it is a file', async (t) => {
     const folder = await folderWith(t, minimal);
     await writeFile(path.join(folder, 'upload'), '');
     const { code, stderr } = await prosodyFiler([], folder);
@@ -233,7 +233,7 @@ describe('storeDir', () => {
     assert.match(stderr, /^prosody-filer: \.\/config\.toml: storeDir: expected a folder .*upload is a file\n$/);
   });
 
-  it('ends the start with 2 if the user may not write to it', {
+  it('fails the start with exit code 2 if the user may not write to it', {
     skip: process.getuid?.() !== 0 && 'needs root',
   }, async (t) => {
     const folder = await folderWith(t, minimal);
@@ -243,7 +243,7 @@ describe('storeDir', () => {
     assert.match(stderr, /storeDir: expected a folder that this user may write to, EACCES/);
   });
 
-  it('that is full is 507, leaves nothing behind, and the server goes on', {
+  it('that is full is 507, leaves nothing behind, and the server continues', {
     skip: process.getuid?.() !== 0 && 'needs root',
   }, async (t) => {
     let mountPoint = '';
@@ -260,7 +260,7 @@ describe('storeDir', () => {
     assert.equal((await put('small', 100_000)).status, 201);
   });
 
-  it('gets files and folders of the configured modes, whatever the umask', async (t) => {
+  it('gets files and folders with the configured modes, whatever the umask', async (t) => {
     const { origin, secret, storeDir } = await startProgram(t, { fileMode: '0664', dirMode: '0775' });
     await send(`${origin}/upload/s/f?v=${v1Token('s/f', 1, secret)}`, { method: 'PUT', body: Buffer.alloc(1) });
     assert.equal((await stat(path.join(storeDir, 's'))).mode & 0o777, 0o775);
@@ -269,7 +269,7 @@ describe('storeDir', () => {
 });
 
 describe('SIGTERM', () => {
-  it('lets a running upload finish, takes no new one, and ends with 0', async (t) => {
+  it('lets a running upload finish, accepts no new one, and exits with 0', async (t) => {
     const program = await startProgram(t);
     const connection = await connectTo(t, program.origin);
     const target = `/upload/s/f?v=${v1Token('s/f', 10, program.secret)}`;
@@ -285,7 +285,7 @@ describe('SIGTERM', () => {
     assert.deepEqual(await filesIn(program.storeDir), ['s/f']);
   });
 
-  it('ends connections that are idle, silent or in the middle of a head', async (t) => {
+  it('closes connections that are idle, silent or in the middle of a head', async (t) => {
     const program = await startProgram(t, { shutdownTimeout: '20s' });
     const idle = await connectTo(t, program.origin);
     idle.socket.write('OPTIONS / HTTP/1.1\r\nHost: x\r\n\r\n');
@@ -299,7 +299,7 @@ describe('SIGTERM', () => {
 });
 
 describe('a restart', () => {
-  it('keeps the signed type, and removes what a killed process was receiving', async (t) => {
+  it('keeps the signed type, and removes unfinished uploads of a killed process', async (t) => {
     const storeDir = await tempDir(t);
     const settings = { storeDir, secret: 's3cret' };
     const first = await startProgram(t, settings);
@@ -321,8 +321,8 @@ describe('a restart', () => {
   });
 });
 
-describe('what an operator reads', () => {
-  it('is one line of text for each request with logFormat = "pretty"', async (t) => {
+describe('the log', () => {
+  it('has one line of text for each request with logFormat = "pretty"', async (t) => {
     const folder = await folderWith(t, `${minimal}logFormat = "pretty"\n`);
     const program = startIn(t, folder);
     await program.waitForLine((line) => line.includes('INFO: listening'));
@@ -336,7 +336,7 @@ describe('what an operator reads', () => {
     );
   });
 
-  it('has the reason in the line of an event, too', async (t) => {
+  it('has the reason in the line of an event', async (t) => {
     const component = '[component]\njid = "upload.localhost"\nsecret = "s"\nport = 1\nbaseUrl = "http://127.0.0.1/"\n';
     const folder = await folderWith(t, `${minimal}logFormat = "pretty"\n${component}`);
     const line = await startIn(t, folder).waitForLine((text) => text.includes('ERROR'));
@@ -346,7 +346,7 @@ describe('what an operator reads', () => {
     );
   });
 
-  it('is less with a higher logLevel', async (t) => {
+  it('is shorter with a higher logLevel', async (t) => {
     const folder = await folderWith(t, `${minimal}logLevel = "Error"\n`);
     const program = startIn(t, folder);
     await eventually(() =>

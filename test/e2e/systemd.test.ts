@@ -67,7 +67,7 @@ describe('under systemd', { skip: (await systemdSkipReason()) ?? false }, () => 
       assert.ok(!(await systemd.output()).includes('failed'), await systemd.output());
     });
 
-    it(`${workers} worker(s) live longer than the watchdog's period, but not when one no longer answers`, async (t) => {
+    it(`${workers} worker(s) outlive the watchdog's period, and are restarted when one stops answering`, async (t) => {
       const { systemd, origin } = await boot(t, `workers = ${workers}`, false);
       const lastSign = async () => Number(await systemd.show(unit, 'WatchdogTimestampMonotonic'));
       const first = await lastSign();

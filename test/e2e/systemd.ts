@@ -12,7 +12,7 @@ import { tempDir } from '../support/temp-dir.js';
 export interface Systemd {
   /** Runs a command beside its services. */
   run(...command: string[]): Promise<CommandResult>;
-  /** What systemctl says of a unit's property. */
+  /** The value of a unit's property from systemctl. */
   show(unit: string, property: string): Promise<string>;
   /** Everything that prosody-filer has printed. */
   output(): Promise<string>;

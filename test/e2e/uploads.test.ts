@@ -149,12 +149,12 @@ async function testUploads(t: TestContext, issuer: Issuer, filer: Filer, request
     const type = contentType === undefined ? {} : { contentType };
     const slot = (): Promise<Slot> => requestSlot({ filename, ...type, size: body.length });
     if (body.length === 0 && !issuer.signsEmptyFiles) {
-      await t.test(`hands out no slot for '${filename}' of size 0`, async () => {
+      await t.test(`gives no slot for '${filename}' of size 0`, async () => {
         await assert.rejects(slot, { condition: 'bad-request' });
       });
       continue;
     }
-    await t.test(`uploads '${filename}' and gets it back`, async () => {
+    await t.test(`uploads '${filename}' and downloads it unchanged`, async () => {
       await checkUpload(issuer, filer, await slot(), upload);
       intact += 1;
     });
@@ -219,7 +219,7 @@ async function checkRequestLog(filer: Program, requestSlot: RequestSlot): Promis
   if ('Authorization' in put.headers) assert.equal(line['uploader'], 'alice@localhost');
 }
 
-/** What must not be logged: the query's digest, the JWT and the JWT's signature alone. */
+/** Texts that must not be logged: the query's digest, the JWT, and the JWT's signature alone. */
 function tokensOf({ put }: Slot): string[] {
   const digests = /(?<==)[0-9a-f]{64}$/u.exec(put.url) ?? [];
   const jwts = Object.values(put.headers).map((value) => value.replace(/^Bearer /u, ''));

@@ -18,7 +18,7 @@ async function workersOf({ pid }: Pick<Program, 'pid'>): Promise<number[]> {
   return children.split(' ').filter(Boolean).map(Number);
 }
 
-/** Whether it has ended, and its parent has not looked yet. */
+/** True if the process has ended and its parent has not noticed yet. */
 async function isZombie(pid: number): Promise<boolean> {
   return /^State:\tZ/m.test(await readFile(`/proc/${pid}/status`, 'utf8'));
 }
@@ -30,7 +30,7 @@ function isRunning(pid: number): Promise<boolean> {
   );
 }
 
-/** Kills a worker and waits for the one that takes its place. */
+/** Kills a worker and waits for its replacement. */
 async function replaceWorker(program: Program, worker: number): Promise<void> {
   const before = newWorkers(program);
   process.kill(worker, 'SIGKILL');
@@ -56,7 +56,7 @@ describe('several workers', () => {
     assert.deepEqual(await filesIn(program.storeDir), ['s/f']);
   });
 
-  it('let a running upload finish when all are signalled at once, and end with 0', async (t) => {
+  it('let a running upload finish when all are signalled at once, and exit with 0', async (t) => {
     const program = await startProgram(t, { workers: 2 });
     const connections = await Promise.all([1, 2, 3, 4].map(() => connectTo(t, program.origin)));
     for (const [index, { socket }] of connections.entries()) {
@@ -88,7 +88,7 @@ describe('several workers', () => {
     assert.equal(firstLines.filter((line) => line === 'HTTP/1.1 503 Service Unavailable').length, 16);
   });
 
-  it('are replaced when they die, and leave nothing of what they received', async (t) => {
+  it('are replaced when they die, and leave nothing of unfinished uploads', async (t) => {
     const program = await startProgram(t, { workers: 2 });
     const before = await workersOf(program);
     const connection = await connectTo(t, program.origin);
@@ -140,7 +140,7 @@ describe('several workers', () => {
     assert.deepEqual(await program.stop(), { code: 0, signal: null });
   });
 
-  it('end with 0 when a signal comes while they start', async (t) => {
+  it('exit with 0 when a signal arrives while they start', async (t) => {
     const folder = await tempDir(t);
     const file = path.join(folder, 'config.toml');
     await writeFile(
@@ -183,7 +183,7 @@ describe('several workers', () => {
     assert.deepEqual(await program.stop(), { code: 0, signal: null });
   });
 
-  it('go on serving when one cannot be replaced, which is tried again', async (t) => {
+  it('keep serving when one cannot be replaced, which is retried', async (t) => {
     const program = await startProgram(t, { workers: 2 });
     assert.equal((await put(program, 's/f', Buffer.from('x'))).status, 201);
     const reserved = path.join(program.storeDir, '.prosody-filer');
@@ -200,7 +200,7 @@ describe('several workers', () => {
     assert.deepEqual(await program.stop(), { code: 0, signal: null });
   });
 
-  it('end with 1 and say why if they cannot listen', async (t) => {
+  it('exit with 1 and say why if they cannot listen', async (t) => {
     const { origin, storeDir } = await startProgram(t);
     const file = path.join(await tempDir(t), 'config.toml');
     const port = new URL(origin).port;

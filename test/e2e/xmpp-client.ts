@@ -9,7 +9,7 @@ export interface XmppServer {
   readonly password: string;
 }
 
-/** What a client asks a slot for. */
+/** The file for which a client requests a slot. */
 export interface SlotRequest {
   readonly filename: string;
   readonly size: number;
