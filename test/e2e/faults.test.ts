@@ -97,7 +97,7 @@ it('a setgid bit that may not be set causes a warning at the start, and uploads 
   const strace = ['strace', '-f', '-qq', '-o', '/dev/null', '-e', 'inject=chmod,fchmodat:error=EPERM:when=1'];
   const command = ['env', 'UV_THREADPOOL_SIZE=1', 'sh', '-c', 'umask 077; exec "$@"', 'sh', ...strace];
   const program = await startProgram(t, { storeDir, dirMode: '0750', fileMode: '0640' }, command);
-  assert.match(program.output(), /new folders lose its setgid bit.*set UMask=0027 in the unit/);
+  assert.match(program.output(), /new folders do not keep its setgid bit.*Set UMask=0027 in the unit/);
   assert.equal((await put(program, 'a/b/f', Buffer.from('hello'))).status, 201);
   const { mode, gid } = await stat(path.join(storeDir, 'a/b/f'));
   assert.deepEqual([mode & 0o777, gid], [0o640, nobody]);
