@@ -10,7 +10,7 @@ import * as sign from './commands/sign.js';
 import * as stats from './commands/stats.js';
 import { ConfigError } from './config/config-error.js';
 import { FilerError, messageOf, systemErrorCode, UsageError } from './errors.js';
-import type { Output } from './output.js';
+import type { Label, Output } from './output.js';
 import { printable } from './printable.js';
 import { ListenError } from './service/listen.js';
 
@@ -54,14 +54,17 @@ function outliveReaders(): void {
   }
 }
 
+function toTerminal({ text, colour }: Label): string {
+  return process.stdout.isTTY ? `\x1b[${colour}m${text}\x1b[0m` : text;
+}
+
 function openOutput(): Output {
   const { stdout, stderr } = process;
   // yocto-spinner shows no progress in these two either, but would print each change as a line.
   const isPlain = process.env['TERM'] === 'dumb' || process.env['CI'] !== undefined;
   return {
-    isTerminal: stdout.isTTY === true,
     progressTerminal: stderr.isTTY && !isPlain ? stderr : undefined,
-    print: (text) => stdout.write(`${printable(text)}\n`),
+    print: (text, label) => stdout.write(`${label ? toTerminal(label) : ''}${printable(text)}\n`),
     warn: (text) => stderr.write(toMessage(text)),
     exitWith: (exitCode) => {
       process.exitCode = exitCode;

@@ -1,14 +1,18 @@
 import type { WriteStream } from 'node:tty';
 import type { UnreadableEntry } from './storage/store.js';
 
+/** A word before a text, in a colour where a terminal shows it; `colour` is the number of an ANSI escape (ECMA-48 §8.3.117). */
+export interface Label {
+  readonly text: string;
+  readonly colour: number;
+}
+
 /** What a command may do with the process that runs it. */
 export interface Output {
-  /** True if standard output is a terminal, which shows colours. */
-  readonly isTerminal: boolean;
   /** Standard error where it is a terminal that can redraw a line, otherwise `undefined`. */
   readonly progressTerminal: WriteStream | undefined;
   /** Prints a text and a line feed to standard output. */
-  print(text: string): void;
+  print(text: string, label?: Label): void;
   /** Prints a message for the operator to standard error. */
   warn(text: string): void;
   /** Sets the exit code of a command that runs to its end; 0 if it is not called. */

@@ -8,7 +8,7 @@ import { parseUploadKey, type UploadKey } from '../upload/upload-key.js';
 /** The base URLs of uploads that clients fetch from the bucket without this server. */
 async function bucketUrls({ s3 }: Config): Promise<URL[]> {
   if (s3 === undefined) return [];
-  const { bucketUrl } = await import('../storage/s3/inspect-bucket.js');
+  const { bucketUrl } = await import('../storage/open-store.js');
   const baseUrls = [await bucketUrl(s3), ...(s3.publicUrl === undefined ? [] : [s3.publicUrl])];
   return baseUrls.map((baseUrl) => new URL(baseUrl + s3.path));
 }

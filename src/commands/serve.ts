@@ -21,8 +21,9 @@ function logCreation(logger: Logger, configFile: string): void {
 
 async function findCronWarnings({ storeDir }: Config): Promise<string[]> {
   if (storeDir === undefined) return [];
-  const { cronWarning, findCronDeletions } = await import('../diagnosis/local/find-cron-deletions.js');
-  return (await findCronDeletions(storeDir)).map((file) => cronWarning(storeDir, file));
+  const { explainCronDeletion, findCronDeletions } = await import('../diagnosis/local/find-cron-deletions.js');
+  const problems = (await findCronDeletions(storeDir)).map((file) => explainCronDeletion(storeDir, file));
+  return problems.map(({ found, change }) => `storeDir: ${found} ${change}`);
 }
 
 async function serve({ config: configFile, createConfig = false }: ServeOptions): Promise<void> {

@@ -3,6 +3,7 @@
  */
 import type { UploaderIds } from '../upload/uploader.js';
 import { type OpenDiskOptions, openDiskStore, readDiskStore } from './disk/open-disk-store.js';
+import { type Ownership, probeModes } from './disk/probe-modes.js';
 import type { S3StoreOptions } from './s3/open-s3-store.js';
 import type { S3Bucket } from './s3/s3-bucket.js';
 import type { S3Options } from './s3/s3-options.js';
@@ -49,3 +50,27 @@ export async function openUploadSigner(options: {
   const { openBucket } = await import('./s3/open-s3-store.js');
   return openBucket(options);
 }
+
+export type { Asked, CORSRule, LifecycleRule } from './s3/inspect-bucket.js';
+export type { S3Options };
+export { type Ownership, probeModes };
+
+/** The bucket's own URL with a slash at its end; an object's key follows it. */
+export async function bucketUrl(s3: S3Options): Promise<string> {
+  const { bucketUrl: urlOf } = await import('./s3/inspect-bucket.js');
+  return urlOf(s3);
+}
+
+/** Opens a bucket to look at its settings, its objects, and its answers to requests without a key. Tries nothing yet. */
+export async function inspectBucket(options: Pick<S3StoreOptions, 's3' | 'stallTimeoutMs'>) {
+  const [{ BucketInspector, getAnonymously, putAnonymously }, { openBucket }] = await Promise.all([
+    import('./s3/inspect-bucket.js'),
+    import('./s3/open-s3-store.js'),
+  ]);
+  const { s3 } = options;
+  const [url, settings, objects] = [await bucketUrl(s3), new BucketInspector(s3), openBucket(options)];
+  return { s3, url, settings, objects, getAnonymously, putAnonymously };
+}
+
+/** A bucket that `inspectBucket` opened. */
+export type InspectedBucket = Awaited<ReturnType<typeof inspectBucket>>;

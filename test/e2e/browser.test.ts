@@ -13,6 +13,7 @@ import { startOnBucket } from '../support/s3-program.js';
 import { optionsFor } from '../support/s3-service.js';
 import { openWebClient, sharedBrowser } from './browser.js';
 import { checkInBrowser } from './browser-checks.js';
+import type { Finding } from './examination.js';
 import { startNginx, startNginxLayout } from './nginx.js';
 
 describe('a web client on another site', { skip: missingPeer('chromium', 'nginx', 'openssl') }, () => {
@@ -43,8 +44,8 @@ describe('a web client on another site and a bucket', { skip: missingPeer('chrom
   /** Gives the bucket the CORS rules that check-config prints for a configuration. */
   async function allowPages(peer: Ceph, bucket: string, configFile: string): Promise<void> {
     const { stdout } = await run(process.execPath, [mainFile, 'check-config', '--json', '--config', configFile]);
-    const checks: { message: string; paste?: string }[] = JSON.parse(stdout).checks;
-    const { paste = '' } = checks.find(({ message }) => message.includes('put-bucket-cors')) ?? {};
+    const findings: Finding[] = JSON.parse(stdout).findings;
+    const { paste = '' } = findings.find(({ change }) => change?.includes('put-bucket-cors')) ?? {};
     const CORSConfiguration = JSON.parse(paste);
     await peer.client.send(new PutBucketCorsCommand({ Bucket: bucket, CORSConfiguration }));
   }

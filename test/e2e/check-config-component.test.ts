@@ -12,8 +12,8 @@ import { connectXmppClient } from './xmpp-client.js';
 
 const component = { jid: 'upload.localhost', secret: 'component-pass', baseUrl: 'http://127.0.0.1/upload/' };
 
-/** What check-config says of the component with these settings. */
-async function check(t: TestContext, settings: Readonly<Record<string, string | number>>): Promise<string | undefined> {
+/** What check-config prints about the component with these settings. */
+async function check(t: TestContext, settings: Readonly<Record<string, string | number>>): Promise<string> {
   const folder = await tempDir(t);
   const config = {
     ...{ listenPort: '127.0.0.1:0', secret: '0123456789abcdef', storeDir: 'upload', uploadSubDir: 'upload/' },
@@ -21,45 +21,47 @@ async function check(t: TestContext, settings: Readonly<Record<string, string | 
   };
   await writeFile(path.join(folder, 'config.toml'), toToml(config), { mode: 0o600 });
   const { stdout } = await run(process.execPath, [mainFile, 'check-config'], folder);
-  return stdout.split('\n').find((line) => line.includes('component'));
+  const [text = ''] = /^\w+ +component .*\n( {8}.*\n)*/m.exec(stdout) ?? [];
+  return text;
 }
 
 describe('check-config with a component', () => {
-  it('tells what Prosody says to it', { skip: missingPeer('prosody', 'prosodyctl') }, async (t) => {
+  it('reports how Prosody answers', { skip: missingPeer('prosody', 'prosodyctl') }, async (t) => {
     const port = await freePort();
     assert.match(
-      (await check(t, { port })) ?? '',
-      /^problem {2}component\.port: nothing listens on 127\.0\.0\.1 port \d+\. Set it to the port/,
+      await check(t, { port }),
+      /^PROBLEM component {8}component\.port: nothing listens on 127\.0\.0\.1 port \d+\. Set it to the port.*\n {8}change: Compare \[component\] with/,
     );
     await startProsody(t, { issuer: 'component', componentPort: port, secret: component.secret });
-    const taken = `ok       component: the XMPP server at 127.0.0.1 port ${port} takes upload.localhost with this secret`;
-    assert.equal(await check(t, { port }), taken);
+    const accepted = `The XMPP server at 127.0.0.1 port ${port} accepts upload.localhost with this secret.`;
+    assert.equal(await check(t, { port }), `ok      component        ${accepted}\n`);
     assert.match(
-      (await check(t, { port, secret: 'x' })) ?? '',
-      /^problem {2}component\.secret: the XMPP server refused it/,
+      await check(t, { port, secret: 'x' }),
+      /^PROBLEM component {8}component\.secret: the XMPP server refused it/,
     );
     assert.match(
-      (await check(t, { port, jid: 'x.localhost' })) ?? '',
-      /^problem {2}component\.jid: the XMPP server does not know the component x\.localhost/,
+      await check(t, { port, jid: 'x.localhost' }),
+      /^PROBLEM component {8}component\.jid: the XMPP server does not know the component x\.localhost/,
     );
 
     const program = await startProgram(t, { component: { ...component, port } });
     await program.waitForLog(({ msg }) => msg === 'connected to the XMPP server');
-    const connected = /^warning {2}component\.jid: .* is connected already; all is well if it is prosody-filer$/;
-    assert.match((await check(t, { port })) ?? '', connected);
-    assert.match((await check(t, { port, secret: 'x' })) ?? '', /^problem {2}component\.secret/);
+    const connected =
+      /^warning component {8}component\.jid: .* is connected already\n {8}change: Nothing, if prosody-filer runs\./;
+    assert.match(await check(t, { port }), connected);
+    assert.match(await check(t, { port, secret: 'x' }), /^PROBLEM component {8}component\.secret/);
     assert.ok(!program.output().includes('not connected'));
   });
 
-  it('is taken by ejabberd beside a running server, which stays connected', async (t) => {
+  it('is accepted by ejabberd while the server stays connected', async (t) => {
     const reason = missingPeer('ejabberdctl') ?? ejabberdRefusal();
     if (reason !== undefined) return t.skip(reason);
     const port = await freePort();
     const server = await startEjabberd(t, { componentPort: port, secret: component.secret });
-    assert.match((await check(t, { port, secret: 'x' })) ?? '', /^problem {2}component\.secret/);
+    assert.match(await check(t, { port, secret: 'x' }), /^PROBLEM component {8}component\.secret/);
     const program = await startProgram(t, { component: { ...component, port } });
     await program.waitForLog(({ msg }) => msg === 'connected to the XMPP server');
-    assert.match((await check(t, { port })) ?? '', /^ok {7}component: .* takes upload\.localhost with this secret$/);
+    assert.match(await check(t, { port }), /^ok {6}component {8}.* accepts upload\.localhost with this secret\.\n$/);
     const client = await connectXmppClient(t, server);
     const { put } = await client.requestSlot({ filename: 'f.txt', size: 1, contentType: 'text/plain' });
     assert.match(put.url, /^http:\/\/127\.0\.0\.1\/upload\//);

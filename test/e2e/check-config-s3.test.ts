@@ -16,13 +16,8 @@ import { freePort, missingPeer } from '../support/peers.js';
 import { type Settings, toToml } from '../support/program.js';
 import { readmePolicy } from '../support/s3-policy.js';
 import { tempDir } from '../support/temp-dir.js';
+import type { Finding } from './examination.js';
 import { startNginx } from './nginx.js';
-
-interface Check {
-  readonly verdict: string;
-  readonly message: string;
-  readonly paste?: string;
-}
 
 /** The settings of a table [s3] for the bucket, with others in it and beside it. */
 function settingsFor(ceph: Ceph, bucket: string, s3: Settings, settings: Settings): Settings {
@@ -53,18 +48,27 @@ async function runCheck(t: TestContext, settings: Settings, options: readonly st
 /** Runs check-config, as the last argument of another command if one is named. */
 async function check(t: TestContext, settings: Settings, command: readonly string[] = []) {
   const { code, stdout } = await runCheck(t, settings, ['--json'], command);
-  const { checks }: { checks: readonly Check[] } = JSON.parse(stdout);
-  const found = checks.filter(({ verdict, message }) => verdict !== 'ok' && /s3|FileSize/.test(message));
-  return { code, found, ok: checks.filter(({ verdict }) => verdict === 'ok').map(({ message }) => message) };
+  const { findings }: { findings: readonly Finding[] } = JSON.parse(stdout);
+  const ofBucket = findings.filter(({ check }) => /^s3|FileSize/.test(check));
+  return {
+    code,
+    found: ofBucket.filter(({ outcome }) => outcome !== 'ok'),
+    ok: ofBucket.filter(({ outcome }) => outcome === 'ok').map(toLine),
+  };
+}
+
+/** A finding on one line, with what to change behind a bar. */
+function toLine({ check, outcome, found, cause, change }: Finding): string {
+  return [`${outcome}: ${check}: ${found}`, cause, change].filter((part) => part !== undefined).join(' | ');
 }
 
 const direct = {
   component: { jid: 'upload.example.org', secret: 's', baseUrl: 'https://uploads.example.org/', upload: 'direct' },
 };
 
-/** What Ceph does with headers that were not signed, where no policy forbids it. */
+/** Ceph obeys headers that were not signed unless a policy forbids it. */
 const obeyed =
-  /^problem: s3: whoever has a slot can have the service copy any object .*, and let anybody read the upload, .* key that reaches this bucket only, or set component\.upload = "filer"/;
+  /^problem: s3 slots: Whoever has a slot can have the service copy any object .*, and let anybody read the upload, .* \| .* key that reaches this bucket only\. Or set upload = "filer" in \[component\]/;
 
 const corsRule = {
   AllowedOrigins: ['*'],
@@ -76,7 +80,7 @@ const corsRule = {
 describe('check-config with a bucket', { concurrency: 2, skip: missingPeer(...cephPrograms) }, () => {
   const ceph = sharedCeph();
 
-  /** Runs it for a bucket that is set up so, and expects exactly these findings and an empty bucket. */
+  /** Runs check-config for a bucket with this set-up, and expects exactly these findings and an empty bucket. */
   async function expectFound(
     t: TestContext,
     expected: readonly RegExp[],
@@ -89,7 +93,7 @@ describe('check-config with a bucket', { concurrency: 2, skip: missingPeer(...ce
     const bucket = await peer.createBucket();
     await setUp(peer, bucket);
     const result = await check(t, settingsFor(peer, bucket, s3, settings), command);
-    const lines = result.found.map(({ verdict, message }) => `${verdict}: ${message}`);
+    const lines = result.found.map(toLine);
     assert.equal(lines.length, expected.length, lines.join('\n'));
     for (const [index, pattern] of expected.entries()) assert.match(lines[index] ?? '', pattern);
     assert.deepEqual(await peer.keysIn(bucket), []);
@@ -98,44 +102,43 @@ describe('check-config with a bucket', { concurrency: 2, skip: missingPeer(...ce
 
   it('finds nothing wrong with a private bucket', async (t) => {
     const { ok } = await expectFound(t, []);
-    const s3 = ok.filter((message) => message.startsWith('s3'));
     for (const what of [
-      /clock and this one agree/,
-      /nobody can list what is stored \(403\)/,
-      /takes, gives and deletes uploads with this key/,
-      /without the key an upload in the bucket is 403/,
-      /no lifecycle rule of the bucket deletes uploads$/,
-      /leaves no version/,
+      /s3 clock: The server's clock and this machine's clock agree within 60 s\./,
+      /s3 listing: Nobody can list uploads without the key \(403\)/,
+      /s3 bucket: The bucket stores, returns and deletes uploads with this key/,
+      /s3 access: An upload in the bucket is 403 without the key/,
+      /s3 lifecycle: No lifecycle rule of the bucket deletes uploads\.$/,
+      /s3 versions: Deleted uploads leave no versions/,
     ]) {
       assert.ok(
-        s3.some((message) => what.test(message)),
-        s3.join('\n'),
+        ok.some((line) => what.test(line)),
+        ok.join('\n'),
       );
     }
-    assert.equal(s3.length, 6);
+    assert.equal(ok.length, 6);
   });
 
-  it('says what would end a start', async (t) => {
-    const unusable = /^failure: s3: expected the bucket \S+ to take uploads with this key, S3 PUT: /;
+  it('fails where a start would fail', async (t) => {
+    const unusable = /^failure: s3 service: expected the bucket \S+ to take uploads with this key, S3 PUT: /;
     await expectFound(t, [new RegExp(`${unusable.source}403 SignatureDoesNotMatch`)], { secretAccessKey: 'x' });
     await expectFound(t, [new RegExp(`${unusable.source}403 InvalidAccessKeyId`)], { accessKeyId: 'x' });
     await expectFound(t, [new RegExp(`${unusable.source}404 NoSuchBucket`)], { bucket: 'no-such-bucket' });
   });
 
-  it('tells a service that is out of reach as a problem', async (t) => {
+  it('reports a service that is out of reach as a problem', async (t) => {
     const endpointUrl = `http://127.0.0.1:${await freePort()}`;
-    await expectFound(t, [/^problem: s3: uploads would fail now, S3 GET: ECONNREFUSED/], { endpointUrl });
+    await expectFound(t, [/^problem: s3 service: Uploads would fail now: S3 GET: ECONNREFUSED/], { endpointUrl });
   });
 
-  it('tells clocks that disagree', { skip: missingPeer('faketime') }, async (t) => {
+  it('reports clocks that differ', { skip: missingPeer('faketime') }, async (t) => {
     const cases: [string, readonly RegExp[]][] = [
-      ['-2m', [/^warning: s3: the service's clock is 1[12]\d s ahead of this one.*NTP/]],
-      ['+6m', [/^problem: s3: the service's clock is 3[56]\d s behind this one.*NTP/]],
+      ['-2m', [/^warning: s3 clock: The clock of the S3 service is 1[12]\d s ahead of this machine's clock.*NTP/]],
+      ['+6m', [/^problem: s3 clock: The clock of the S3 service is 3[56]\d s behind this machine's clock.*NTP/]],
       [
         '+20m',
         [
-          /^problem: s3: the service's clock is 1\d\d\d s behind/,
-          /^warning: s3: the bucket cannot be used now.*403 RequestTimeTooSkewed/,
+          /^problem: s3 clock: The clock of the S3 service is 1\d\d\d s behind/,
+          /^warning: s3 bucket: the bucket cannot be used now.*403 RequestTimeTooSkewed/,
         ],
       ],
     ];
@@ -144,14 +147,19 @@ describe('check-config with a bucket', { concurrency: 2, skip: missingPeer(...ce
     }
   });
 
-  it('tells sizes that no object may have', async (t) => {
-    await expectFound(t, [/^problem: maxFileSize: S3 takes files of up to 5 GiB/], {}, { maxFileSize: '5.1GiB' });
+  it('reports sizes that are too large for an object', async (t) => {
+    await expectFound(
+      t,
+      [/^problem: maxFileSize: maxFileSize is more than 5 GiB.* \| maxFileSize = "5GiB"$/],
+      {},
+      { maxFileSize: '5.1GiB' },
+    );
     await expectFound(t, [], {}, { maxFileSize: '5GiB' });
   });
 
-  it('prints the CORS policy that web clients need, which is then right', async (t) => {
+  it('prints the CORS rules that web clients need, and accepts them once they are set', async (t) => {
     const missing =
-      /^problem: s3: the bucket has no CORS rules, so web clients fail: put these .*, by aws s3api put-bucket-cors --cors-configuration file:\/\/cors\.json --bucket \S+ --endpoint-url http:/;
+      /^problem: s3 CORS: The bucket has no CORS rules, so web clients cannot .* \| Put these .*: aws s3api put-bucket-cors --cors-configuration file:\/\/cors\.json --bucket \S+ --endpoint-url http:/;
     for (const [s3, settings, methods, others] of [
       [{ download: 'redirect' }, {}, 'GET, HEAD', []],
       [{}, direct, 'GET, HEAD, PUT', [obeyed]],
@@ -161,12 +169,12 @@ describe('check-config with a bucket', { concurrency: 2, skip: missingPeer(...ce
       await peer.client.send(new PutBucketCorsCommand({ Bucket: bucket, CORSConfiguration }));
       const after = await check(t, settingsFor(peer, bucket, s3, settings));
       assert.equal(after.found.length, others.length);
-      assert.ok(after.ok.includes(`s3: the bucket's CORS rules let all sites use ${methods}`));
+      assert.ok(after.ok.includes(`ok: s3 CORS: The bucket's CORS rules let all sites use ${methods}.`));
     }
     await expectFound(t, []);
   });
 
-  it('tells CORS rules that are too narrow, and takes rules that are wider', async (t) => {
+  it('reports CORS rules that are too narrow, and accepts wider ones', async (t) => {
     const setCors =
       (...CORSRules: (typeof corsRule)[]) =>
       (peer: Ceph, bucket: string) =>
@@ -178,22 +186,22 @@ describe('check-config with a bucket', { concurrency: 2, skip: missingPeer(...ce
       [{ ExposeHeaders: ['ETag'] }, 'GET, HEAD'],
     ];
     for (const [change, methods] of narrow) {
-      const expected = new RegExp(`^problem: s3: no CORS rule of the bucket lets all sites use ${methods} with`);
+      const expected = new RegExp(`^problem: s3 CORS: No CORS rule of the bucket lets all sites use ${methods} with`);
       await expectFound(t, [expected], { download: 'redirect' }, {}, setCors({ ...corsRule, ...change }));
     }
     const forUploads = { ...corsRule, AllowedMethods: ['PUT'], AllowedHeaders: ['*'], ExposeHeaders: ['ETag'] };
     await expectFound(t, [obeyed], {}, direct, setCors(forUploads, corsRule));
   });
 
-  it('prints the lifecycle rule that fits the settings, which is then right', async (t) => {
+  it('prints the lifecycle rule that fits the settings, and accepts it once it is set', async (t) => {
     const settings = { expiresAfter: '36h', replayWindow: '1d' };
     const { peer, bucket, ok, found } = await expectFound(t, [], {}, settings);
     assert.deepEqual(found, []);
     const advice =
-      /^s3: no lifecycle rule of the bucket deletes uploads, the sweep does; .*put-bucket-lifecycle-configuration/;
-    assert.ok(ok.some((message) => advice.test(message)));
+      /^ok: s3 lifecycle: No lifecycle rule of the bucket deletes uploads\. The sweep .* does\..*put-bucket-lifecycle-configuration/;
+    assert.ok(ok.some((line) => advice.test(line)));
     const { stdout } = await runCheck(t, settingsFor(peer, bucket, {}, settings), [], []);
-    const [, paste = ''] = /put-bucket-lifecycle-configuration.*\n((?: {9}.*\n)+)/.exec(stdout) ?? [];
+    const [, paste = ''] = /put-bucket-lifecycle-configuration.*\n((?: {10}.*\n)+)/.exec(stdout) ?? [];
     const LifecycleConfiguration = JSON.parse(paste);
     assert.equal(LifecycleConfiguration.Rules[0].Expiration.Days, 2);
     assert.equal(LifecycleConfiguration.Rules[0].Filter.Prefix, 'some/path/');
@@ -201,31 +209,33 @@ describe('check-config with a bucket', { concurrency: 2, skip: missingPeer(...ce
     const after = await check(t, settingsFor(peer, bucket, {}, settings));
     assert.deepEqual(after.found, []);
     assert.ok(
-      after.ok.includes('s3: the bucket\'s lifecycle rule "prosody-filer" deletes after 2 days, when all is over'),
+      after.ok.includes(
+        'ok: s3 lifecycle: The bucket\'s lifecycle rule "prosody-filer" deletes objects after 2 days, when no setting keeps them any longer.',
+      ),
     );
   });
 
-  it('tells lifecycle rules that delete too early, and no others', async (t) => {
-    const early = 'the bucket\'s lifecycle rule "r" deletes after 7 days, but';
+  it('reports only lifecycle rules that delete too early', async (t) => {
+    const early = 'The bucket\'s lifecycle rule "r" deletes objects after 7 days, but';
     const cases: [Settings, LifecycleRule, readonly RegExp[]][] = [
       [
         {},
         days(7),
         [
           new RegExp(
-            `^problem: s3: ${early} expiresAfter keeps uploads for ever, replayWindow .* for 30 days: without expiresAfter none may`,
+            `^problem: s3 lifecycle: ${early} expiresAfter keeps uploads for ever, replayWindow .* for 30 days\\. \\| Without expiresAfter, no rule may`,
           ),
         ],
       ],
       [
         { expiresAfter: '28d' },
         days(7),
-        [new RegExp(`${early} expiresAfter .* 28 days, replayWindow .* 30 days: this one is right`)],
+        [new RegExp(`${early} expiresAfter .* 28 days, replayWindow .* 30 days\\. \\| Put this rule`)],
       ],
       [
         { expiresAfter: '7d' },
         days(7),
-        [new RegExp(`${early} replayWindow keeps the traces of deleted ones for 30 days`)],
+        [new RegExp(`${early} replayWindow keeps tombstones of deleted uploads for 30 days`)],
       ],
       [{ expiresAfter: '7d', replayWindow: '0s' }, days(7), []],
       [{}, { ...days(7), Filter: { Prefix: 'other/' } }, []],
@@ -242,24 +252,25 @@ describe('check-config with a bucket', { concurrency: 2, skip: missingPeer(...ce
     }
   });
 
-  it('warns of a versioned bucket, where nothing keeps a PUT from replacing', async (t) => {
+  it('warns about a versioned bucket, and about PUTs that replace uploads there', async (t) => {
     const peer = await ceph();
     const bucket = await peer.createBucket();
     const VersioningConfiguration = { Status: 'Enabled' } as const;
     await peer.client.send(new PutBucketVersioningCommand({ Bucket: bucket, VersioningConfiguration }));
     const { code, found } = await check(t, settingsFor(peer, bucket, {}, {}));
-    assert.deepEqual([code, found.map(({ verdict }) => verdict)], [0, ['warning', 'warning']]);
-    assert.match(found[0]?.message ?? '', /^s3: this service does not support If-None-Match: /);
-    assert.match(found[1]?.message ?? '', /the bucket is versioned, so deleted uploads stay as versions/);
+    assert.deepEqual([code, found.map(({ outcome }) => outcome)], [0, ['warning', 'warning']]);
+    const [exclusive = '', versions = ''] = found.map(toLine);
+    assert.match(exclusive, /^warning: s3 bucket: this service does not support If-None-Match: /);
+    assert.match(versions, /s3 versions: The bucket is versioned, so deleted uploads stay as versions/);
   });
 
-  it('tells what anybody can read, where nobody should, and what nobody can, where everybody should', async (t) => {
+  it('reports uploads that anybody can fetch against the settings, and uploads that clients cannot fetch', async (t) => {
     const { endpoint } = await ceph();
     const publish = (peer: Ceph, bucket: string) => peer.client.send(readmePolicy('"Principal"', bucket));
-    await expectFound(t, [/^problem: s3: anybody can fetch uploads from the bucket/], {}, {}, publish);
+    await expectFound(t, [/^problem: s3 access: Anybody can fetch uploads from the bucket/], {}, {}, publish);
     const listable = (peer: Ceph, bucket: string) =>
       peer.client.send(new PutBucketAclCommand({ Bucket: bucket, ACL: 'public-read' }));
-    await expectFound(t, [/^problem: s3: anybody can list what is stored, at http/], {}, {}, listable);
+    await expectFound(t, [/^problem: s3 listing: Anybody can list the names of all uploads at http/], {}, {}, listable);
 
     const allowAll = async (peer: Ceph, bucket: string) => {
       await peer.client.send(
@@ -273,31 +284,36 @@ describe('check-config with a bucket', { concurrency: 2, skip: missingPeer(...ce
     const isPublic = { download: 'public', baseDomain: `${endpoint}/${bucket}` };
     const before = await check(t, settingsFor(peer, bucket, isPublic, {}));
     assert.deepEqual([before.code, before.found.length], [1, 1]);
+    const [closed = ''] = before.found.map(toLine);
     assert.match(
-      before.found[0]?.message ?? '',
-      /^s3\.baseDomain: an upload at \S+\/some\/path\/\S+ is 403 in place of 200: /,
+      closed,
+      /^problem: s3 access: Clients cannot fetch uploads by s3\.baseDomain\. GET \S+\/some\/path\/\S+: 403 \| /,
     );
     await publish(peer, bucket);
     const after = await check(t, settingsFor(peer, bucket, isPublic, {}));
     assert.deepEqual([after.code, after.found], [0, []]);
-    assert.ok(after.ok.includes(`s3.baseDomain: an upload is there, at ${endpoint}`));
+    assert.ok(after.ok.includes(`ok: s3 access: Anybody can fetch uploads by s3.baseDomain, at ${endpoint}.`));
     const nowhere = { ...isPublic, baseDomain: `http://127.0.0.1:${await freePort()}` };
     const lost = await check(t, settingsFor(peer, bucket, nowhere, {}));
-    assert.match(lost.found[0]?.message ?? '', /^s3\.baseDomain: an upload at \S+ cannot be had, S3 GET: ECONNREFUSED/);
+    const [unreachable = ''] = lost.found.map(toLine);
+    assert.match(
+      unreachable,
+      /^problem: s3 access: Clients cannot fetch uploads by s3\.baseDomain\. GET \S+: S3 GET: ECONNREFUSED/,
+    );
     assert.deepEqual(await peer.keysIn(bucket), []);
   });
 
-  it('expects a public bucket of direct uploads that are fetched by baseDomain', async (t) => {
+  it('expects a public bucket where direct uploads are fetched by baseDomain', async (t) => {
     const { endpoint } = await ceph();
     const expected = [
-      /^problem: s3\.baseDomain: an upload at \S+ is 404 in place of 200/,
-      /^problem: s3: the bucket has no CORS rules/,
+      /^problem: s3 access: Clients cannot fetch uploads by s3\.baseDomain\. GET \S+: 404 \| /,
+      /^problem: s3 CORS: The bucket has no CORS rules/,
       obeyed,
     ];
     await expectFound(t, expected, { baseDomain: `${endpoint}/no-such-bucket` }, direct);
   });
 
-  it('prints the policy against headers that turn a slot into a copy or publish it, which is then right', async (t) => {
+  it('prints the policy against headers that copy or publish objects, and accepts it once it is set', async (t) => {
     const allowAll = (peer: Ceph, bucket: string) =>
       peer.client.send(
         new PutBucketCorsCommand({
@@ -316,39 +332,41 @@ describe('check-config with a bucket', { concurrency: 2, skip: missingPeer(...ce
     const cases: [RegExp, readonly RegExp[]][] = [
       [
         /copy-source/,
-        [/^warning: s3: whoever has a slot can let anybody read the upload, also once .* bucket, or set/],
+        [/^warning: s3 slots: Whoever has a slot can let anybody read the upload, also once .* bucket\. Or set/],
       ],
       [
         /acl/,
-        [/^problem: s3: whoever has a slot can have the service copy any object that this key may read [^,]*: add/],
+        [
+          /^problem: s3 slots: Whoever has a slot can have the service copy any object that this key may read [^,]* \| Add/,
+        ],
       ],
       [/./, []],
     ];
     for (const [keys, expected] of cases) {
       await peer.client.send(only(keys));
       const after = await check(t, settingsFor(peer, bucket, {}, direct));
-      const lines = after.found.map(({ verdict, message }) => `${verdict}: ${message}`);
+      const lines = after.found.map(toLine);
       assert.equal(lines.length, expected.length, lines.join('\n'));
       for (const [index, pattern] of expected.entries()) assert.match(lines[index] ?? '', pattern);
       assert.equal(
-        after.ok.some((message) => /a PUT to a slot is taken/.test(message)),
+        after.ok.some((line) => /The bucket accepts a PUT to a slot/.test(line)),
         expected.length === 0,
       );
       assert.deepEqual(await peer.keysIn(bucket), []);
     }
   });
 
-  it('tells a service that takes no presigned PUT', { skip: missingPeer('nginx') }, async (t) => {
+  it('reports a service that refuses signed PUTs', { skip: missingPeer('nginx') }, async (t) => {
     const { endpoint } = await ceph();
     const inFront = `if ($args ~ X-Amz-Signature) { return 403; } proxy_pass ${endpoint}; proxy_set_header Host $http_host;`;
     const expected = [
       /no CORS rules/,
-      /^problem: s3: a PUT to a slot is 403 in place of 200: .* pass on path and query/,
+      /^problem: s3 slots: A PUT to a slot is 403 in place of 200.* pass on path and query/,
     ];
     await expectFound(t, expected, { endpointUrl: await startNginx(t, `location / { ${inFront} }`) }, direct);
   });
 
-  it("needs no more of the key than the README's policy, and says what it may not ask", async (t) => {
+  it("needs only the rights of the README's policy, and says what the key may not ask", async (t) => {
     const peer = await ceph();
     const limited = { accessKeyId: 'limited', secretAccessKey: 'limited-secret' };
     await peer.admin(
@@ -358,11 +376,11 @@ describe('check-config with a bucket', { concurrency: 2, skip: missingPeer(...ce
     const bucket = await peer.createBucket();
     await peer.client.send(readmePolicy('s3:ListBucket', bucket, 'limited'));
     const { code, found } = await check(t, settingsFor(peer, bucket, { ...limited, download: 'redirect' }, {}));
-    assert.deepEqual([code, found.map(({ verdict }) => verdict)], [0, ['warning', 'warning', 'warning']]);
+    assert.deepEqual([code, found.map(({ outcome }) => outcome)], [0, ['warning', 'warning', 'warning']]);
     for (const [index, what] of ["the bucket's CORS", "the bucket's lifecycle", 'whether'].entries()) {
       assert.match(
-        found[index]?.message ?? '',
-        new RegExp(`^s3: the service does not tell this key ${what} .*403 AccessDenied`),
+        found[index]?.found ?? '',
+        new RegExp(`^The service does not tell this key ${what} .*403 AccessDenied`),
       );
     }
     assert.ok(found[0]?.paste?.includes('AllowedOrigins'));
@@ -370,10 +388,8 @@ describe('check-config with a bucket', { concurrency: 2, skip: missingPeer(...ce
     await peer.client.send(withoutListing(readmePolicy('s3:ListBucket', bucket, 'limited')));
     const lacking = await check(t, settingsFor(peer, bucket, limited, {}));
     assert.equal(lacking.code, 1);
-    assert.match(
-      lacking.found[0]?.message ?? '',
-      /^s3: uploads would fail now, S3 HEAD: 403.*: allow .* s3:ListBucket to/,
-    );
+    const [refused = ''] = lacking.found.map(toLine);
+    assert.match(refused, /^problem: s3 service: Uploads would fail now: S3 HEAD: 403.* \| Allow .* s3:ListBucket to/);
     assert.deepEqual(await peer.keysIn(bucket), []);
   });
 });

@@ -31,78 +31,86 @@ function checkConfig(folder: string, args: readonly string[] = [], command: read
 }
 
 describe('check-config', () => {
-  it('is run as in the README: a line for each check, and nothing left behind', async (t) => {
+  it('prints a line for each check, as the README says, and leaves nothing behind', async (t) => {
     const folder = await folderWith(t);
     const { code, stdout, stderr } = await runReadmeCommand('prosody-filer check-config', folder);
     assert.deepEqual([code, stderr], [0, '']);
-    for (const line of stdout.trimEnd().split('\n')) assert.match(line, /^(ok {5}|warning) {2}\S/);
-    for (const what of ['config.toml', 'secret', 'storeDir', 'listenPort', 'clock', 'maxUploads']) {
-      assert.match(stdout, new RegExp(`  (\\./)?${what}: `));
+    const lines = stdout.trimEnd().split('\n');
+    const checks = lines.filter((line) => !line.startsWith('        change: ')).slice(0, -1);
+    for (const line of checks) assert.match(line, /^(ok {5}|warning) [\w ]{16} \S/);
+    assert.equal(lines.at(-1), `./config.toml: ${checks.length} checks, problems: 0`);
+    for (const what of ['config', 'secret', 'storeDir', 'listenPort', 'clock', 'open files']) {
+      assert.ok(
+        checks.some((line) => line.slice(8, 25).trimEnd() === what),
+        stdout,
+      );
     }
+    assert.match(stdout, /^ok {6}config {11}\.\/config\.toml /m);
+    assert.match(stdout, /^ok {6}open files {7}maxUploads = /m);
     assert.deepEqual(await readdir(folder), ['config.toml']);
   });
 
   const found: Record<string, [code: number, settings: object, line: RegExp]> = {
-    'a published secret': [1, { secret: 'mysecret' }, /^problem {2}.*secret: this one is published/m],
+    'a published secret': [1, { secret: 'mysecret' }, /^PROBLEM secret {11}.*secret: this one is published/m],
     'a short secret': [
       1,
       { secret: 'fifteen bytes..' },
-      /^problem {2}secret: 15 bytes can be guessed: take a random one/m,
+      /^PROBLEM secret {11}A secret of 15 bytes can be guessed\..*\n {8}change: Replace it by a random secret/m,
     ],
     'a full disk': [
       1,
       { minFreeSpace: '999999TB' },
-      /^problem {2}minFreeSpace: .* are free, 1000\.00 PB must stay so/m,
+      /^PROBLEM free space {7}.* are free, less than minFreeSpace \(1000\.00 PB\)/m,
     ],
     'a mistake': [
       2,
       { sekret: 'x' },
-      /^failure {2}\.\/config\.toml: sekret: expected a known key\. Did you mean secret\?/m,
+      /^FAILURE config {11}\.\/config\.toml: sekret: expected a known key\. Did you mean secret\?/m,
     ],
-    'what a library would refuse at the start': [
+    'a value that a library would refuse at the start': [
       2,
       { trustProxy: ['0.0.0.0/0'] },
-      /^failure {2}\.\/config\.toml: trustProxy\[0\]: expected an address, a network such as "10\.0\.0\.0\/8" with a prefix length of at least 1, or "unix", got '0\.0\.0\.0\/0'$/m,
+      /^FAILURE config {11}\.\/config\.toml: trustProxy\[0\]: expected an address, a network such as "10\.0\.0\.0\/8" with a prefix length of at least 1, or "unix", got '0\.0\.0\.0\/0'$/m,
     ],
     'a storeDir that is a file': [
       2,
       { storeDir: mainFile },
-      /^failure {2}storeDir: expected a folder .*main\.js is a file/m,
+      /^FAILURE storeDir {9}expected a folder .*main\.js is a file/m,
     ],
     'a foreign address': [
       2,
       { listenPort: '192.0.2.1:0' },
-      /^failure {2}listenPort: .*: this host has no such address/m,
+      /^FAILURE listenPort {7}.*: this host has no such address/m,
     ],
     'a foreign address for metrics': [
       2,
       { metricsListen: '192.0.2.1:9' },
-      /^failure {2}metricsListen: .*: this host has no such address/m,
+      /^FAILURE metricsListen {4}.*: this host has no such address/m,
     ],
     'a socket in no folder': [
       2,
       { unixSocket: true, listenPort: 'none/filer.sock' },
-      /^failure {2}listenPort: cannot listen on .*: the folder .* does not exist/m,
+      /^FAILURE listenPort {7}cannot listen on .*: the folder .* does not exist/m,
     ],
-    'a socket that is none': [
+    'a file in place of a socket': [
       2,
       { unixSocket: true, listenPort: 'config.toml' },
-      /^failure {2}listenPort: .* exists and is not a socket/m,
+      /^FAILURE listenPort {7}.* exists and is not a socket/m,
     ],
     'more uploads than open files': [
       0,
       { maxUploads: 1e9 },
-      /^warning {2}maxUploads: .* uploads need 2000000100: raise the limit/m,
+      /^warning open files {7}maxUploads = \d+ needs 2000000100 open files .*\n {8}change: Raise the limit/m,
     ],
-    'modes that keep nginx out, where it is to send the files': [
+    'modes that keep nginx out where accelRedirect is set': [
       1,
       { fileMode: '0600', accelRedirect: '/internal-uploads/' },
-      /^problem {2}storeDir: .* may not read uploads: change fileMode/m,
+      /^PROBLEM nginx {12}.* may not read uploads: .*\n {8}change: Change fileMode, or/m,
     ],
     'modes that keep nginx out': [
       0,
       { fileMode: '0600' },
-      /^warning {2}storeDir: where nginx serves files itself, its user [\w-]+ may not read uploads: change fileMode/m,
+      /^warning nginx {12}nginx \(user [\w-]+\) may not read uploads: .*\n {8}change: .* serves files itself .*: Change fileMode/m,
     ],
   };
   for (const [what, [expected, settings, line]] of Object.entries(found)) {
@@ -120,7 +128,10 @@ describe('check-config', () => {
     await chmod(path.join(folder, 'config.toml'), 0o644);
     const { code, stdout } = await checkConfig(folder);
     assert.equal(code, 1);
-    assert.match(stdout, /^problem {2}\.\/config\.toml: everybody on this host can read the secret: chmod o= /m);
+    assert.match(
+      stdout,
+      /^PROBLEM secret files {5}Everybody on this host can read the secret in \.\/config\.toml\.\n {8}change: chmod o= /m,
+    );
 
     await writeFile(path.join(folder, 'secret'), good.secret, { mode: 0o600 });
     const config = 'listenPort = "127.0.0.1:0"\nsecretFile = "secret"\nstoreDir = "upload"\n';
@@ -128,7 +139,7 @@ describe('check-config', () => {
     assert.equal((await checkConfig(folder)).code, 0);
   });
 
-  it('only warns of an address that somebody listens on', async (t) => {
+  it('only warns where another program listens on the address', async (t) => {
     const server = createServer().listen(0, '127.0.0.1');
     t.after(() => server.close());
     await new Promise((resolve) => server.once('listening', resolve));
@@ -138,25 +149,25 @@ describe('check-config', () => {
     assert.equal(code, 0);
     assert.match(
       stdout,
-      /^warning {2}listenPort: .*another program listens there already; all is well if it is prosody-filer$/m,
+      /^warning listenPort {7}.*another program listens there already\n {8}change: Nothing, if that program is prosody-filer\./m,
     );
   });
 
-  it('tells of the clock what timedatectl tells', async (t) => {
+  it('reports what timedatectl says about the clock', async (t) => {
     const folder = await folderWith(t);
     const tools = path.join(folder, 'bin');
     await mkdir(tools);
     for (const [script, line] of [
-      ['echo yes', /^ok {7}clock: synchronised$/m],
-      ['echo no', /^warning {2}clock: not synchronised: /m],
-      ['exit 1', /^warning {2}clock: whether it is synchronised is unknown/m],
+      ['echo yes', /^ok {6}clock {12}The clock of this host is synchronised\.$/m],
+      ['echo no', /^warning clock {12}The clock of this host is not synchronised\. /m],
+      ['exit 1', /^warning clock {12}There is no timedatectl to ask whether/m],
     ] as const) {
       await writeFile(path.join(tools, 'timedatectl'), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
       assert.match((await checkConfig(folder, [], ['env', `PATH=${tools}:/usr/bin:/bin`])).stdout, line);
     }
   });
 
-  it('disturbs no running server, nor what it is receiving', async (t) => {
+  it('disturbs neither a running server nor an upload in progress', async (t) => {
     const program = await startProgram(t);
     const connection = await beginPut(t, program, 'slot/f', 10, '01234');
     const folder = await folderWith(t, { storeDir: program.storeDir });
@@ -186,23 +197,33 @@ describe('check-config', () => {
     assert.equal(code, 2);
     assert.match(
       stdout,
-      /^failure {2}storeDir: expected a filesystem with hard links, linking a file in .* failed: EPERM/m,
+      /^FAILURE storeDir {9}expected a filesystem with hard links, linking a file in .* failed: EPERM/m,
     );
     assert.deepEqual(await readdir(folder), ['config.toml']);
   });
 
+  it('shows on a terminal which check runs, and colours outcomes', { skip: missingPeer('script') }, async (t) => {
+    const folder = await folderWith(t, { secret: 'mysecret' });
+    const command = `env -u CI TERM=xterm ${process.execPath} ${mainFile} check-config`;
+    const { stdout } = await run('script', ['-qec', command, '/dev/null'], folder);
+    const shown = stdout.replaceAll('\x1b', '^');
+    assert.match(shown, /checking storeDir/);
+    assert.match(shown, /\^\[32mok {6}\^\[0mconfig/);
+    assert.match(shown, /\^\[31mPROBLEM \^\[0msecret/);
+  });
+
   it('prints JSON for scripts', async (t) => {
     const { code, stdout } = await checkConfig(await folderWith(t, { secret: 'mysecret' }), ['--json']);
-    const { checks, exitCode } = JSON.parse(stdout);
-    assert.deepEqual([code, exitCode], [1, 1]);
-    assert.deepEqual(checks[0], { verdict: 'ok', message: './config.toml: no mistake in it' });
+    const { findings, problems, exitCode } = JSON.parse(stdout);
+    assert.deepEqual([code, problems, exitCode], [1, 1, 1]);
+    assert.deepEqual(findings[0], { check: 'config', outcome: 'ok', found: './config.toml has no mistakes.' });
   });
 });
 
 describe('check-config for nginx', { skip: notRoot }, () => {
   const modes = { fileMode: '0640', dirMode: '0750' };
 
-  /** What it says of nginx's user, where storeDir has that user's group and this mode. */
+  /** What check-config prints where storeDir has the group of nginx's user and this mode. */
   async function checkStoreDir(t: TestContext, mode: number): Promise<string> {
     const folder = await folderWith(t, modes);
     const group = Number((await run('id', ['-g', 'www-data'])).stdout);
@@ -214,30 +235,30 @@ describe('check-config for nginx', { skip: notRoot }, () => {
     return stdout;
   }
 
-  it('is fine with uploads that inherit the group of storeDir', async (t) => {
-    assert.match(await checkStoreDir(t, 0o2750), /^ok {7}storeDir: nginx's user www-data can read uploads$/m);
+  it('accepts uploads that inherit the group of storeDir', async (t) => {
+    assert.match(await checkStoreDir(t, 0o2750), /^ok {6}nginx {12}nginx \(user www-data\) can read uploads\.$/m);
   });
 
-  it('finds that uploads do not inherit it', async (t) => {
+  it('warns where uploads do not inherit it', async (t) => {
     assert.match(
       await checkStoreDir(t, 0o750),
-      /^warning {2}storeDir: .* may not enter the folders of uploads: change dirMode \(they get mode 0750, user 0, group 0\), or set the group/m,
+      /^warning nginx {12}.* may not enter the folders of uploads: they get mode 0750, user 0, group 0\.\n {8}change: .*: Change dirMode, or give .* the group of nginx/m,
     );
   });
 });
 
-it('check-config and the start warn of a job of cron that deletes in storeDir', { skip: notRoot }, async (t) => {
+it('check-config and the start warn about a cron job that deletes in storeDir', { skip: notRoot }, async (t) => {
   const program = await startProgram(t);
   const file = `/etc/cron.d/prosody-filer-test-${process.pid}`;
   t.after(() => rm(file, { force: true }));
   await mkdir(path.dirname(file), { recursive: true });
   // A day that never comes.
   await writeFile(file, `0 0 31 2 * root find ${program.storeDir} -type d -mtime +28 | xargs rm -rf\n`);
-  const warning = `storeDir: ${file} seems to delete in ${program.storeDir}. `;
+  const warning = `${file} seems to delete files in ${program.storeDir}. `;
   const { stdout } = await run(process.execPath, [mainFile, 'check-config', '--config', program.configFile]);
-  assert.ok(stdout.includes(`warning  ${warning}`), stdout);
+  assert.ok(stdout.includes(`warning cron             ${warning}`), stdout);
   const next = await startProgram(t, { storeDir: program.storeDir });
-  assert.ok(next.output().includes(warning));
+  assert.ok(next.output().includes(`storeDir: ${warning}`));
 });
 
 describe('check-config --user', { skip: notRoot }, () => {
@@ -247,25 +268,25 @@ describe('check-config --user', { skip: notRoot }, () => {
     assert.equal(unreadable.code, 2);
     assert.match(
       unreadable.stdout,
-      /^failure {2}\.\/config\.toml: expected a configuration file, but reading it failed: EACCES/,
+      /^FAILURE config {11}\.\/config\.toml: expected a configuration file, but reading it failed: EACCES/,
     );
 
     await chown(path.join(folder, 'config.toml'), nobody, nobody);
     const unwritable = await checkConfig(folder, ['--user', 'nobody']);
     assert.equal(unwritable.code, 2);
-    assert.match(unwritable.stdout, /^failure {2}storeDir: expected a folder that this user may write to, EACCES/m);
+    assert.match(unwritable.stdout, /^FAILURE storeDir {9}expected a folder that this user may write to, EACCES/m);
 
     await mkdir(path.join(folder, 'upload/.prosody-filer/temporary'), { recursive: true });
     await chown(path.join(folder, 'upload'), nobody, nobody);
     const afterRoot = await checkConfig(folder, ['--user', 'nobody']);
     assert.equal(afterRoot.code, 2);
-    assert.match(afterRoot.stdout, /^failure {2}storeDir: .*EACCES.*\.prosody-filer/m);
+    assert.match(afterRoot.stdout, /^FAILURE storeDir {9}.*EACCES.*\.prosody-filer/m);
 
     for (const name of ['.prosody-filer', '.prosody-filer/temporary'])
       await chown(path.join(folder, 'upload', name), nobody, nobody);
     const { code, stdout } = await checkConfig(folder, ['--user', 'nobody']);
     assert.equal(code, 0);
-    assert.match(stdout, /^ok {7}storeDir: .*upload can be written to and has hard links$/m);
+    assert.match(stdout, /^ok {6}storeDir {9}This user can write to .*upload, and its file system has hard links\.$/m);
     assert.deepEqual(await filesIn(folder), ['config.toml']);
   });
 
@@ -277,10 +298,10 @@ describe('check-config --user', { skip: notRoot }, () => {
     await chown(path.join(folder, 'config.toml'), 0, group);
     await chmod(path.join(folder, 'config.toml'), 0o640);
     const { stdout } = await checkConfig(folder, ['--user', 'svc'], ['env', `PATH=${folder}:/usr/bin:/bin`]);
-    assert.match(stdout, /^ok {7}\.\/config\.toml: no mistake in it/);
+    assert.match(stdout, /^ok {6}config {11}\.\/config\.toml has no mistakes\./);
   });
 
-  it('ends with 2 for a user that does not exist, and for whoever is not root', async (t) => {
+  it('ends with 2 for a user that does not exist, and without root', async (t) => {
     const folder = await folderWith(t);
     const unknown = await checkConfig(folder, ['--user', 'no-such-user']);
     assert.deepEqual([unknown.code, unknown.stdout], [2, '']);

@@ -53,7 +53,7 @@ const brokenSetUps: Record<string, SetUp> = {
   'a bucket without CORS rules': {
     download: 'redirect',
     cors: 'none',
-    problems: { 'CORS of store': /does not allow all origins.*the header Range.*reading etag.*check-config prints/ },
+    problems: { 'CORS of store': /does not allow all origins.*the header Range.*reading ETag.*check-config prints/ },
   },
   'CORS rules for one site only': {
     download: 'redirect',
@@ -68,7 +68,7 @@ const brokenSetUps: Record<string, SetUp> = {
   'CORS rules that expose no size': {
     download: 'redirect',
     cors: { ...corsRule, ExposeHeaders: ['ETag', 'Content-Range'] },
-    problems: { 'CORS of store': /does not allow reading content-length: web/ },
+    problems: { 'CORS of store': /does not allow reading Content-Length: web/ },
   },
   'a redirect that the proxy lets caches keep': {
     download: 'redirect',

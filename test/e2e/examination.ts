@@ -2,13 +2,14 @@ import assert from 'node:assert/strict';
 import { mainFile, run } from '../support/command.js';
 import type { Program } from '../support/program.js';
 
-/** What the doctor prints about one check. */
+/** What doctor or check-config says about one check. */
 export interface Finding {
   readonly check: string;
-  readonly outcome: 'ok' | 'skipped' | 'problem';
+  readonly outcome: 'ok' | 'skipped' | 'warning' | 'problem' | 'failure';
   readonly found: string;
   readonly cause?: string;
   readonly change?: string;
+  readonly paste?: string;
 }
 
 /** The exit code of the doctor and what it found. */

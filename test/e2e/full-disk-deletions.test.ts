@@ -132,7 +132,7 @@ for (const [shortage, peer] of Object.entries(shortages) as [Shortage, string][]
         const program = await startOnFullDisk(t, shortage);
         const { code, stdout } = await runCommand(program, 'check-config');
         assert.equal(code, 1);
-        assert.match(stdout, /^problem {2}storeDir: .*: uploads are 507 until you make room or delete some$/m);
+        assert.match(stdout, /^PROBLEM storeDir {9}.*: uploads are 507 until you make room or delete some$/m);
       });
     }
   });

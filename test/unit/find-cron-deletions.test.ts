@@ -22,25 +22,25 @@ async function rootWith(t: TestContext, files: Readonly<Record<string, string>>)
 
 const purgeLine = '0 0 * * * find STORE/ -mindepth 1 -type d -mtime +28 | xargs rm -rf\n';
 
-it('finds the purge line of the original in each place that cron looks at', async (t) => {
+it('finds the purge line of the Go program in each place where cron looks', async (t) => {
   const places = ['etc/crontab', 'etc/cron.d/filer', 'var/spool/cron/root', 'var/spool/cron/crontabs/filer'];
   const { find } = await rootWith(t, Object.fromEntries(places.map((name) => [name, `SHELL=/bin/sh\n${purgeLine}`])));
   assert.deepEqual((await find()).sort(), [...places].sort());
 });
 
-it('finds a script that names the folder and deletes, on whatever lines', async (t) => {
+it('finds a script that names the folder on one line and deletes on another', async (t) => {
   const script = '#!/bin/sh\ncd STORE || exit\nfind . -mtime +28 -delete\n';
   const { find } = await rootWith(t, { 'etc/cron.daily/purge': script });
   assert.deepEqual(await find(), ['etc/cron.daily/purge']);
 });
 
-it('finds lines that name the folder to which a link leads', async (t) => {
+it('finds lines that name the target of a symbolic link', async (t) => {
   const { root, storeDir, find } = await rootWith(t, { 'etc/cron.d/filer': purgeLine });
   await symlink(storeDir, path.join(root, 'link'));
   assert.deepEqual(await find(path.join(root, 'link')), ['etc/cron.d/filer']);
 });
 
-it('finds nothing in comments, other folders, lines that delete nothing, and what cannot be read', async (t) => {
+it('ignores comments, other folders, lines without a deletion, and files that cannot be read', async (t) => {
   const { root, find } = await rootWith(t, {
     'etc/crontab': `# ${purgeLine}0 0 * * * rsync -a STORE/ backup:\n0 1 * * * rm -rf /tmp/x\n`,
     'etc/cron.d/other': purgeLine.replace('STORE', 'STORE-old'),

@@ -1,4 +1,4 @@
-/* Every regular expression and parser that meets text of a stranger, with as much as can arrive and more. */
+/* Every regular expression and parser that reads text from strangers, with more text than can arrive. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { evaluateConditions, matchesIfRange } from '../../src/http/conditional.js';
@@ -16,7 +16,7 @@ import { essenceOf, mayShowInline, servableType, typeOfName } from '../../src/up
 import { parseUploadKey, type UploadKey } from '../../src/upload/upload-key.js';
 import { bareJid, UploaderIds } from '../../src/upload/uploader.js';
 
-/** A header is at most 16 KiB, a stanza 64 KiB: what takes the square of that would take seconds. */
+/** A header has at most 16 KiB, a stanza 64 KiB. If the time grew with the square of that, it would be seconds. */
 const length = 65_536;
 const maxMs = 300;
 const fillers = [
@@ -94,7 +94,7 @@ const isTrusted = trustedProxies(['127.0.0.0/8']);
 
 const ignore = () => undefined;
 
-/** Reads a stanza as it arrives, in pieces. */
+/** Reads a stanza in pieces, as it arrives. */
 function readStanza(text: string): void {
   const reader = new StanzaReader({ onOpen: ignore, onStanza: ignore, onSkipped: ignore, onClose: ignore });
   reader.write('<stream><iq>');
@@ -151,7 +151,7 @@ const readers: Record<string, (text: string) => unknown> = {
   'a log line': (text) => redact(printable(text)),
 };
 
-describe('text of a stranger takes a time that grows with its length:', () => {
+describe('the time for text from a stranger grows in step with its length:', () => {
   for (const [name, read] of Object.entries(readers)) {
     it(name, async () => {
       for (const filler of fillers) {
@@ -161,7 +161,7 @@ describe('text of a stranger takes a time that grows with its length:', () => {
           try {
             await read(hostile);
           } catch {
-            // Refused: that is quick as well.
+            // A refusal must be quick as well.
           }
           // Processor time, since other tests run at the same time.
           const { user, system } = process.cpuUsage(before);

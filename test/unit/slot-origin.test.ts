@@ -9,12 +9,12 @@ function foundAt(store: string, from = server): string | undefined {
 }
 
 describe('the origin that slots of direct uploads lead to', () => {
-  it('is right by https elsewhere, and on this machine where the server is, too', () => {
+  it('may be another host by https, or this machine if the server runs here too', () => {
     assert.equal(foundAt('https://s3.example.net/bucket/key?X-Amz-Signature=0'), undefined);
     assert.equal(foundAt('http://127.0.0.1:7480/bucket/key', 'http://localhost:5050/'), undefined);
   });
 
-  it('is a problem where clients do not reach it, or by plain http, and is told without its query', () => {
+  it('is a problem where clients cannot reach it or use plain http, and is reported without its query', () => {
     const slot = '/bucket/key?X-Amz-Signature=0';
     const nowhere = 'which is another machine for each client';
     for (const origin of ['http://127.0.0.1:9000', 'https://localhost', 'http://[::1]:9000']) {

@@ -13,7 +13,7 @@ function foundOf(origin: string): string {
 }
 
 describe('the domain that a bucket is served under', () => {
-  it('is a problem where it shares cookies with the server by itself', () => {
+  it('is a problem where it shares cookies with the server', () => {
     for (const store of [server, 'example.org', 'cdn.uploads.example.org']) {
       assert.equal(
         foundOf(`https://${store}`),
@@ -22,7 +22,7 @@ describe('the domain that a bucket is served under', () => {
     }
   });
 
-  it('is right elsewhere, with advice where cookies of a common parent reach it', () => {
+  it('is right elsewhere, with advice where cookies of a common parent domain reach it', () => {
     const verdicts: Record<string, string> = {
       'https://b.s3.eu-central-1.amazonaws.com': 'b.s3.eu-central-1.amazonaws.com shares no cookies with',
       'https://myexample.org': 'myexample.org shares no cookies with',

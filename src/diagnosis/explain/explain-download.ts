@@ -1,5 +1,5 @@
+import type { Problem } from '../finding.js';
 import { type Answer, headerOf } from '../remote/send-request.js';
-import type { Problem } from '../remote/verdict.js';
 import type { Sample } from '../remote/visit.js';
 import { explainStatus } from './explain-status.js';
 import { adviceOnDownload } from './explain-store.js';

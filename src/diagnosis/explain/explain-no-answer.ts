@@ -1,5 +1,5 @@
+import type { CauseAndChange, Problem } from '../finding.js';
 import { type NoAnswerError, NoStoreError } from '../remote/send-request.js';
-import type { CauseAndChange, Problem } from '../remote/verdict.js';
 
 const nobodyListens: CauseAndChange = [
   'The proxy does not run or listens elsewhere, or a firewall rejects the connection.',

@@ -3,11 +3,12 @@
  * proxy may have made of it: the token that prosody-filer accepts shows the mistake. An accepted PUT stores a few bytes,
  * which the doctor removes at the end.
  */
+import { yearMs } from '../../units.js';
 import { percentDecoded } from '../../upload/percent-decoded.js';
 import type { UploadKey } from '../../upload/upload-key.js';
+import type { Advice, Problem } from '../finding.js';
 import { setClocks } from '../remote/check-clock.js';
 import type { Answer } from '../remote/send-request.js';
-import type { Advice, Problem } from '../remote/verdict.js';
 import type { Sample, Signing, Visit } from '../remote/visit.js';
 import { explainStatus, isFromFiler } from './explain-status.js';
 
@@ -19,7 +20,6 @@ interface Suspicion {
 }
 
 const passUnchanged = 'Set proxy_pass http://127.0.0.1:5050; with nothing after the port: no path, no $uri, no $1.';
-const yearMs = 365 * 24 * 60 * 60 * 1000;
 
 function prefixSuspicions(visit: Visit, sample: Sample): Suspicion[] {
   const { url, baseSegments } = visit.settings;

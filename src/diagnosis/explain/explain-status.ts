@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http';
+import type { CauseAndChange, Problem } from '../finding.js';
 import { type Answer, headerOf } from '../remote/send-request.js';
-import type { CauseAndChange, Problem } from '../remote/verdict.js';
 import { storeAdvice } from './explain-store.js';
 
 const nobodyBehind: CauseAndChange = [

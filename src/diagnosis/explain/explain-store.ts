@@ -1,5 +1,5 @@
+import type { Advice, CauseAndChange } from '../finding.js';
 import type { Answer } from '../remote/send-request.js';
-import type { Advice, CauseAndChange } from '../remote/verdict.js';
 
 const changedByCdn: Advice = {
   cause: 'A CDN or proxy in front of the bucket drops or changes headers or bytes.',

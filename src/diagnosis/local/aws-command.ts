@@ -1,4 +1,4 @@
-import type { S3Options } from '../../storage/s3/s3-options.js';
+import type { S3Options } from '../../storage/open-store.js';
 
 /** A command of the AWS command-line program for the bucket. */
 export function awsCommand({ bucket, endpointUrl }: S3Options, operation: string): string {

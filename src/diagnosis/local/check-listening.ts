@@ -5,7 +5,8 @@ import path from 'node:path';
 import type { ListenAddress } from '../../config/listen-address.js';
 import { systemErrorCode } from '../../errors.js';
 import { type ListenKey, listenOnTcp, probeSocket, toListenError } from '../../service/listen.js';
-import type { Check } from './check.js';
+import type { Verdict } from '../finding.js';
+import { withoutKey } from './without-key.js';
 
 async function tryPort(options: { host: string; port: number }): Promise<void> {
   const server = createServer().listen({ ...options, exclusive: true });
@@ -14,7 +15,7 @@ async function tryPort(options: { host: string; port: number }): Promise<void> {
   await once(server, 'close');
 }
 
-/** Takes the port for a moment, or looks at the socket's path; throws what a start would. */
+/** Listens on the port for a moment, or looks at the socket's path; throws what a start would. */
 async function tryToListen(address: ListenAddress): Promise<void> {
   if (!('path' in address)) return listenOnTcp(tryPort, address.host, address.port);
   if ((await probeSocket(address.path)) === 'in use') {
@@ -23,14 +24,15 @@ async function tryToListen(address: ListenAddress): Promise<void> {
   await access(path.dirname(address.path), constants.W_OK | constants.X_OK);
 }
 
-/** Whether the server could listen where the setting of this key says; it may be running there already. */
-export async function checkListening(address: ListenAddress, key: ListenKey): Promise<Check> {
+/** Whether the server could listen on the address of the setting with this key; it may be running there already. */
+export async function checkListening(address: ListenAddress, key: ListenKey): Promise<Verdict> {
   try {
     await tryToListen(address);
-    return { verdict: 'ok', message: `${key}: the address is free` };
+    return `${'path' in address ? address.path : `${address.host} port ${address.port}`} is free.`;
   } catch (error) {
-    const { message } = toListenError(error, address, key);
-    if (systemErrorCode(error) !== 'EADDRINUSE') return { verdict: 'failure', message };
-    return { verdict: 'warning', message: `${message}; all is well if it is prosody-filer` };
+    const found = withoutKey(toListenError(error, address, key).message, key);
+    if (systemErrorCode(error) !== 'EADDRINUSE') return { outcome: 'failure', found };
+    const change = `Nothing, if that program is prosody-filer. Otherwise stop it, or change ${key}.`;
+    return { outcome: 'warning', found, change };
   }
 }

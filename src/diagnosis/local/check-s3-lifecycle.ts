@@ -1,24 +1,23 @@
 import type { Config } from '../../config/config.js';
-import type { Asked, LifecycleRule } from '../../storage/s3/inspect-bucket.js';
-import type { S3Options } from '../../storage/s3/s3-options.js';
+import type { Asked, LifecycleRule, S3Options } from '../../storage/open-store.js';
+import { dayMs } from '../../units.js';
+import type { Advice, Verdict } from '../finding.js';
 import { awsCommand } from './aws-command.js';
-import type { Check } from './check.js';
 
-const dayMs = 24 * 60 * 60 * 1000;
 const abortAfterDays = 7;
 
 const never = Number.POSITIVE_INFINITY;
 
-/** How long objects have to stay, in days, by what says so. */
+/** For how many days each setting keeps objects. */
 function keptDays({ retention: { expiresAfterMs = never, rules }, replayWindowMs }: Config) {
   return [
     { what: 'expiresAfter keeps uploads', days: expiresAfterMs / dayMs },
     ...rules.map((rule) => ({ what: '[[retention]] keeps uploads', days: rule.expiresAfterMs / dayMs })),
-    { what: 'replayWindow keeps the traces of deleted ones', days: replayWindowMs / dayMs },
+    { what: 'replayWindow keeps tombstones of deleted uploads', days: replayWindowMs / dayMs },
   ];
 }
 
-/** After how many days the rule deletes what this program writes below the path. */
+/** After how many days the rule deletes objects below the path. */
 function deletionDays({ Status, Expiration, Filter, Prefix }: LifecycleRule, path: string): number {
   const prefix = Filter?.Prefix ?? Filter?.And?.Prefix ?? Prefix ?? '';
   const isElsewhere = !prefix.startsWith(path) && !path.startsWith(prefix);
@@ -38,11 +37,12 @@ function configurationFor(path: string, days: number) {
   return JSON.stringify({ Rules: [rule] }, undefined, 2);
 }
 
-/** What the bucket could delete by itself, and how it is told so. */
-function advise(s3: S3Options, longestDays: number): { readonly change: string; readonly paste?: string } {
-  if (longestDays === never) return { change: 'without expiresAfter none may delete uploads, so remove what does' };
+/** The rule that fits the settings, and how to put it into the bucket. */
+function advise(s3: S3Options, longestDays: number): Advice {
+  if (longestDays === never)
+    return { change: 'Without expiresAfter, no rule may delete uploads. Remove rules that do.' };
   const operation = 'put-bucket-lifecycle-configuration --lifecycle-configuration file://lifecycle.json';
-  const change = `this one is right, put in place of all that are there by ${awsCommand(s3, operation)}`;
+  const change = `Put this rule in place of all present rules: ${awsCommand(s3, operation)}`;
   return { change, paste: configurationFor(s3.path, Math.ceil(longestDays)) };
 }
 
@@ -50,38 +50,40 @@ function describeDays(days: number): string {
   return days === never ? 'for ever' : `for ${Number(days.toFixed(2))} days`;
 }
 
-/** Whether what the bucket deletes by itself has stayed for as long as the settings say, and what it could delete. */
-export function checkLifecycle(config: Config, s3: S3Options, asked: Asked<readonly LifecycleRule[]>): Check {
+/** Whether the service deletes by itself only objects that no setting keeps any longer; else the rule that fits. */
+export function checkLifecycle(config: Config, s3: S3Options, asked: Asked<readonly LifecycleRule[]>): Verdict {
   const kept = keptDays(config);
   const longest = Math.max(...kept.map(({ days }) => days));
-  const { change, ...pasted } = advise(s3, longest);
+  const advice = advise(s3, longest);
   if ('refusal' in asked) {
-    const found = `the service does not tell this key the bucket's lifecycle rules (${asked.refusal})`;
-    return { verdict: 'warning', message: `s3: ${found}: ${change}`, ...pasted };
+    const found = `The service does not tell this key the bucket's lifecycle rules (${asked.refusal}).`;
+    const change = `Allow s3:GetLifecycleConfiguration to this key, or look at the rules. ${advice.change}`;
+    return { outcome: 'warning', found, ...advice, change };
   }
   const deletions = asked.value.map((rule) => ({ id: rule.ID ?? '', days: deletionDays(rule, s3.path) }));
   const earliest = deletions.reduce((a, b) => (b.days < a.days ? b : a), { id: '', days: never });
   if (earliest.days === never) {
-    const found = 's3: no lifecycle rule of the bucket deletes uploads';
-    const message =
-      pasted.paste === undefined ? found : `${found}, the sweep does; if the service is to do it too, ${change}`;
-    return { verdict: 'ok', message, ...pasted };
+    const found = 'No lifecycle rule of the bucket deletes uploads. The sweep of prosody-filer does.';
+    if (longest === never) return 'No lifecycle rule of the bucket deletes uploads.';
+    return { outcome: 'ok', found, ...advice, change: `If the service is to delete them too: ${advice.change}` };
   }
-  const found = `s3: the bucket's lifecycle rule "${earliest.id}" deletes after ${earliest.days} days`;
-  if (earliest.days >= longest) return { verdict: 'ok', message: `${found}, when all is over` };
+  const found = `The bucket's lifecycle rule "${earliest.id}" deletes objects after ${earliest.days} days`;
+  if (earliest.days >= longest) return `${found}, when no setting keeps them any longer.`;
   const reasons = kept
     .filter(({ days }) => days > earliest.days)
     .map(({ what, days }) => `${what} ${describeDays(days)}`);
-  return { verdict: 'problem', message: `${found}, but ${reasons.join(', ')}: ${change}`, ...pasted };
+  return { found: `${found}, but ${reasons.join(', ')}.`, ...advice };
 }
 
-/** Whether what is deleted is gone. */
-export function checkVersions(asked: Asked<boolean>): Check {
+/** Whether deleted objects leave no versions. */
+export function checkVersions(asked: Asked<boolean>): Verdict {
+  const change = 'Suspend versioning, or let a lifecycle rule delete noncurrent versions.';
   if ('refusal' in asked) {
-    const found = `the service does not tell this key whether the bucket is versioned (${asked.refusal})`;
-    return { verdict: 'warning', message: `s3: ${found}: if it is, deleted uploads stay as versions` };
+    const found = `The service does not tell this key whether the bucket is versioned (${asked.refusal}).`;
+    const consequence = 'In a versioned bucket deleted uploads stay as versions.';
+    const allowed = `Allow s3:GetBucketVersioning to this key, or look yourself. If the bucket is versioned: ${change}`;
+    return { outcome: 'warning', found: `${found} ${consequence}`, change: allowed };
   }
-  if (!asked.value) return { verdict: 'ok', message: 's3: what is deleted leaves no version in the bucket' };
-  const change = 'suspend versioning, or have a lifecycle rule delete noncurrent versions';
-  return { verdict: 'warning', message: `s3: the bucket is versioned, so deleted uploads stay as versions: ${change}` };
+  if (!asked.value) return 'Deleted uploads leave no versions in the bucket.';
+  return { outcome: 'warning', found: 'The bucket is versioned, so deleted uploads stay as versions.', change };
 }

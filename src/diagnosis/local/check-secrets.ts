@@ -1,30 +1,25 @@
 import { stat } from 'node:fs/promises';
 import type { LoadedConfig } from '../../config/load-config.js';
-import type { Check } from './check.js';
+import type { Verdict } from '../finding.js';
 
 const minSecretBytes = 16;
+const change = 'Replace it by a random secret, here and in the XMPP server: openssl rand -hex 32';
 
-/** Whether the secrets can be guessed, or read by anybody on this host. */
-export async function checkSecrets({ config, warnings, secretFiles }: LoadedConfig): Promise<Check[]> {
-  const checks: Check[] = warnings.map((message) => ({ verdict: 'problem', message }));
+/** Whether the secrets can be guessed. */
+export function checkSecrets({ config, warnings }: LoadedConfig): Verdict[] {
+  if (warnings.length > 0) return warnings.map((found) => ({ found, change }));
   const shortest = Math.min(...config.secrets.map((secret) => Buffer.byteLength(secret)));
-  if (warnings.length === 0) {
-    checks.push(
-      shortest < minSecretBytes
-        ? {
-            verdict: 'problem',
-            message: `secret: ${shortest} bytes can be guessed: take a random one (openssl rand -hex 32)`,
-          }
-        : { verdict: 'ok', message: `secret: ${shortest} bytes or more` },
-    );
-  }
-  for (const file of secretFiles) {
-    const { mode } = await stat(file);
-    checks.push(
-      (mode & 0o004) === 0
-        ? { verdict: 'ok', message: `${file}: not everybody on this host can read it` }
-        : { verdict: 'problem', message: `${file}: everybody on this host can read the secret: chmod o= ${file}` },
-    );
-  }
-  return checks;
+  if (shortest >= minSecretBytes) return [`Each secret has ${shortest} bytes or more.`];
+  return [{ found: `A secret of ${shortest} bytes can be guessed. It needs ${minSecretBytes} bytes or more.`, change }];
+}
+
+/** Whether everybody on this host can read the secrets. */
+export function checkSecretFiles({ secretFiles }: LoadedConfig): Promise<Verdict[]> {
+  return Promise.all(
+    secretFiles.map(async (file) => {
+      const { mode } = await stat(file);
+      if ((mode & 0o004) === 0) return `Only the owner and the group of ${file} can read it.`;
+      return { found: `Everybody on this host can read the secret in ${file}.`, change: `chmod o= ${file}` };
+    }),
+  );
 }

@@ -2,46 +2,39 @@ import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import type { Config } from '../../config/config.js';
-import type { Check } from './check.js';
+import type { Verdict } from '../finding.js';
 
 const run = promisify(execFile);
 
-/** What an upload has open: a connection and a file. */
+/** An upload has a connection and a file open. */
 const filesPerUpload = 2;
 const filesBesides = 100;
 
-async function checkClock(): Promise<Check> {
+/** Whether the host keeps its clock right. */
+export async function checkSynchronisation(): Promise<Verdict> {
   const answer = await run('timedatectl', ['show', '--property=NTPSynchronized', '--value']).then(
     ({ stdout }) => stdout.trim(),
     () => 'unknown',
   );
-  if (answer === 'yes') return { verdict: 'ok', message: 'clock: synchronised' };
-  const found = answer === 'no' ? 'not synchronised' : 'whether it is synchronised is unknown (no timedatectl)';
+  if (answer === 'yes') return 'The clock of this host is synchronised.';
+  const found =
+    answer === 'no'
+      ? 'The clock of this host is not synchronised.'
+      : 'There is no timedatectl to ask whether the clock of this host is synchronised.';
   return {
-    verdict: 'warning',
-    message: `clock: ${found}: Bearer tokens are valid for minutes, so let this host and Prosody's use NTP`,
+    outcome: 'warning',
+    found: `${found} Bearer tokens are valid for minutes only, so a wrong clock refuses uploads.`,
+    change: 'Use NTP on this host and on the host of the XMPP server.',
   };
 }
 
-/** The hard limit counts, since Node raises the soft one; a service's own may be another one. */
-async function checkOpenFiles({ maxUploads, workers }: Config): Promise<Check> {
+/** Whether as many files may be open as maxUploads needs, by the hard limit, since Node.js raises the soft limit to it. */
+export async function checkOpenFiles({ maxUploads, workers }: Config): Promise<Verdict> {
   const needed = Math.ceil((maxUploads * filesPerUpload) / workers) + filesBesides;
   const limits = await readFile('/proc/self/limits', 'utf8');
   const [, hard = ''] = /^Max open files +\S+ +(\S+)/m.exec(limits) ?? [];
-  if (hard === 'unlimited' || Number(hard) >= needed) {
-    return {
-      verdict: 'ok',
-      message: `maxUploads: ${hard} files may be open here, ${maxUploads} uploads need ${needed}`,
-    };
-  }
-  const advice = `raise the limit (LimitNOFILE=${needed} in the unit, ulimit -n) or lower maxUploads`;
-  return {
-    verdict: 'warning',
-    message: `maxUploads: ${hard} files may be open here, ${maxUploads} uploads need ${needed}: ${advice}`,
-  };
-}
-
-/** Whether the host is set up for it: clock and limits. */
-export async function checkSystem(config: Config): Promise<Check[]> {
-  return Promise.all([checkClock(), checkOpenFiles(config)]);
+  const found = `maxUploads = ${maxUploads} needs ${needed} open files in each process. The limit here is ${hard}.`;
+  if (hard === 'unlimited' || Number(hard) >= needed) return found;
+  const change = `Raise the limit (LimitNOFILE=${needed} in the unit, or ulimit -n), or lower maxUploads.`;
+  return { outcome: 'warning', found, change };
 }

@@ -1,7 +1,8 @@
 import { readdir, readFile, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
+import type { Problem } from '../finding.js';
 
-/** Files of which each line is a job, or folders of such. */
+/** Files with a job on each line, or folders of such files. */
 const tables = ['etc/crontab', 'etc/cron.d', 'var/spool/cron', 'var/spool/cron/crontabs'];
 /** Folders of scripts. */
 const scripts = ['etc/cron.hourly', 'etc/cron.daily', 'etc/cron.weekly', 'etc/cron.monthly'];
@@ -9,7 +10,7 @@ const scripts = ['etc/cron.hourly', 'etc/cron.daily', 'etc/cron.weekly', 'etc/cr
 const maxBytes = 1024 * 1024;
 const deletes = /\brm\b|-delete\b/;
 
-/** A file itself, or those in a folder, as far as this user may read them. */
+/** The file at this path, or the files in the folder there, if this user may read them. */
 async function readFiles(place: string): Promise<{ file: string; text: string }[]> {
   const names = await readdir(place).then(
     (found) => found.map((name) => path.join(place, name)),
@@ -22,7 +23,7 @@ async function readFiles(place: string): Promise<{ file: string; text: string }[
   return (await Promise.all(names.map((file) => read(file).catch(() => [])))).flat();
 }
 
-/** Whether the text names one of the folders: not one beside it whose name only begins alike. */
+/** Whether the text names one of the folders; `/srv/upload-old` does not name `/srv/upload`. */
 function names(text: string, folders: readonly string[]): boolean {
   return folders.some((folder) =>
     text
@@ -33,8 +34,8 @@ function names(text: string, folders: readonly string[]): boolean {
 }
 
 /**
- * Where cron may delete in storeDir, as far as this user may read it: files that name the folder together with `rm` or
- * `-delete`. `root` is where the system's folders are.
+ * The files by which cron may delete in storeDir: those that name the folder together with `rm` or `-delete`, if this user
+ * may read them. The system's folders are below `root`.
  */
 export async function findCronDeletions(storeDir: string, root = '/'): Promise<string[]> {
   const folders = [storeDir, await realpath(storeDir).catch(() => storeDir)];
@@ -50,9 +51,11 @@ export async function findCronDeletions(storeDir: string, root = '/'): Promise<s
   return found;
 }
 
-/** What to tell the operator of such a file. */
-export function cronWarning(storeDir: string, file: string): string {
-  const risk =
-    'Where it removes .prosody-filer, types and expiries of uploads are lost, and deleted ones can be sent again';
-  return `storeDir: ${file} seems to delete in ${storeDir}. ${risk}. Remove that line and set expiresAfter`;
+/** What such a file does to the store, and what to do about it. */
+export function explainCronDeletion(storeDir: string, file: string): Problem {
+  const risk = 'If it removes .prosody-filer, uploads lose their types and expiries, and old slots can be used again.';
+  return {
+    found: `${file} seems to delete files in ${storeDir}. ${risk}`,
+    change: `Remove that line from ${file}, and set expiresAfter.`,
+  };
 }

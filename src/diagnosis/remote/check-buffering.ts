@@ -4,8 +4,8 @@
  * PUT by its head alone. If that answer arrives, the proxy does not buffer.
  */
 import { describeAnswer, isFromFiler } from '../explain/explain-status.js';
+import type { Verdict } from '../finding.js';
 import { type Answer, NoAnswerError } from './send-request.js';
-import type { Verdict } from './verdict.js';
 import type { Visit } from './visit.js';
 
 const sentBytes = 64 * 1024;

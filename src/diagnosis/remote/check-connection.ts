@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { describeAnswer, explainStatus, isFromFiler } from '../explain/explain-status.js';
-import type { Verdict } from './verdict.js';
+import type { Verdict } from '../finding.js';
 import type { Visit } from './visit.js';
 
 const missingName = 'missing.txt';

@@ -1,16 +1,30 @@
+import { type CorsGrant, missingFor, uploadNeeds } from '../cors.js';
 import { describeAnswer, explainStatus, isFromFiler } from '../explain/explain-status.js';
+import type { Verdict } from '../finding.js';
 import { type Answer, headerOf } from './send-request.js';
-import type { Verdict } from './verdict.js';
-import type { Observation, Visit } from './visit.js';
+import { type Observation, type Visit, webClientOrigin } from './visit.js';
 
-/** The items of a header that is a list, in lower case. */
-export function listOf(answer: Answer, name: string): string[] {
+/** The items of a header that is a list. */
+function listOf(answer: Answer, name: string): string[] {
   return headerOf(answer, name)
-    .toLowerCase()
     .split(',')
     .map((item) => item.trim())
     .filter((item) => item !== '');
 }
+
+/** What a preflight and the answer to the request itself allow pages of this origin to do. */
+export function grantIn(preflight: Answer, answer: Answer, origin: string): CorsGrant {
+  const origins = [preflight, answer].map((each) => headerOf(each, 'access-control-allow-origin'));
+  return {
+    isForAllSites: origins.every((allowed) => allowed === '*' || allowed === origin),
+    methods: listOf(preflight, 'access-control-allow-methods'),
+    headers: listOf(preflight, 'access-control-allow-headers'),
+    exposed: listOf(answer, 'access-control-expose-headers'),
+  };
+}
+
+/** What web clients need to upload to the server, whose token may be a Bearer token. */
+const serverNeeds = { ...uploadNeeds, headers: ['Authorization', ...uploadNeeds.headers] };
 
 /** Checks that the preflight of a PUT succeeds (Fetch §4.8); `checkCors` checks its Access-Control-Allow-Origin. */
 export async function checkPreflight(visit: Visit): Promise<Verdict> {
@@ -23,12 +37,8 @@ export async function checkPreflight(visit: Visit): Promise<Verdict> {
     },
   });
   if (answer.status >= 300) return explainStatus(answer);
-  const methods = listOf(answer, 'access-control-allow-methods');
-  const headers = listOf(answer, 'access-control-allow-headers');
-  const lacking = [
-    ...(methods.includes('put') ? [] : ['the method PUT']),
-    ...['authorization', 'content-type'].filter((name) => !headers.includes(name)).map((name) => `the header ${name}`),
-  ];
+  const grant = { ...grantIn(answer, answer, webClientOrigin), isForAllSites: true };
+  const lacking = missingFor(serverNeeds, grant);
   const found = describeAnswer(answer);
   if (lacking.length === 0) return `${found}. PUT, Authorization and Content-Type are allowed.`;
   const [cause, change] = isFromFiler(answer)

@@ -3,15 +3,16 @@
  * gets its own slot, because a signed URL accepts one file.
  */
 
+import { missingFor, uploadNeeds } from '../cors.js';
 import { explainDownload } from '../explain/explain-download.js';
 import { describeAnswer } from '../explain/explain-status.js';
 import { storeUploadAdvice } from '../explain/explain-store.js';
+import type { Problem, Verdict } from '../finding.js';
 import { isLoopback } from './check-connection.js';
-import { listOf } from './check-cors.js';
+import { grantIn } from './check-cors.js';
 import { htmlPage, judgeSafety } from './check-download.js';
 import { checkReading, checkStoreDomain } from './check-redirect.js';
-import { type Answer, headerOf } from './send-request.js';
-import type { Problem, Verdict } from './verdict.js';
+import type { Answer } from './send-request.js';
 import { type DirectUploads, type Sample, type Visit, webClientOrigin } from './visit.js';
 
 /** All checks of downloads fetch this page. */
@@ -68,13 +69,7 @@ export function checkDirectCors(direct: DirectUploads) {
     const headers = { origin: webClientOrigin, ...asking };
     const preflight = await visit.askStore(putUrl, { method: 'OPTIONS', headers });
     const put = await visit.putDirectly(putUrl, sample);
-    const origins = [preflight, put].map((answer) => headerOf(answer, 'access-control-allow-origin'));
-    const allowed = listOf(preflight, 'access-control-allow-headers');
-    const lacking = [
-      ...(origins.every((origin) => origin === '*' || origin === webClientOrigin) ? [] : ['all origins (*)']),
-      ...(listOf(preflight, 'access-control-allow-methods').includes('put') ? [] : ['the method PUT']),
-      ...(allowed.includes('content-type') || allowed.includes('*') ? [] : ['the header Content-Type']),
-    ];
+    const lacking = missingFor(uploadNeeds, grantIn(preflight, put, webClientOrigin));
     if (lacking.length === 0) return 'All sites may upload, with a Content-Type.';
     return {
       found: `The store does not allow ${lacking.join(', ')}: web clients cannot upload.`,

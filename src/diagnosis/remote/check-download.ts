@@ -2,9 +2,9 @@ import { unknownType } from '../../upload/content-type.js';
 import { explainDownload } from '../explain/explain-download.js';
 import { describeAnswer, explainStatus } from '../explain/explain-status.js';
 import { adviceOnDownload } from '../explain/explain-store.js';
+import type { Advice, Verdict } from '../finding.js';
 import { sampleOf } from './check-upload.js';
 import { type Answer, headerOf } from './send-request.js';
-import type { Advice, Verdict } from './verdict.js';
 import type { Sample, Visit } from './visit.js';
 
 const entityHeaders = [

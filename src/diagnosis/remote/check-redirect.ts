@@ -3,15 +3,17 @@
  * (Fetch §4.4), which the CORS rules must allow. Files of the bucket's host must not reach cookies of the server.
  */
 
+import { downloadNeeds, missingFor } from '../cors.js';
 import { describeAnswer, explainStatus } from '../explain/explain-status.js';
+import type { Verdict } from '../finding.js';
 import { isLoopback } from './check-connection.js';
-import { listOf } from './check-cors.js';
+import { grantIn } from './check-cors.js';
 import { sampleOf } from './check-upload.js';
 import { headerOf } from './send-request.js';
-import type { Verdict } from './verdict.js';
 import type { DoctorSettings, Visit } from './visit.js';
 
-const exposedHeaders = ['content-length', 'content-range', 'etag'];
+/** What an answer must allow by name. GET and HEAD are always allowed. */
+const needs = { ...downloadNeeds, methods: [] };
 
 /** Checks that downloads redirect to the configured store, which serves them, and that caches do not keep the redirect. */
 export async function checkRedirect(visit: Visit): Promise<Verdict> {
@@ -55,16 +57,7 @@ export async function checkReading(visit: Visit, url: URL): Promise<Verdict> {
   const asking = { 'access-control-request-method': 'GET', 'access-control-request-headers': 'range' };
   const preflight = await visit.askStore(url, { method: 'OPTIONS', headers: asking });
   const get = await visit.askStore(url, { method: 'GET' });
-  const allowing = [preflight, get].filter((answer) =>
-    /^(\*|null)$/.test(headerOf(answer, 'access-control-allow-origin')),
-  );
-  const headers = listOf(preflight, 'access-control-allow-headers');
-  const exposed = listOf(get, 'access-control-expose-headers');
-  const lacking = [
-    ...(allowing.length === 2 ? [] : ['all origins (*)']),
-    ...(headers.includes('range') || headers.includes('*') ? [] : ['the header Range']),
-    ...exposedHeaders.filter((header) => !exposed.includes(header)).map((header) => `reading ${header}`),
-  ];
+  const lacking = missingFor(needs, grantIn(preflight, get, 'null'));
   if (lacking.length === 0) return 'All sites may download, also by ranges, and read size and ETag.';
   return {
     found: `The store does not allow ${lacking.join(', ')}: web clients need this to download.`,

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { TokenScheme } from '../../token/sign-token.js';
 import { explainDownload } from '../explain/explain-download.js';
 import { explainRefusedPut } from '../explain/explain-refused-put.js';
-import type { Advice, Problem, Verdict } from './verdict.js';
+import type { Advice, Problem, Verdict } from '../finding.js';
 import type { Sample, Visit } from './visit.js';
 
 const contentTypeChanged: Advice = {

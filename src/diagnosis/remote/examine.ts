@@ -1,4 +1,5 @@
 import { explainNoAnswer } from '../explain/explain-no-answer.js';
+import { type Report, runCheck, type Verdict } from '../finding.js';
 import { checkBuffering } from './check-buffering.js';
 import { checkClock } from './check-clock.js';
 import { checkConnection, checkEncryption, checkMissingFile, checkSlotUrl } from './check-connection.js';
@@ -24,129 +25,100 @@ import { checkRedirect, checkStoreCors, checkStoreDomain } from './check-redirec
 import { checkLargeFile, checkNames, checkScheme, checkSecondPut, checkUpload } from './check-upload.js';
 import { checkRemoval, removeSamples } from './remove-samples.js';
 import { NoAnswerError } from './send-request.js';
-import { type Finding, toFinding, type Verdict } from './verdict.js';
-import { type DirectUploads, type DoctorSettings, Visit } from './visit.js';
+import { type DoctorSettings, Visit } from './visit.js';
 
-interface Check {
-  readonly name: string;
-  run(visit: Visit): Verdict | Promise<Verdict>;
-}
+type Check = (visit: Visit) => Verdict | Promise<Verdict>;
 
-const connection: Check = { name: 'connection', run: checkConnection };
+/** Checks by their names, in the order in which they are made. */
+type Checks = Readonly<Record<string, Check>>;
 
-const slotUrl: Check = { name: 'slot URL', run: checkSlotUrl };
+const checksOfServer: Checks = {
+  encryption: checkEncryption,
+  'missing file': checkMissingFile,
+  preflight: checkPreflight,
+  buffering: checkBuffering,
+  removal: checkRemoval,
+};
 
-const checksOfServer: readonly Check[] = [
-  { name: 'encryption', run: checkEncryption },
-  { name: 'missing file', run: checkMissingFile },
-  { name: 'preflight', run: checkPreflight },
-  { name: 'buffering', run: checkBuffering },
-  { name: 'removal', run: checkRemoval },
-];
+const checksOfUploads: Checks = {
+  download: checkDownload,
+  'v2 token': checkScheme('v2'),
+  'Metronome token': checkScheme('token'),
+  'Bearer token': checkScheme('bearer'),
+  'slot token': checkScheme('slot'),
+  names: checkNames,
+  'large file': checkLargeFile,
+  'second PUT': checkSecondPut,
+  HEAD: checkHead,
+  range: checkRange,
+  'not modified': checkCondition,
+  'safe headers': checkSafety,
+  compression: checkCompression,
+};
 
-const upload: Check = { name: 'upload', run: checkUpload };
+const checksOfStore: Checks = { 'CORS of store': checkStoreCors, 'store domain': checkStoreDomain };
 
-const checksOfUploads: readonly Check[] = [
-  { name: 'download', run: checkDownload },
-  { name: 'v2 token', run: checkScheme('v2') },
-  { name: 'Metronome token', run: checkScheme('token') },
-  { name: 'Bearer token', run: checkScheme('bearer') },
-  { name: 'slot token', run: checkScheme('slot') },
-  { name: 'names', run: checkNames },
-  { name: 'large file', run: checkLargeFile },
-  { name: 'second PUT', run: checkSecondPut },
-  { name: 'HEAD', run: checkHead },
-  { name: 'range', run: checkRange },
-  { name: 'not modified', run: checkCondition },
-  { name: 'safe headers', run: checkSafety },
-  { name: 'compression', run: checkCompression },
-];
-
-const redirect: Check = { name: 'redirect', run: checkRedirect };
-
-const checksOfStore: readonly Check[] = [
-  { name: 'CORS of store', run: checkStoreCors },
-  { name: 'store domain', run: checkStoreDomain },
-];
-
-/** The checks of direct uploads; those of `baseDomain` run only if downloads do not use the same URL already. */
-function checksOfDirect(direct: DirectUploads, downloadsFrom: URL | undefined) {
-  const isPublic = direct.downloadsFrom !== undefined;
-  const isElsewhere = isPublic && direct.downloadsFrom.href !== downloadsFrom?.href;
-  return {
-    isElsewhere,
-    upload: { name: 'direct upload', run: checkDirectUpload(direct) },
-    uploads: [
-      { name: 'direct CORS', run: checkDirectCors(direct) },
-      { name: 'direct length', run: checkDirectLength(direct) },
-    ],
-    download: { name: 'direct download', run: checkDirectDownload(direct) },
-    downloads: [
-      ...(isElsewhere
-        ? [
-            { name: 'baseDomain CORS', run: checkPublicCors(direct) },
-            { name: 'baseDomain host', run: checkPublicDomain(direct) },
-          ]
-        : []),
-      ...(isPublic ? [{ name: 'baseDomain HTML', run: checkPublicSafety(direct) }] : []),
-    ],
-  };
-}
-
-const checksOfAllAnswers: readonly Check[] = [
-  { name: 'CORS', run: checkCors },
-  { name: 'clock', run: checkClock },
-];
+const checksOfAllAnswers: Checks = { CORS: checkCors, clock: checkClock };
 
 async function findVerdict(check: Check, visit: Visit): Promise<Verdict> {
   try {
-    return await check.run(visit);
+    return await check(visit);
   } catch (error) {
     if (error instanceof NoAnswerError) return explainNoAnswer(error);
     throw error;
   }
 }
 
+/** Makes the checks unless what they need is missing: then they are skipped. Resolves to whether all are ok. */
+type Perform = (checks: Checks, isUsable?: boolean) => Promise<boolean>;
+
+/** Checks uploads past the server, and their downloads where the server's own downloads come from elsewhere. */
+async function examineDirect(
+  { direct, downloadsFrom }: DoctorSettings,
+  isUsable: boolean,
+  perform: Perform,
+): Promise<void> {
+  if (direct === undefined) return;
+  const isPublic = direct.downloadsFrom !== undefined;
+  const isElsewhere = isPublic && direct.downloadsFrom.href !== downloadsFrom?.href;
+  const isStored = await perform({ 'direct upload': checkDirectUpload(direct) });
+  await perform({ 'direct CORS': checkDirectCors(direct), 'direct length': checkDirectLength(direct) }, isStored);
+  const isFetched = await perform(
+    { 'direct download': checkDirectDownload(direct) },
+    isStored && (isUsable || isElsewhere),
+  );
+  const ofDomain = { 'baseDomain CORS': checkPublicCors(direct), 'baseDomain host': checkPublicDomain(direct) };
+  if (isElsewhere) await perform(ofDomain, isFetched);
+  if (isPublic) await perform({ 'baseDomain HTML': checkPublicSafety(direct) }, isFetched);
+}
+
 /**
  * Examines a server through its public base URL as a client would. Reports each finding at once, and removes its uploads
  * at the end. Skips a check if an earlier one failed to upload the file that it needs.
  */
-export async function examine(settings: DoctorSettings, report: (finding: Finding) => void): Promise<void> {
+export async function examine(settings: DoctorSettings, report: Report): Promise<void> {
   const visit = new Visit(settings);
   const isRedirected = settings.downloadsFrom !== undefined;
 
-  /** Runs and reports a check; false if it found a problem. */
-  async function perform(check: Check): Promise<boolean> {
-    const finding = toFinding(check.name, await findVerdict(check, visit));
-    report(finding);
-    return finding.outcome !== 'problem';
-  }
+  const perform: Perform = async (checks, isUsable = true) => {
+    let isFine = isUsable;
+    for (const [name, check] of Object.entries(checks)) {
+      const make = () => (isUsable ? findVerdict(check, visit) : { skipped: 'There is no upload to check.' });
+      if (!(await runCheck(report, name, make))) isFine = false;
+    }
+    return isFine;
+  };
 
-  /** The same if there is an upload to check; otherwise reports the check as skipped. */
-  async function performIf(isUsable: boolean, check: Check): Promise<boolean> {
-    if (isUsable) return perform(check);
-    report(toFinding(check.name, { skipped: 'There is no upload to check.' }));
-    return false;
-  }
-
-  if (!(await perform(connection))) return;
+  if (!(await perform({ connection: checkConnection }))) return;
   try {
-    for (const check of checksOfServer) await perform(check);
-    if (settings.slotUrl !== undefined) await perform(slotUrl);
-    let isUsable = true;
-    for (const check of isRedirected ? [upload, redirect] : [upload]) isUsable = await performIf(isUsable, check);
-    for (const check of isRedirected ? [...checksOfStore, ...checksOfUploads] : checksOfUploads) {
-      await performIf(isUsable, check);
-    }
-    if (settings.direct !== undefined) {
-      const direct = checksOfDirect(settings.direct, settings.downloadsFrom);
-      const isStored = await perform(direct.upload);
-      for (const check of direct.uploads) await performIf(isStored, check);
-      const isFetched = await performIf(isStored && (isUsable || direct.isElsewhere), direct.download);
-      for (const check of direct.downloads) await performIf(isFetched, check);
-    }
-    for (const check of checksOfAllAnswers) await perform(check);
+    await perform(checksOfServer);
+    if (settings.slotUrl !== undefined) await perform({ 'slot URL': checkSlotUrl });
+    let isUsable = await perform({ upload: checkUpload });
+    if (isRedirected) isUsable = await perform({ redirect: checkRedirect }, isUsable);
+    await perform({ ...(isRedirected ? checksOfStore : {}), ...checksOfUploads }, isUsable);
+    await examineDirect(settings, isUsable, perform);
+    await perform(checksOfAllAnswers);
   } finally {
-    await perform({ name: 'left behind', run: removeSamples });
+    await perform({ 'left behind': removeSamples });
   }
 }

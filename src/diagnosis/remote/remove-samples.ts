@@ -1,7 +1,7 @@
 import { FilerError } from '../../errors.js';
 import { signDelete } from '../../token/delete-token.js';
+import type { Verdict } from '../finding.js';
 import { NoAnswerError } from './send-request.js';
-import type { Verdict } from './verdict.js';
 import type { StoredSample, Visit } from './visit.js';
 
 const goneStatuses: readonly number[] = [404, 410];

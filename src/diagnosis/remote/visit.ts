@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { signPut, type TokenScheme } from '../../token/sign-token.js';
+import { hourMs } from '../../units.js';
 import { encodedPath } from '../../upload/encoded-path.js';
 import type { UploadKey } from '../../upload/upload-key.js';
 import { type Answer, NoAnswerError, NoStoreError, type Request, sendRequest } from './send-request.js';
@@ -66,8 +67,6 @@ export interface Observation {
   readonly answer: Answer;
   readonly at: number;
 }
-
-const hourMs = 60 * 60 * 1000;
 
 /** The origin of a web client: a page of another site. */
 export const webClientOrigin = 'https://client.invalid';

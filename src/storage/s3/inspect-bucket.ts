@@ -25,8 +25,8 @@ export type Asked<T> = { readonly value: T } | { readonly refusal: string };
 export interface AnonymousAnswer {
   readonly status: number;
   readonly body: Buffer;
-  /** How far the service's clock is ahead of this one, in ms, to the second; `undefined` where it tells no time. */
-  readonly aheadMs: number | undefined;
+  /** The time of the service, ms since the epoch; `undefined` where it tells no time. */
+  readonly date: number | undefined;
 }
 
 const patienceMs = 10_000;
@@ -45,8 +45,7 @@ async function send(method: 'GET' | 'PUT', url: string, init: RequestInit = {}) 
 export async function getAnonymously(url: string): Promise<AnonymousAnswer> {
   const { status, headers, body } = await send('GET', url);
   const date = Date.parse(headers.get('date') ?? '');
-  const aheadMs = Number.isNaN(date) ? undefined : date - Math.floor(Date.now() / 1000) * 1000;
-  return { status, body, aheadMs };
+  return { status, body, date: Number.isNaN(date) ? undefined : date };
 }
 
 /** PUTs to a URL without a key; resolves to the status. Throws what `describeS3Error` makes of a failure. */
