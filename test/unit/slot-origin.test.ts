@@ -16,10 +16,13 @@ describe('the origin that slots of direct uploads lead to', () => {
 
   it('is a problem where clients cannot reach it or use plain http, and is reported without its query', () => {
     const slot = '/bucket/key?X-Amz-Signature=0';
-    const nowhere = 'which is another machine for each client';
+    const nowhere = 'which only this machine can reach';
     for (const origin of ['http://127.0.0.1:9000', 'https://localhost', 'http://[::1]:9000']) {
-      assert.equal(foundAt(origin + slot), `slots lead to ${origin}, ${nowhere}`);
+      assert.equal(foundAt(origin + slot), `Slots send clients to ${origin}, ${nowhere}.`);
     }
-    assert.equal(foundAt(`http://s3.example.net${slot}`), 'slots lead to http://s3.example.net, by plain http');
+    assert.equal(
+      foundAt(`http://s3.example.net${slot}`),
+      'Slots send clients to http://s3.example.net, by plain http.',
+    );
   });
 });

@@ -4,7 +4,7 @@ import { checkStoreDomain } from '../../src/diagnosis/remote/check-redirect.js';
 
 const server = 'uploads.example.org';
 
-/** The findings if the server sends its clients to this origin. */
+/** What is found where clients of the server are sent to this origin. */
 function foundOf(origin: string): string {
   const settings = { url: new URL(`https://${server}/upload/`), downloadsFrom: new URL(`${origin}/bucket/`) };
   const verdict = checkStoreDomain({ settings });
@@ -17,7 +17,7 @@ describe('the domain that a bucket is served under', () => {
     for (const store of [server, 'example.org', 'cdn.uploads.example.org']) {
       assert.equal(
         foundOf(`https://${store}`),
-        `PROBLEM uploads are served at ${store}, which shares cookies with ${server}`,
+        `PROBLEM ${store} serves uploads and can share cookies with ${server}.`,
       );
     }
   });
@@ -26,9 +26,9 @@ describe('the domain that a bucket is served under', () => {
     const verdicts: Record<string, string> = {
       'https://b.s3.eu-central-1.amazonaws.com': 'b.s3.eu-central-1.amazonaws.com shares no cookies with',
       'https://myexample.org': 'myexample.org shares no cookies with',
-      'https://s3.example.org': 's3.example.org is another host; cookies of all of example.org reach it',
-      'http://127.0.0.1:7480': 'on this machine',
-      'http://[::1]:7480': 'on this machine',
+      'https://s3.example.org': 's3.example.org is another host, but gets cookies that are set for all of example.org',
+      'http://127.0.0.1:7480': 'The store is on this machine',
+      'http://[::1]:7480': 'The store is on this machine',
     };
     for (const [origin, beginning] of Object.entries(verdicts)) {
       const found = foundOf(origin);
@@ -37,6 +37,6 @@ describe('the domain that a bucket is served under', () => {
   });
 
   it('is a problem without encryption', () => {
-    assert.equal(foundOf('http://s3.example.net'), 'PROBLEM downloads come by plain http from s3.example.net');
+    assert.equal(foundOf('http://s3.example.net'), 'PROBLEM Downloads come by plain http from s3.example.net.');
   });
 });
