@@ -4,7 +4,7 @@ import { countOf, type Output, type ResultOptions, warnOfUnreadable } from '../o
 import { type Count, withProgress } from '../progress.js';
 import type { Retention } from '../retention/expiry.js';
 import type { ListedUpload } from '../storage/store.js';
-import { formatSize } from '../units.js';
+import { dayMs, formatSize } from '../units.js';
 import { bareJid, isUploaderId, UploaderIds } from '../upload/uploader.js';
 
 interface Total {
@@ -12,7 +12,6 @@ interface Total {
   bytes: number;
 }
 
-const dayMs = 24 * 60 * 60 * 1000;
 const ages: readonly (readonly [label: string, maxMs: number])[] = [
   ['up to 1 day', dayMs],
   ['up to 7 days', 7 * dayMs],

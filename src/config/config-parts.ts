@@ -2,20 +2,19 @@ import { realpathSync } from 'node:fs';
 import path from 'node:path';
 import type { RetentionSettings } from '../retention/expiry.js';
 import type { LimitSettings } from '../retention/limits.js';
-import type { S3Options } from '../storage/s3/s3-options.js';
 import { baseSegments } from './base-url.js';
 import { patternProblems } from './check-pattern.js';
 import { componentConfig } from './component-settings.js';
 import { SettingProblem } from './config-error.js';
 import { listenAddress, metricsAddress } from './listen-address.js';
-import { s3Options } from './s3-settings.js';
+import { type S3Config, s3Options } from './s3-settings.js';
 import { readSecretFile } from './secret-file.js';
 import { type SettingsOf, settingsSchema } from './settings.js';
 
 /** Where uploads are stored: in a folder or in a bucket. */
 export type Storage =
   | { readonly storeDir: string; readonly s3?: undefined }
-  | { readonly storeDir?: undefined; readonly s3: S3Options };
+  | { readonly storeDir?: undefined; readonly s3: S3Config };
 
 /** pino's name for the level. The original program used logrus, which has two names of its own. */
 function pinoLevel({ logLevel }: SettingsOf<'logLevel'>) {

@@ -1,4 +1,3 @@
-import type { S3Options } from '../storage/s3/s3-options.js';
 import { SettingProblem } from './config-error.js';
 import { choice, type TableOf, table } from './schema.js';
 import { requireSecret } from './secret-file.js';
@@ -76,7 +75,7 @@ export const s3Table = {
 
 type S3Settings = TableOf<typeof s3Table.properties>;
 
-function credentialsOf({ accessKeyId, secretAccessKey, secretAccessKeyFile }: S3Settings): S3Options['credentials'] {
+function credentialsOf({ accessKeyId, secretAccessKey, secretAccessKeyFile }: S3Settings) {
   if (accessKeyId !== undefined) {
     return { accessKeyId, secretAccessKey: requireSecret('s3.secretAccessKey', secretAccessKey, secretAccessKeyFile) };
   }
@@ -85,7 +84,7 @@ function credentialsOf({ accessKeyId, secretAccessKey, secretAccessKeyFile }: S3
 }
 
 /** The bucket that the table describes. Throws a SettingProblem. */
-export function s3Options(settings: S3Settings): S3Options {
+export function s3Options(settings: S3Settings) {
   const { region, endpointUrl, bucket, path, forcePathStyle, download, baseDomain } = settings;
   if (region === 'auto' && endpointUrl === undefined) {
     throw new SettingProblem(
@@ -106,3 +105,6 @@ export function s3Options(settings: S3Settings): S3Options {
     publicUrl: baseDomain?.replace(/^(?!https?:)/, 'https://').replace(/\/?$/, '/'),
   };
 }
+
+/** A bucket, as storage/ takes it. */
+export type S3Config = ReturnType<typeof s3Options>;
