@@ -157,7 +157,7 @@ describe('the last lines', () => {
     const output = text(program.output);
     program.signal('SIGUSR2');
     assert.equal((await program.exit)[0], 1);
-    assert.match(await output, /"level":"fatal".*boom.*unexpected error, stopping"}\n.*"stopped"}\n$/);
+    assert.match(await output, /"level":"fatal".*boom.*unexpected error, stopping"}\n(.*"swept"}\n)?.*"stopped"}\n$/);
   });
 
   it('of a crash do not delay the end if nobody reads them', async (t) => {

@@ -42,7 +42,7 @@ describe('S3: broken downloads', { skip: missingPeer(...cephPrograms) }, () => {
 
   for (const [what, meddling, status, reason] of [
     ['too busy', { refuse: { status: 503, code: 'SlowDown' } }, 503, /^S3 GET: 503 SlowDown no$/],
-    ['refused', { refuse: { status: 403, code: 'AccessDenied' } }, 502, /^S3 GET: 403 AccessDenied no: the key may/],
+    ['refused', { refuse: { status: 403, code: 'AccessDenied' } }, 502, /^S3 GET: 403 AccessDenied no: this key may/],
     ['cut', { cutAfter: 0 }, 503, /^S3 GET: .*(ECONNRESET|hang up)/],
   ] as const) {
     it(`a GET that is ${what} before its first byte is ${status} with all headers and the reason in the log`, async (t) => {

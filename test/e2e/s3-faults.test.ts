@@ -76,7 +76,7 @@ describe('S3: faults', { skip: missingPeer(...cephPrograms) }, () => {
     download.socket.pause();
     const running = await beginPut(t, program, 's/running', body.length, body.subarray(0, 300_000));
     // Until the gateway has a part of it.
-    await wait(200);
+    await wait(1000);
     peer.pauseGateway();
     const pausedAt = performance.now();
     const seconds = async (answer: Promise<unknown>) => {
