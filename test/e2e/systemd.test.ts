@@ -96,7 +96,7 @@ describe('under systemd', { skip: (await systemdSkipReason()) ?? false }, () => 
     );
     const purged = await systemd.run('sh', '-c', inside);
     assert.deepEqual([purged.code, purged.stderr], [0, '']);
-    assert.match(purged.stdout, /^would delete 0 files, 0 bytes$/m);
+    assert.match(purged.stdout, /^would delete 0 uploads, 0 bytes$/m);
   });
 
   it('restarts on a socket of systemd without a refused request', async (t) => {

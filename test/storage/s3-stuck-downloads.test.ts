@@ -85,8 +85,10 @@ describe('a download from S3 whose client takes nothing', () => {
         // Until the system's buffers are full, so that each has waited longer than the next.
         await wait(200);
       }
-      await eventually(() => ends.length >= 2);
-      assert.deepEqual(ends.slice(0, 2), ['a: DOWNLOADS_LIMITED', 'a: closed']);
+      // The system's buffers decide which of the first ones has waited longest; download-memory.test.ts holds the order.
+      const ofFirst = () => ends.filter((end) => end[0] === ends[0]?.[0]).map((end) => end.slice(3));
+      await eventually(() => ofFirst().length === 2);
+      assert.deepEqual(ofFirst(), ['DOWNLOADS_LIMITED', 'closed']);
       assert.ok(ends.length < 8, ends.join());
       // Other downloads may have to make room for it.
       const latest = answers.at(-1);
