@@ -1,5 +1,6 @@
 // npm run bench: the built filer beside plain nginx and Prosody's mod_http_file_share, in turns on the same machine.
 import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import path from 'node:path';
@@ -9,7 +10,7 @@ import { missingPeer } from '../support/peers.js';
 import { Meter } from './measure.js';
 import { judge, printReport } from './report.js';
 import { summarizeWorkload } from './results.js';
-import { measureMemory, runRounds } from './run-rounds.js';
+import { measureMemory, measureStarts, runRounds } from './run-rounds.js';
 import { startServers } from './servers.js';
 import { workloads } from './workloads.js';
 import { hasWrk } from './wrk.js';
@@ -21,6 +22,9 @@ const usage = `Usage: npm run bench -- [options]
   --only NAME     only workloads with NAME in their names, such as "PUT" or "10 KiB"; may be repeated
   --folder DIR    where the uploads lie, best on a fresh filesystem (.cache/bench; on-fresh-disk.sh)
   --json FILE     where to write everything (.cache/bench/result.json)
+
+BENCH_PEER="/path/to/filer --config {config}" adds another program that takes the configuration of prosody-filer. Node.js 22 and
+24 in .cache/node22 and .cache/node24, where .ci/run installs them, are measured for start and memory.
 `;
 const options = {
   rounds: { type: 'string', default: '5' },
@@ -37,6 +41,14 @@ async function makeRunFolder(parent: string): Promise<string> {
   await mkdir(parent, { recursive: true });
   await run('chattr', ['+T', parent]).catch(() => undefined);
   return mkdtemp(path.join(parent, 'run-'));
+}
+
+/** This Node.js, and those that .ci/run has installed. */
+async function findNodes(): Promise<{ name: string; file: string }[]> {
+  const fileOf = (version: number) =>
+    path.join(projectFolder, `.cache/node${version}/node_modules/node-linux-${process.arch}/bin/node`);
+  const files = [process.execPath, ...[22, 24].map(fileOf).filter((file) => existsSync(file))];
+  return Promise.all(files.map(async (file) => ({ name: (await run(file, ['--version'])).stdout.trim(), file })));
 }
 
 async function main(): Promise<void> {
@@ -61,12 +73,13 @@ async function main(): Promise<void> {
       const measurements = await runRounds(meter, servers, chosen, extent, progress);
       const memory = await measureMemory(meter, servers, progress);
       const summaries = chosen.map((workload) => ({ workload, cells: summarizeWorkload(workload, measurements) }));
-      const summary = { workloads: summaries, memory };
+      const starts = await measureStarts(folder, extent.rounds, await findNodes(), progress);
+      const summary = { workloads: summaries, memory, starts };
       const verdicts = judge(summary);
       process.stdout.write(`${printReport(summary, verdicts)}\n`);
       const medians = summaries.map(({ workload, cells }) => ({ workload, servers: Object.fromEntries(cells) }));
       const machine = { cpus: cpus().map(({ model }) => model), node: process.version, at: new Date().toISOString() };
-      const everything = { machine, extent, medians, memory, verdicts, measurements };
+      const everything = { machine, extent, medians, memory, starts, verdicts, measurements };
       await mkdir(path.dirname(json), { recursive: true });
       await writeFile(json, `${JSON.stringify(everything, undefined, 2)}\n`);
     } finally {

@@ -4,7 +4,7 @@ const headEnd = '\r\n\r\n';
 // Reads are handled before the next one begins, so all connections share what nobody looks at twice.
 const readBuffer = Buffer.allocUnsafe(256 * 1024);
 
-/** One keep-alive connection with one request in flight; calls back with the status once the whole answer is there. */
+/** One connection with one request in flight; calls back with the status once the whole answer is there. */
 export class Connection {
   readonly #socket: Socket;
   readonly #onAnswer: (status: number, connection: Connection) => void;

@@ -7,6 +7,8 @@ export interface Job {
   readonly kind: RequestKind;
   readonly size: number;
   readonly clients: number;
+  /** Whether each request has a connection of its own. */
+  readonly isReconnecting?: boolean;
   /** No request begins later than this; those that run are waited for. */
   readonly seconds: number;
   readonly maxRequests: number;

@@ -112,9 +112,9 @@ function isProsody({ peer }: Server): boolean {
 }
 
 function toJob({ peer }: Server, workload: Workload, seeds: Seeds, seconds: number): Job {
-  const { kind, size, clients, maxRequests } = workload;
+  const { kind, size, clients, isReconnecting = false, maxRequests } = workload;
   const slots = kind === 'get' || kind === 'head' ? seeds.get(size) : undefined;
-  return { peer, kind, size, clients, seconds, maxRequests, ...(slots === undefined ? {} : { slots }) };
+  return { peer, kind, size, clients, isReconnecting, seconds, maxRequests, ...(slots === undefined ? {} : { slots }) };
 }
 
 function summarize({ requests, seconds, cpuSeconds }: JobResult) {

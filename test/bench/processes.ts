@@ -54,3 +54,16 @@ export function peakRssOf(pids: readonly string[]): number[] {
 export function resetPeakRss(pids: readonly string[]): void {
   for (const pid of pids) writeFileSync(`/proc/${pid}/clear_refs`, '5');
 }
+
+/** The memory of a process in MiB: all that is resident, and what it shares with no other. */
+export interface IdleMemory {
+  readonly rssMiB: number;
+  readonly privateMiB: number;
+}
+
+/** The memory of a process now (proc(5), smaps_rollup). */
+export function idleMemoryOf(pid: string): IdleMemory {
+  const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8');
+  const sumOf = (line: RegExp) => [...rollup.matchAll(line)].reduce((sum, [, kibibytes]) => sum + Number(kibibytes), 0);
+  return { rssMiB: sumOf(/^Rss:\s+(\d+)/gm) / 1024, privateMiB: sumOf(/^Private_\w+:\s+(\d+)/gm) / 1024 };
+}

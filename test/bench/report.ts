@@ -1,10 +1,11 @@
-import type { Cell, Memory } from './results.js';
-import { maxRssMiB, slowUploads, type Workload } from './workloads.js';
+import type { Cell, Memory, StartSummary } from './results.js';
+import { maxRssMiB, maxStartMs, slowUploads, type Workload } from './workloads.js';
 
 /** What the bench found, as it is written to the JSON file. */
 export interface Summary {
   readonly workloads: readonly { readonly workload: Workload; readonly cells: ReadonlyMap<string, Cell> }[];
   readonly memory: readonly Memory[];
+  readonly starts: readonly StartSummary[];
 }
 
 /** A target, what was found, and whether that is enough. */
@@ -31,29 +32,37 @@ function toTable(rows: readonly (readonly string[])[]): string {
   return lines.join('\n');
 }
 
-/** The targets of performance.md and whether the filer without durability and request log meets them. */
-export function judge({ workloads, memory }: Summary): Verdict[] {
-  const verdicts: Verdict[] = [];
-  for (const { workload, cells } of workloads) {
-    const { name, minRatios = {}, maxCpuRatio } = workload;
-    const { cpuRatio = 0 } = cells.get('filer') ?? {};
-    const add = (what: string, sign: string, limit: number, found: number, isMet: boolean) =>
-      verdicts.push({ what, target: `${sign} ${limit}`, found, isMet });
-    for (const [server, minRatio] of Object.entries(minRatios)) {
-      const { ratio = 0 } = cells.get(server) ?? {};
-      add(`${name}, rate of ${server}`, '≥', minRatio, ratio, ratio >= minRatio);
-    }
-    if (maxCpuRatio !== undefined) add(`${name}, CPU`, '≤', maxCpuRatio, cpuRatio, cpuRatio <= maxCpuRatio);
-  }
+function judgeWorkload({ name, goals = {} }: Workload, cells: ReadonlyMap<string, Cell>): Verdict[] {
+  return Object.entries(goals).flatMap(([server, { rate, cpu }]) => {
+    const { ratio = Number.NaN, cpuRatio = Number.NaN } = cells.get(server) ?? {};
+    const what = `${name}, ${server}`;
+    return [
+      ...(rate === undefined
+        ? []
+        : [{ what: `${what}: rate`, target: `≥ ${rate}`, found: ratio, isMet: ratio >= rate }]),
+      ...(cpu === undefined
+        ? []
+        : [{ what: `${what}: CPU`, target: `≤ ${cpu}`, found: cpuRatio, isMet: cpuRatio <= cpu }]),
+    ];
+  });
+}
+
+/** The goals as ratios to nginx, those of memory and start, and whether they are reached. */
+export function judge({ workloads, memory, starts }: Summary): Verdict[] {
   const { bodiesMiB = [], slowUploadsMiB = [] } = memory.find(({ server }) => server === 'filer') ?? {};
-  for (const [what, peaks, limit] of [
-    ['peak RSS in MiB, bodies', bodiesMiB, maxRssMiB],
-    [`peak RSS in MiB, ${slowUploads.clients} slow uploads`, slowUploadsMiB, slowUploads.maxRssMiB],
-  ] as const) {
-    const found = peaks.length === 0 ? Number.NaN : Math.max(...peaks);
-    verdicts.push({ what, target: `≤ ${limit}`, found, isMet: found <= limit });
-  }
-  return verdicts;
+  const atMost = (what: string, limit: number, values: readonly number[]) => {
+    const found = values.length === 0 ? Number.NaN : Math.max(...values);
+    return { what, target: `≤ ${limit}`, found, isMet: found <= limit };
+  };
+  return [
+    ...workloads.flatMap(({ workload, cells }) => judgeWorkload(workload, cells)),
+    ...starts.flatMap(({ node, cpuMs, idleMiB }) => [
+      atMost(`start with Node.js ${node}: CPU in ms`, maxStartMs, [cpuMs]),
+      atMost(`idle with Node.js ${node}: RSS in MiB`, maxRssMiB.idle, [idleMiB]),
+    ]),
+    atMost('peak RSS in MiB, all workloads', maxRssMiB.bodies, bodiesMiB),
+    atMost(`peak RSS in MiB, ${slowUploads.clients} slow uploads`, maxRssMiB.slowUploads, slowUploadsMiB),
+  ];
 }
 
 /** The tables for people. */
@@ -70,8 +79,10 @@ export function printReport(summary: Summary, verdicts: readonly Verdict[]): str
       rowsOf((cell) => `${format(cell?.requestsPerSecond)} (${format(cell?.ratio)})`),
     ),
     section(
-      'CPU seconds per GiB, for the bodyless ms per request',
-      rowsOf((cell) => format(cell?.cpuSecondsPerGib ?? cell?.cpuMsPerRequest)),
+      'CPU time of a request in µs (× nginx of the same round)',
+      rowsOf((cell) =>
+        cell === undefined ? '–' : `${format(cell.cpuMsPerRequest * 1000)} (${format(cell.cpuRatio)})`,
+      ),
     ),
     section(
       'load generator: share of one core (from 0.9 on it may be what is measured)',
@@ -81,6 +92,13 @@ export function printReport(summary: Summary, verdicts: readonly Verdict[]): str
       ['bodies of up to 100 MiB', ...summary.memory.map(({ bodiesMiB }) => peaks(bodiesMiB))],
       [`${slowUploads.clients} slow uploads`, ...summary.memory.map(({ slowUploadsMiB }) => peaks(slowUploadsMiB))],
     ]),
+    `start and idle memory\n${toTable([
+      ['Node.js', 'CPU ms until it listens', 'RSS MiB', 'of it private'],
+      ...summary.starts.map(({ node, cpuMs, idleMiB, privateMiB }) => [
+        node,
+        ...[cpuMs, idleMiB, privateMiB].map(format),
+      ]),
+    ])}`,
     `targets (durability = "none", logLevel = "warn")\n${toTable([
       ['', 'target', 'found', ''],
       ...verdicts.map(({ what, target, found, isMet }) => [what, target, format(found), isMet ? 'met' : 'MISSED']),

@@ -48,10 +48,11 @@ function lineOf(kind: RequestKind, slot: string, size: number, { dialect, secret
   return `PUT ${target} HTTP/1.1\r\nAuthorization: ${bearer({ ...claims, exp: now + 600 }, { key })}`;
 }
 
-/** The head of a request for a slot, with its token and the blank line. */
-export function requestHead(kind: RequestKind, slot: string, size: number, peer: Peer): string {
+/** The head of a request for a slot, with its token and the blank line; `isLast`: the only one of its connection. */
+export function requestHead(kind: RequestKind, slot: string, size: number, peer: Peer, isLast = false): string {
   const body = kind === 'put' || kind === 'refuse' ? `Content-Length: ${size}\r\nContent-Type: ${type}\r\n` : '';
-  return `${lineOf(kind, slot, size, peer)}\r\nHost: ${host}\r\n${body}\r\n`;
+  const connection = isLast ? 'Connection: close\r\n' : '';
+  return `${lineOf(kind, slot, size, peer)}\r\nHost: ${host}\r\n${connection}${body}\r\n`;
 }
 
 /** What an upload of this size holds after its beginning, which is its slot: the same bytes in every process. */

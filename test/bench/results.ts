@@ -5,8 +5,6 @@ import type { Workload } from './workloads.js';
 export interface Cell {
   readonly requestsPerSecond: number;
   readonly cpuMsPerRequest: number;
-  /** Missing where no body is moved. */
-  readonly cpuSecondsPerGib?: number;
   readonly generatorLoad: number;
   readonly generator: string;
   readonly ratio: number;
@@ -20,6 +18,15 @@ export interface Memory {
   readonly bodiesMiB: readonly number[];
   /** Of 1,000 slow uploads at once, counted anew; missing where they failed. */
   readonly slowUploadsMiB?: readonly number[];
+}
+
+/** What starts of the program cost with one Node.js: medians. */
+export interface StartSummary {
+  readonly node: string;
+  /** CPU time until it listened. */
+  readonly cpuMs: number;
+  readonly idleMiB: number;
+  readonly privateMiB: number;
 }
 
 /** The middle value, or the mean of the two in the middle; NaN of none. */
@@ -49,11 +56,9 @@ export function summarizeWorkload(workload: Workload, measurements: readonly Mea
         }),
       );
     const cpuSeconds = median(rounds.map(cpuPerRequest));
-    const movesBody = workload.size > 0;
     cells.set(server, {
       requestsPerSecond: median(rounds.map((entry) => entry.requestsPerSecond)),
       cpuMsPerRequest: cpuSeconds * 1000,
-      ...(movesBody ? { cpuSecondsPerGib: (cpuSeconds / workload.size) * 1024 ** 3 } : {}),
       generatorLoad: median(rounds.map((entry) => entry.generatorLoad)),
       generator: rounds[0]?.generator ?? '',
       ratio: compare((entry) => entry.requestsPerSecond),

@@ -17,9 +17,9 @@ function bodyFor(size: number): Buffer {
   return body;
 }
 
-function prepare({ kind, size, peer }: Job, slot: string): PreparedRequest {
+function prepare({ kind, size, peer, isReconnecting }: Job, slot: string): PreparedRequest {
   const start = kind === 'put' ? bodyStart(slot, size) : '';
-  return { slot, head: Buffer.from(requestHead(kind, slot, size, peer) + start, 'latin1') };
+  return { slot, head: Buffer.from(requestHead(kind, slot, size, peer, isReconnecting) + start, 'latin1') };
 }
 
 /** Calls for the next request each time, prepared ones first. */
@@ -42,7 +42,7 @@ export async function runLoad(job: Job): Promise<JobResult> {
   const next = prepareAll(job);
   const body = kind === 'put' ? bodyFor(job.size) : undefined;
   const slots: string[] = [];
-  const connections: Connection[] = [];
+  const connections = new Set<Connection>();
   let sent = 0;
   let answered = 0;
   let deadline = 0;
@@ -54,15 +54,22 @@ export async function runLoad(job: Job): Promise<JobResult> {
         if (kind === 'put') slots.push(slot);
         connection.send(head, body, kind === 'head');
       };
+      const open = () => {
+        const connection = new Connection(peer.port, onAnswer, reject);
+        connections.add(connection);
+        return connection;
+      };
       const onAnswer = (given: number, connection: Connection) => {
         if (given !== status) reject(new Error(`${kind} was answered with ${given} by ${peer.dialect}`));
         answered += 1;
-        if (sent < maxRequests && performance.now() < deadline) sendNext(connection);
+        if (job.isReconnecting) {
+          connection.close();
+          connections.delete(connection);
+        }
+        if (sent < maxRequests && performance.now() < deadline) sendNext(job.isReconnecting ? open() : connection);
         else if (answered === sent) resolve(finish());
       };
-      for (let index = 0; index < Math.min(clients, maxRequests); index += 1) {
-        connections.push(new Connection(peer.port, onAnswer, reject));
-      }
+      const first = Array.from({ length: Math.min(clients, maxRequests) }, open);
       let startedAt = 0;
       let cpuAtStart = process.cpuUsage();
       const finish = (): JobResult => {
@@ -70,11 +77,11 @@ export async function runLoad(job: Job): Promise<JobResult> {
         const elapsed = (performance.now() - startedAt) / 1000;
         return { requests: answered, seconds: elapsed, cpuSeconds: (user + system) / 1e6, slots };
       };
-      Promise.all(connections.map((connection) => connection.opened())).then(() => {
+      Promise.all(first.map((connection) => connection.opened())).then(() => {
         cpuAtStart = process.cpuUsage();
         startedAt = performance.now();
         deadline = startedAt + seconds * 1000;
-        connections.forEach(sendNext);
+        first.forEach(sendNext);
       });
     });
   } finally {

@@ -1,7 +1,8 @@
+import path from 'node:path';
 import type { Measurement, Meter, Seeds } from './measure.js';
 import { peakRssOf, resetPeakRss } from './processes.js';
-import type { Memory } from './results.js';
-import type { Server } from './servers.js';
+import { type Memory, median, type StartSummary } from './results.js';
+import { measureStart, type Server, type Start } from './servers.js';
 import { slowUploads, type Workload } from './workloads.js';
 
 /** How much is measured. */
@@ -19,9 +20,8 @@ function rotate<T>(list: readonly T[], by: number): T[] {
   return [...list.slice(start), ...list.slice(0, start)];
 }
 
-function isMeasured({ peer, isForDownloads }: Server, { kind, isBeyondProsody }: Workload): boolean {
-  if (isForDownloads) return kind === 'get';
-  return !(isBeyondProsody && peer.dialect === 'prosody');
+function isMeasured({ peer, kinds }: Server, { kind, isBeyondProsody }: Workload): boolean {
+  return kinds.includes(kind) && !(isBeyondProsody && peer.dialect === 'prosody');
 }
 
 /** Measures every workload on every server, round by round, all servers taking turns within each workload. */
@@ -61,7 +61,7 @@ export async function measureMemory(
   const memory: Memory[] = [];
   for (const server of servers) {
     const bodiesMiB = peakRssOf(server.pids);
-    if (server.isForDownloads) {
+    if (!server.kinds.includes('put')) {
       memory.push({ server: server.name, bodiesMiB });
       continue;
     }
@@ -73,4 +73,26 @@ export async function measureMemory(
     memory.push({ server: server.name, bodiesMiB, ...(slowUploadsMiB && { slowUploadsMiB }) });
   }
   return memory;
+}
+
+/** The medians of several starts with each Node.js, all taking turns. */
+export async function measureStarts(
+  folder: string,
+  rounds: number,
+  nodes: readonly { readonly name: string; readonly file: string }[],
+  onProgress: (text: string) => void,
+): Promise<StartSummary[]> {
+  const starts = new Map<string, Start[]>(nodes.map(({ name }) => [name, []]));
+  for (let round = 1; round <= rounds; round += 1) {
+    onProgress(`start ${round} of ${rounds}`);
+    for (const { name, file } of nodes) {
+      starts.get(name)?.push(await measureStart(path.join(folder, `start-${name}-${round}`), file));
+    }
+  }
+  return [...starts].map(([node, all]) => ({
+    node,
+    cpuMs: median(all.map(({ cpuMs }) => cpuMs)),
+    idleMiB: median(all.map(({ idle }) => idle.rssMiB)),
+    privateMiB: median(all.map(({ idle }) => idle.privateMiB)),
+  }));
 }

@@ -6,9 +6,10 @@ import { programCommand } from '../support/command.js';
 import { layoutSettings, type NginxLayout } from '../support/nginx-example.js';
 import { findProgram, freePort } from '../support/peers.js';
 import { RunningProcess } from '../support/running-process.js';
-import { processesOf } from './processes.js';
+import { cpuSecondsOf, type IdleMemory, idleMemoryOf, processesOf } from './processes.js';
 import { type Dialect, fileName, type Peer } from './requests.js';
 import { nginxConfig, nginxFrontConfig, prosodyConfig } from './server-configs.js';
+import type { RequestKind } from './workloads.js';
 
 /** A running server. */
 export interface Server {
@@ -16,8 +17,8 @@ export interface Server {
   readonly peer: Peer;
   /** Its processes. */
   readonly pids: readonly string[];
-  /** Whether it is measured with GET alone. */
-  readonly isForDownloads: boolean;
+  /** The kinds of requests with which it is measured. */
+  readonly kinds: readonly RequestKind[];
   /** Where it keeps the upload of a slot. */
   fileOf(slot: string): string;
   stop(): Promise<unknown>;
@@ -33,6 +34,7 @@ interface Recipe {
   fileOf(folder: string, slot: string): string;
   /** The nginx that stands in front of it. */
   readonly front?: NginxLayout;
+  readonly kinds: readonly RequestKind[];
 }
 
 const secret = 'a secret of the benchmark';
@@ -40,11 +42,13 @@ const secret = 'a secret of the benchmark';
 const openFiles = 8192;
 const readyMs = 20_000;
 
-function filer(
-  name: string,
-  settings: Readonly<Record<string, string | number>>,
-  environment: readonly string[] = [],
-): Recipe {
+const allKinds = ['put', 'get', 'head', 'refuse'] as const;
+const bodyKinds = ['put', 'get'] as const;
+
+type Settings = Readonly<Record<string, string | number>>;
+
+/** A server that takes the configuration of prosody-filer. */
+function filer(name: string, settings: Settings, start: readonly string[] = programCommand): Recipe {
   return {
     name,
     dialect: 'filer',
@@ -55,15 +59,24 @@ function filer(
         .map(([key, value]) => `${key} = ${JSON.stringify(value)}\n`)
         .join('');
     },
-    command: (configFile) => ['env', ...environment, ...programCommand, '--config', configFile],
+    command: (configFile) => {
+      const isNamed = start.some((part) => part.includes('{config}'));
+      return isNamed ? start.map((part) => part.replace('{config}', configFile)) : [...start, '--config', configFile];
+    },
     fileOf: (folder, slot) => path.join(folder, 'store', slot, fileName),
+    kinds: allKinds,
   };
 }
 
 /** As fast and as careless as nginx. */
 const asNginx = { durability: 'none', logLevel: 'warn' };
-/** Without waiting for the disk, more threads than cores only get in each other's way. */
-const fewThreads = ['UV_THREADPOOL_SIZE=2'];
+
+/** Another program that takes the configuration of the Go program, alone and behind nginx. */
+function otherFilers(command: string | undefined): Recipe[] {
+  if (command === undefined) return [];
+  const recipe = filer('BENCH_PEER', { logLevel: 'warn' }, command.split(' '));
+  return [recipe, { ...recipe, name: 'BENCH_PEER behind nginx', front: 'a', kinds: bodyKinds }];
+}
 
 function nginxCommand(configFile: string): string[] {
   return [findProgram('nginx') ?? 'nginx', '-c', configFile, '-e', 'stderr'];
@@ -77,12 +90,15 @@ const recipes: readonly Recipe[] = [
     config: nginxConfig,
     command: nginxCommand,
     fileOf: (folder, slot) => path.join(folder, 'upload', slot, fileName),
+    kinds: allKinds,
   },
-  filer('filer', asNginx, fewThreads),
-  filer('filer, 2 workers', { ...asNginx, workers: 2 }, fewThreads),
-  filer('filer, defaults', {}),
-  { ...filer('filer, try_files', asNginx, fewThreads), front: 'c' },
-  { ...filer('filer, accelRedirect', { ...asNginx, ...layoutSettings.b }, fewThreads), front: 'b' },
+  filer('filer', asNginx),
+  filer('filer, sync', { ...asNginx, durability: 'sync' }),
+  filer('filer, 2 workers', { ...asNginx, workers: 2 }),
+  { ...filer('behind nginx (a)', asNginx), front: 'a', kinds: bodyKinds },
+  { ...filer('behind nginx (b)', { ...asNginx, ...layoutSettings.b }), front: 'b', kinds: bodyKinds },
+  { ...filer('behind nginx (c)', asNginx), front: 'c', kinds: ['get'] },
+  ...otherFilers(process.env['BENCH_PEER']),
   {
     name: 'Prosody',
     dialect: 'prosody',
@@ -90,6 +106,7 @@ const recipes: readonly Recipe[] = [
     config: (folder, port) => prosodyConfig(folder, port, secret),
     command: (configFile) => [findProgram('prosody') ?? 'prosody', '-F', '--config', configFile],
     fileOf: (folder, slot) => path.join(folder, 'data', 'upload', 'http_file_share', `${slot}.bin`),
+    kinds: allKinds,
   },
 ];
 
@@ -133,15 +150,14 @@ async function start(recipe: Recipe, folder: string): Promise<Server> {
   const configFile = path.join(folder, recipe.configName);
   await mkdir(folder);
   const own = await startListener(configFile, recipe.config(folder, port), recipe.command(configFile), port);
-  const { name, dialect } = recipe;
+  const { name, dialect, kinds } = recipe;
   const fileOf = (slot: string) => recipe.fileOf(folder, slot);
-  if (recipe.front === undefined)
-    return { name, peer: { dialect, port, secret }, ...own, isForDownloads: false, fileOf };
+  if (recipe.front === undefined) return { name, peer: { dialect, port, secret }, ...own, kinds, fileOf };
   try {
     const front = await startFront(recipe.front, folder, port);
     const peer = { dialect, port: front.port, secret };
     const stop = () => Promise.all([front.stop(), own.stop()]);
-    return { name, peer, pids: [...front.pids, ...own.pids], isForDownloads: true, fileOf, stop };
+    return { name, peer, pids: [...front.pids, ...own.pids], kinds, fileOf, stop };
   } catch (error) {
     await own.stop();
     throw error;
@@ -158,5 +174,27 @@ export async function startServers(folder: string): Promise<Server[]> {
   } catch (error) {
     await Promise.all(servers.map((server) => server.stop()));
     throw error;
+  }
+}
+
+/** A start of the program, with a configuration as nginx's: what it cost until it listened, and its memory when idle. */
+export interface Start {
+  readonly cpuMs: number;
+  readonly idle: IdleMemory;
+}
+
+const settlingMs = 1000;
+
+/** Starts the program once with this Node.js in a folder of its own, and stops it. */
+export async function measureStart(folder: string, node: string): Promise<Start> {
+  const [, ...args] = programCommand;
+  const server = await start(filer('start', asNginx, [node, ...args]), folder);
+  try {
+    const cpuMs = 1000 * cpuSecondsOf(server.pids);
+    await wait(settlingMs);
+    const [pid = ''] = server.pids;
+    return { cpuMs, idle: idleMemoryOf(pid) };
+  } finally {
+    await server.stop();
   }
 }

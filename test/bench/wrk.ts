@@ -26,10 +26,10 @@ interface Summary {
 
 /** Loads a server with wrk, whose requests cost a fraction of Node's; rejects at the first answer that is wrong. */
 export async function runWrk(job: Job, folder: string): Promise<JobResult> {
-  const { peer, kind, size, clients, seconds } = job;
+  const { peer, kind, size, clients, seconds, isReconnecting } = job;
   const slots = job.slots ?? Array.from({ length: refusedHeads }, newSlot);
   const requestFile = path.join(folder, 'wrk-requests');
-  await writeFile(requestFile, slots.map((slot) => requestHead(kind, slot, size, peer)).join('\0'));
+  await writeFile(requestFile, slots.map((slot) => requestHead(kind, slot, size, peer, isReconnecting)).join('\0'));
   const cpuAtStart = cpuSecondsOfEndedChildren();
   const options = ['-t1', `-c${clients}`, `-d${Math.ceil(seconds)}s`, '-s', script];
   const command = [`REQUESTS=${requestFile}`, 'wrk', ...options, `http://127.0.0.1:${peer.port}/`];
