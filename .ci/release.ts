@@ -1,8 +1,9 @@
 /*
  * Makes releases that need no Node.js: prosody-filer-<version>-linux-<arch>.tar.gz, and SHA256SUMS of them.
  *
- *   prosody-filer-<version>/bin/prosody-filer   starts lib/node with lib/dist/main.js
- *   prosody-filer-<version>/lib/                Node.js, the built program and the modules that npm-shrinkwrap.json names
+ *   prosody-filer-<version>/bin/prosody-filer   starts lib/node with dist/main.js
+ *   prosody-filer-<version>/lib/node            Node.js
+ *   prosody-filer-<version>/dist/               the built program with the packages in it
  *   prosody-filer-<version>/…                   what an operator reads and copies
  *
  * The same commit gives the same bytes: names are sorted, owner, modes and times fixed, and Node.js is pinned by its hash.
@@ -19,18 +20,17 @@ const nodeIntegrity: Readonly<Record<string, string>> = {
   x64: 'sha512-3nULszZ5X0fciYpG0t6TrdApJzAn8+FlINP6OiMX7V8HrvpATPN936U1LlReOJriLRa4e8yEqQBYCnLyPNAs7Q==',
   arm64: 'sha512-FpJRPEz2OvvTLfjIOlNGFY9JLPMKgl5m+d4oGYBLg24kJ1mmvN1Zl/HPJgF4HDaJ51ISev1l1cRZ/DM+keXW5g==',
 };
-/** What an operator reads and copies, as git names it. */
-const documents = ['README.md', 'LICENSE', 'CHANGELOG.md', 'src/contrib', ':(glob)*.example.*', ':(glob)*.service'];
+/** What the program reads of itself, and what an operator reads and copies, as git names it. */
+const documents = [
+  'package.json',
+  'README.md',
+  'LICENSE',
+  'CHANGELOG.md',
+  'src/contrib',
+  ':(glob)*.example.*',
+  ':(glob)*.service',
+];
 const project = fileURLToPath(new URL('..', import.meta.url));
-
-const launcher = `#!/bin/sh
-# Runs prosody-filer with the Node.js that came with it, by whatever symbolic link it is called.
-set -eu
-self=$(readlink -f "$0")
-lib=\${self%/bin/*}/lib
-# Why this flag stands here: src/prosody-filer.sh.
-exec "$lib/node" --no-incremental-marking "$lib/dist/main.js" "$@"
-`;
 
 function run(command: string, args: readonly string[], cwd = project): string {
   return execFileSync(command, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
@@ -38,13 +38,9 @@ function run(command: string, args: readonly string[], cwd = project): string {
 
 /** All but Node.js, which is the same for every architecture. */
 function stageProgram(folder: string): void {
-  const lib = path.join(folder, 'lib');
-  mkdirSync(lib, { recursive: true });
-  for (const name of ['package.json', 'npm-shrinkwrap.json']) cpSync(path.join(project, name), path.join(lib, name));
-  run('npm', ['ci', '--omit=dev', '--ignore-scripts', '--no-bin-links', '--no-audit', '--no-fund'], lib);
-  run('npx', ['tsc', '-p', 'src', '--outDir', path.join(lib, 'dist')]);
+  run('npx', ['tsx', '.ci/build.ts', `--outdir=${path.join(folder, 'dist')}`]);
   mkdirSync(path.join(folder, 'bin'));
-  writeFileSync(path.join(folder, 'bin/prosody-filer'), launcher, { mode: 0o755 });
+  cpSync(path.join(project, 'src/prosody-filer.sh'), path.join(folder, 'bin/prosody-filer'));
   const names = run('git', ['ls-files', ...documents])
     .trimEnd()
     .split('\n');

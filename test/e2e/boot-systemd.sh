@@ -25,16 +25,14 @@ mount --bind -o ro /proc/sys /proc/sys
 mount -t cgroup2 cgroup2 /sys/fs/cgroup
 
 mount -t tmpfs tmpfs "$here"
-mkdir -p "$here"/{upper,work,run/units,dev} "$here"/opt/prosody-filer/{bin,lib/dist,lib/node_modules}
+mkdir -p "$here"/{upper,work,run/units,dev} "$here"/opt/prosody-filer/{bin,dist,lib}
 cp "$units"/* "$here"/run/units
 release="$here"/opt/prosody-filer
-printf '#!/bin/sh\nexec /opt/prosody-filer/lib/node --no-incremental-marking /opt/prosody-filer/lib/dist/main.js "$@"\n' >"$release"/bin/prosody-filer
-chmod 755 "$release"/bin/prosody-filer
-cp "$project"/package.json "$release"/lib
+cp "$project"/src/prosody-filer.sh "$release"/bin/prosody-filer
+cp "$project"/package.json "$release"
 touch "$release"/lib/node
 mount --bind "$node" "$release"/lib/node
-mount --bind "$project"/dist "$release"/lib/dist
-mount --bind "$(readlink -f "$project"/node_modules)" "$release"/lib/node_modules
+mount --bind "$project"/dist "$release"/dist
 mount -t overlay overlay -o "lowerdir=/etc,upperdir=$here/upper,workdir=$here/work" /etc
 cp -r "$etc" /etc/prosody-filer
 for device in null zero full random urandom tty; do

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 export const mainFile = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 
 /** The command that starts it as src/prosody-filer.sh does. */
-export const programCommand = [process.execPath, '--no-incremental-marking', mainFile];
+export const programCommand = [process.execPath, '--no-incremental-marking', '--max-semi-space-size=4', mainFile];
 
 /** The root of the checkout. */
 export const projectFolder = fileURLToPath(new URL('../..', import.meta.url));
