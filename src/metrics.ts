@@ -3,9 +3,38 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 /** In seconds: from a small file on a fast disk to a large file over a slow line. */
 const durationBuckets = [0.005, 0.025, 0.1, 0.5, 2, 10, 60, 300];
 
-/** The metrics of this process, in their own registry. The README explains each name. */
-export class Metrics {
+/** The metrics that a supervisor has too, in a registry of their own. The README explains each name. */
+export class ProcessMetrics {
   readonly registry = new Registry();
+
+  /** Adds the number of lost log lines, read at each scrape. */
+  watchLostLogLines(count: () => number): void {
+    new Counter({
+      name: 'prosody_filer_log_lines_lost_total',
+      help: 'Log lines that could not be written',
+      registers: [this.registry],
+      collect() {
+        this.reset();
+        this.inc(count());
+      },
+    });
+  }
+
+  /** Adds the findings of the last sweep, read at each scrape. With several workers, only the supervisor sweeps. */
+  watchSweeps(sweeper: { readonly unreadable: number }): void {
+    new Gauge({
+      name: 'prosody_filer_store_unreadable_entries',
+      help: 'Entries of the store that the last sweep could not read',
+      registers: [this.registry],
+      collect() {
+        this.set(sweeper.unreadable);
+      },
+    });
+  }
+}
+
+/** The metrics of a process that serves. */
+export class Metrics extends ProcessMetrics {
   readonly #registers = [this.registry];
 
   /** `status` is `aborted` if the connection closed before the answer was complete. */
@@ -45,6 +74,7 @@ export class Metrics {
   });
 
   constructor() {
+    super();
     collectDefaultMetrics({ register: this.registry });
   }
 
@@ -78,29 +108,4 @@ export class Metrics {
       },
     });
   }
-}
-
-/** Adds the number of lost log lines, read at each scrape. */
-export function watchLostLogLines(registry: Registry, count: () => number): void {
-  new Counter({
-    name: 'prosody_filer_log_lines_lost_total',
-    help: 'Log lines that could not be written',
-    registers: [registry],
-    collect() {
-      this.reset();
-      this.inc(count());
-    },
-  });
-}
-
-/** Adds the findings of the last sweep, read at each scrape. With several workers, only the supervisor sweeps. */
-export function watchSweeps(registry: Registry, sweeper: { readonly unreadable: number }): void {
-  new Gauge({
-    name: 'prosody_filer_store_unreadable_entries',
-    help: 'Entries of the store that the last sweep could not read',
-    registers: [registry],
-    collect() {
-      this.set(sweeper.unreadable);
-    },
-  });
 }

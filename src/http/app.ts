@@ -20,6 +20,7 @@ import { beginExchange } from './exchange.js';
 import { getUpload } from './get-upload.js';
 import { allowedMethods, commonHeaders, uncachedHeaders } from './headers.js';
 import { measureExchange } from './measure-exchange.js';
+import { noSchemas } from './no-schemas.js';
 import { holdEarlyRequests, turnTakingMessage } from './pipelining.js';
 import { putUpload } from './put-upload.js';
 import { logExchange } from './request-log.js';
@@ -76,6 +77,7 @@ export function buildApp(dependencies: Omit<HandlerContext, 'commonRawHeaders' |
   const connections = new Connections();
   const app = Fastify({
     rewriteUrl: () => '/',
+    schemaController: noSchemas,
     genReqId: () => randomUUID(),
     trustProxy: trustedProxies(settings.trustProxy),
     return503OnClosing: false,

@@ -5,6 +5,7 @@ import { FilerError, messageOf } from '../errors.js';
 import type { FreeSpace, Probing } from '../storage/store.js';
 import type { App } from './app.js';
 import { Connections } from './connections.js';
+import { noSchemas } from './no-schemas.js';
 import { holdEarlyRequests, turnTakingMessage } from './pipelining.js';
 
 /** A disk that hangs does not fail: its calls never return. */
@@ -47,7 +48,11 @@ export interface MetricsSource {
 /** The server for operators: GET /metrics, and GET /healthz, which answers 503 with the reason if uploads cannot be stored. */
 export function buildMetricsApp({ store, readMetrics }: MetricsSource): App {
   const connections = new Connections();
-  const app = Fastify({ forceCloseConnections: true, http: { IncomingMessage: turnTakingMessage(connections) } });
+  const app = Fastify({
+    forceCloseConnections: true,
+    schemaController: noSchemas,
+    http: { IncomingMessage: turnTakingMessage(connections) },
+  });
   connections.watch(app.server);
   holdEarlyRequests(app.server, connections, () => undefined);
   app.addHook('onRequest', (request, reply, done) => {

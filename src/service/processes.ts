@@ -4,11 +4,10 @@
  * sweeps, the limits, the component that gives out slots, the address for metrics.
  */
 import type { Logger } from 'pino';
-import { Registry } from 'prom-client';
 import { type Config, describeStorage } from '../config/config.js';
 import { type App, buildApp } from '../http/app.js';
 import type { Log } from '../log.js';
-import { Metrics, watchLostLogLines, watchSweeps } from '../metrics.js';
+import type { Metrics, ProcessMetrics } from '../metrics.js';
 import { compileRetention } from '../retention/expiry.js';
 import type { Limits } from '../retention/limits.js';
 import { type OpenRetention, openRetention } from '../retention/open-retention.js';
@@ -18,7 +17,6 @@ import type { ServedStore } from '../storage/store.js';
 import { UploaderIds } from '../upload/uploader.js';
 import { listen } from './listen.js';
 import { listenOnPassedSocket } from './passed-socket.js';
-import { serveMetrics } from './serve-metrics.js';
 import type { Notify, ServiceManager } from './service-manager.js';
 import { supervisorsLimits } from './shared-limits.js';
 import { giveSignsOfLife } from './watchdog.js';
@@ -40,16 +38,30 @@ function openConfiguredRetention(
   return openRetention(store, compileRetention(config.retention), settings, { uploaderIds, logger, now: Date.now });
 }
 
-function openConfiguredMetrics(
+/** The metrics of a process that serves, if metricsListen is set. Only then prom-client is loaded. */
+async function openConfiguredMetrics(
   { metricsListen }: Config,
   store: ServedStore,
   lostLines: () => number,
-): Metrics | undefined {
+): Promise<Metrics | undefined> {
   if (metricsListen === undefined) return undefined;
+  const { Metrics } = await import('../metrics.js');
   const metrics = new Metrics();
-  watchLostLogLines(metrics.registry, lostLines);
+  metrics.watchLostLogLines(lostLines);
   const freeBytes = store.freeBytes?.bind(store);
   if (freeBytes !== undefined) metrics.watchFreeSpace(freeBytes);
+  return metrics;
+}
+
+/** The supervisor's own metrics, if metricsListen is set. */
+async function openSupervisorMetrics(
+  { metricsListen }: Config,
+  lostLines: () => number,
+): Promise<ProcessMetrics | undefined> {
+  if (metricsListen === undefined) return undefined;
+  const { ProcessMetrics } = await import('../metrics.js');
+  const metrics = new ProcessMetrics();
+  metrics.watchLostLogLines(lostLines);
   return metrics;
 }
 
@@ -75,10 +87,11 @@ function listenForUploads(app: App, { listen: address }: Config, { passedSockets
 async function listenForMetrics(
   { metricsListen }: Config,
   store: ServedStore,
-  readMetrics: () => Promise<string>,
+  readMetrics: (() => Promise<string>) | undefined,
   logger: Logger,
 ): Promise<Running> {
-  if (metricsListen === undefined) return { close: async () => undefined };
+  if (metricsListen === undefined || readMetrics === undefined) return { close: async () => undefined };
+  const { serveMetrics } = await import('./serve-metrics.js');
   return serveMetrics(metricsListen, { store, readMetrics }, logger);
 }
 
@@ -101,7 +114,7 @@ export async function serveInWorker(
   { logger, lostLines }: Log,
   serviceManager: ServiceManager,
 ): Promise<Running> {
-  const metrics = openConfiguredMetrics(config, store, lostLines);
+  const metrics = await openConfiguredMetrics(config, store, lostLines);
   const limits = supervisorsLimits({ reportsArrival: config.limits.minFreeSpace > 0 });
   const app = buildConfiguredApp(config, store, logger, limits, metrics);
   if (metrics !== undefined) reportMetrics(metrics);
@@ -120,11 +133,12 @@ export async function serveAlone(
 ): Promise<Running> {
   const uploaderIds = new UploaderIds(config.secrets);
   const { limits, sweeper } = openConfiguredRetention(config, store, uploaderIds, logger);
-  const metrics = openConfiguredMetrics(config, store, lostLines);
+  const metrics = await openConfiguredMetrics(config, store, lostLines);
   const app = buildConfiguredApp(config, store, logger, limits, metrics);
   const address = await listenForUploads(app, config, serviceManager);
-  if (metrics !== undefined) watchSweeps(metrics.registry, sweeper);
-  const metricsApp = await listenForMetrics(config, store, async () => metrics?.registry.metrics() ?? '', logger);
+  metrics?.watchSweeps(sweeper);
+  const readMetrics = metrics && (() => metrics.registry.metrics());
+  const metricsApp = await listenForMetrics(config, store, readMetrics, logger);
   const sweeps = sweepRegularly(sweeper, config.sweepIntervalMs, logger);
   const slots = await giveConfiguredSlots(config, limits, uploaderIds, logger);
   const basePath = `/${config.baseSegments.join('/')}`;
@@ -148,10 +162,10 @@ export async function serveInWorkers(
 ): Promise<Running> {
   const uploaderIds = new UploaderIds(config.secrets);
   const { limits, sweeper } = openConfiguredRetention(config, store, uploaderIds, logger);
-  const own = new Registry();
-  watchLostLogLines(own, lostLines);
-  watchSweeps(own, sweeper);
-  const metricsApp = await listenForMetrics(config, store, readMetricsOfWorkers(own), logger);
+  const metrics = await openSupervisorMetrics(config, lostLines);
+  metrics?.watchSweeps(sweeper);
+  const readMetrics = metrics && readMetricsOfWorkers(metrics.registry);
+  const metricsApp = await listenForMetrics(config, store, readMetrics, logger);
   const sweeps = sweepRegularly(sweeper, config.sweepIntervalMs, logger);
   const slots = await giveConfiguredSlots(config, limits, uploaderIds, logger);
   const supervisor = new Supervisor(config, logger, notify, limits);

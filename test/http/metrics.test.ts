@@ -5,7 +5,7 @@ import path from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { promisify } from 'node:util';
 import { buildMetricsApp } from '../../src/http/metrics-app.js';
-import { Metrics, watchLostLogLines, watchSweeps } from '../../src/metrics.js';
+import { Metrics } from '../../src/metrics.js';
 import { openStore } from '../../src/storage/open-store.js';
 import type { ServedStore } from '../../src/storage/store.js';
 import { projectFolder } from '../support/command.js';
@@ -28,8 +28,8 @@ async function startMetricsApp(t: TestContext, store: ServedStore, metrics = new
 async function startMeasured(t: TestContext) {
   const metrics = new Metrics();
   const server = await startServer(t, { metrics });
-  watchLostLogLines(metrics.registry, () => 0);
-  watchSweeps(metrics.registry, { unreadable: 0 });
+  metrics.watchLostLogLines(() => 0);
+  metrics.watchSweeps({ unreadable: 0 });
   metrics.watchFreeSpace(async () => (await server.store.freeBytes?.()) ?? assert.fail('it has no free space'));
   const metricsOrigin = await startMetricsApp(t, server.store, metrics);
   const read = async () => (await send(`${metricsOrigin}/metrics`)).body.toString();
