@@ -9,7 +9,7 @@ import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { build, type Metafile } from 'esbuild';
+import { build, type Metafile, type Plugin } from 'esbuild';
 
 const project = fileURLToPath(new URL('..', import.meta.url));
 
@@ -32,6 +32,16 @@ function licenceOf(folder: string): string {
 const { values } = parseArgs({ options: { outdir: { type: 'string', default: path.join(project, 'dist') } } });
 
 rmSync(values.outdir, { recursive: true, force: true });
+/** Of a package in CommonJS, `import()` would give no names in the build: a module that imports it as usual is loaded instead. */
+const noLatePackages: Plugin = {
+  name: 'no late packages',
+  setup: ({ onResolve }) =>
+    onResolve({ filter: /^[^.]/ }, ({ kind, path: name, importer }) =>
+      kind === 'dynamic-import' && importer.startsWith(path.join(project, 'src/'))
+        ? { errors: [{ text: `import('${name}'): load a module of src/ that imports it` }] }
+        : undefined,
+    ),
+};
 const { metafile } = await build({
   absWorkingDir: project,
   entryPoints: ['src/main.ts'],
@@ -44,6 +54,7 @@ const { metafile } = await build({
   target: 'node20',
   legalComments: 'none',
   logLevel: 'warning',
+  plugins: [noLatePackages],
   // CommonJS packages call `require` for the modules of Node.js.
   banner: {
     js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);",

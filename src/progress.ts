@@ -1,4 +1,5 @@
 import type { WriteStream } from 'node:tty';
+import yoctoSpinner from 'yocto-spinner';
 import { countOf } from './output.js';
 import { formatSize } from './units.js';
 
@@ -19,7 +20,6 @@ export async function withProgress<Result>(
   work: (count: Count) => Promise<Result>,
 ): Promise<Result> {
   if (terminal === undefined) return work(() => undefined);
-  const { default: yoctoSpinner } = await import('yocto-spinner');
   const frames = ['|', '/', '-', '\\'];
   const spinner = yoctoSpinner({ stream: terminal, spinner: { frames, interval: intervalMs } }).start(label);
   const startedAt = performance.now();

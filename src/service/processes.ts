@@ -20,7 +20,6 @@ import { listenOnPassedSocket } from './passed-socket.js';
 import type { Notify, ServiceManager } from './service-manager.js';
 import { supervisorsLimits } from './shared-limits.js';
 import { giveSignsOfLife } from './watchdog.js';
-import { readMetricsOfWorkers, reportMetrics } from './worker-metrics.js';
 import { giveSignToSupervisor, Supervisor } from './workers.js';
 
 /** A part of the server that runs until it is closed. */
@@ -117,7 +116,7 @@ export async function serveInWorker(
   const metrics = await openConfiguredMetrics(config, store, lostLines);
   const limits = supervisorsLimits({ reportsArrival: config.limits.minFreeSpace > 0 });
   const app = buildConfiguredApp(config, store, logger, limits, metrics);
-  if (metrics !== undefined) reportMetrics(metrics);
+  if (metrics !== undefined) (await import('./worker-metrics.js')).reportMetrics(metrics);
   await listenForUploads(app, config, serviceManager);
   giveSignsOfLife(serviceManager, store, giveSignToSupervisor);
   return app;
@@ -164,7 +163,7 @@ export async function serveInWorkers(
   const { limits, sweeper } = openConfiguredRetention(config, store, uploaderIds, logger);
   const metrics = await openSupervisorMetrics(config, lostLines);
   metrics?.watchSweeps(sweeper);
-  const readMetrics = metrics && readMetricsOfWorkers(metrics.registry);
+  const readMetrics = metrics && (await import('./worker-metrics.js')).readMetricsOfWorkers(metrics.registry);
   const metricsApp = await listenForMetrics(config, store, readMetrics, logger);
   const sweeps = sweepRegularly(sweeper, config.sweepIntervalMs, logger);
   const slots = await giveConfiguredSlots(config, limits, uploaderIds, logger);

@@ -7,7 +7,7 @@
  * starting or has just died.
  */
 import cluster, { type Worker } from 'node:cluster';
-import type { MetricObjectWithValues, MetricValue, Registry } from 'prom-client';
+import { AggregatorRegistry, type MetricObjectWithValues, type MetricValue, type Registry } from 'prom-client';
 import { FilerError } from '../errors.js';
 import type { Metrics } from '../metrics.js';
 
@@ -63,7 +63,6 @@ export function readMetricsOfWorkers(own: Registry): () => Promise<string> {
     const connected = [...listening].filter((worker) => worker.isConnected());
     const ofWorkers = connected.map((worker) => askWorker(worker, count++));
     const all = await Promise.all([own.getMetricsAsJSON(), ...ofWorkers]);
-    const { AggregatorRegistry } = await import('prom-client');
     return AggregatorRegistry.aggregate(all).metrics();
   };
 }

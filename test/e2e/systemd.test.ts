@@ -73,7 +73,7 @@ describe('under systemd', { skip: (await systemdSkipReason()) ?? false }, () => 
       const first = await lastSign();
       await eventually(async () => (await lastSign()) > first + 3_000_000);
       assert.equal(await restartsOf(systemd), 0, await systemd.output());
-      await systemd.run('pkill', '-STOP', '--newest', '--full', '/opt/prosody-filer/lib/dist/main.js');
+      await systemd.run('pkill', '-STOP', '--newest', '--full', '/opt/prosody-filer/dist/main.js');
       await eventually(async () => (await restartsOf(systemd)) === 1);
       await eventually(() => isServing(origin));
     });
