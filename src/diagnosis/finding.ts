@@ -1,3 +1,5 @@
+import type { Count } from '../progress.js';
+
 /** What to change and, where it is known, what usually causes the problem. */
 export interface Advice {
   readonly cause?: string;
@@ -34,8 +36,8 @@ function toFinding(check: string, verdict: Verdict): Finding {
 
 /** What an examination tells while it runs. */
 export interface Report {
-  /** Does the work of the check of this name, and shows that it runs. */
-  during<T>(check: string, work: () => Promise<T>): Promise<T>;
+  /** Does the work of the check of this name, and shows that it runs and what it counts. */
+  during<T>(check: string, work: (count: Count) => Promise<T>): Promise<T>;
   /** Takes each finding as soon as it is made. */
   add(finding: Finding): void;
 }
@@ -46,9 +48,9 @@ type Verdicts = Verdict | readonly Verdict[];
 export async function runCheck(
   report: Report,
   name: string,
-  check: () => Verdicts | Promise<Verdicts>,
+  check: (count: Count) => Verdicts | Promise<Verdicts>,
 ): Promise<boolean> {
-  const verdicts = [await report.during(name, async () => check())].flat();
+  const verdicts = [await report.during(name, async (count) => check(count))].flat();
   const findings = verdicts.map((verdict) => toFinding(name, verdict));
   findings.forEach(report.add);
   return findings.every(({ outcome }) => outcome !== 'problem' && outcome !== 'failure');

@@ -1,3 +1,4 @@
+import type { Count } from '../../progress.js';
 import { explainNoAnswer } from '../explain/explain-no-answer.js';
 import { type Report, runCheck, type Verdict } from '../finding.js';
 import { checkBuffering } from './check-buffering.js';
@@ -103,7 +104,10 @@ export async function examine(settings: DoctorSettings, report: Report): Promise
   const perform: Perform = async (checks, isUsable = true) => {
     let isFine = isUsable;
     for (const [name, check] of Object.entries(checks)) {
-      const make = () => (isUsable ? findVerdict(check, visit) : { skipped: 'There is no upload to check.' });
+      const make = (count: Count) => {
+        visit.onBytes = (bytes) => count(0, bytes);
+        return isUsable ? findVerdict(check, visit) : { skipped: 'There is no upload to check.' };
+      };
       if (!(await runCheck(report, name, make))) isFine = false;
     }
     return isFine;

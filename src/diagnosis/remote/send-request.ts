@@ -49,6 +49,8 @@ export class NoStoreError extends NoAnswerError {
 }
 
 const defaultPatienceMs = 30_000;
+/** What is sent of a body at once. */
+const pieceBytes = 256 * 1024;
 
 function toNoAnswer(error: unknown): NoAnswerError {
   if (error instanceof NoAnswerError) return error;
@@ -62,7 +64,7 @@ export function headerOf({ headers }: Answer, name: string): string {
 }
 
 /** Sends one request on a connection of its own. Throws a NoAnswerError. */
-export function sendRequest(origin: string, request: Request): Promise<Answer> {
+export function sendRequest(origin: string, request: Request, onBytes: (bytes: number) => void): Promise<Answer> {
   const { method, target, body = Buffer.alloc(0), withheldBytes = 0, patienceMs = defaultPatienceMs } = request;
   const { protocol, hostname, port } = new URL(origin);
   const length = request.body === undefined ? {} : { 'content-length': body.length + withheldBytes };
@@ -81,7 +83,10 @@ export function sendRequest(origin: string, request: Request): Promise<Answer> {
     outgoing.on('error', fail);
     outgoing.on('response', (incoming) => {
       const chunks: Buffer[] = [];
-      incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
+      incoming.on('data', (chunk: Buffer) => {
+        chunks.push(chunk);
+        onBytes(chunk.length);
+      });
       incoming.on('error', fail);
       incoming.on('end', () => {
         outgoing.destroy(); // An answer may come before the whole body is sent: do not send the rest.
@@ -93,7 +98,10 @@ export function sendRequest(origin: string, request: Request): Promise<Answer> {
       const code = outgoing.socket?.connecting === false ? 'SILENT' : 'ETIMEDOUT';
       outgoing.destroy(new NoAnswerError(code, `no data for ${patienceMs / 1000} s`));
     });
-    if (withheldBytes > 0) outgoing.write(body);
-    else outgoing.end(body);
+    for (let at = 0; at < body.length; at += pieceBytes) {
+      const piece = body.subarray(at, at + pieceBytes);
+      outgoing.write(piece, (error) => !error && onBytes(piece.length));
+    }
+    if (withheldBytes === 0) outgoing.end();
   });
 }

@@ -79,6 +79,8 @@ export class Visit {
   readonly startedAt = Date.now();
   readonly observations: Observation[] = [];
   readonly stored = new Set<StoredSample>();
+  /** Called for the bytes of each body as they are sent and received. */
+  onBytes: (bytes: number) => void = () => undefined;
 
   constructor(settings: DoctorSettings) {
     this.settings = settings;
@@ -97,7 +99,7 @@ export class Visit {
   /** Sends a request; `what` names it in findings. Throws a NoAnswerError. */
   async send(what: string, request: Request): Promise<Answer> {
     const headers = { origin: webClientOrigin, ...request.headers };
-    const answer = await sendRequest(this.settings.url.origin, { ...request, headers });
+    const answer = await sendRequest(this.settings.url.origin, { ...request, headers }, this.onBytes);
     this.observations.push({ what, answer, at: Date.now() });
     return answer;
   }
@@ -111,7 +113,8 @@ export class Visit {
   async askStore(url: URL, request: Omit<Request, 'target'>): Promise<Answer> {
     const headers = { origin: 'null', ...request.headers };
     try {
-      const answer = await sendRequest(url.origin, { ...request, target: url.pathname + url.search, headers });
+      const target = url.pathname + url.search;
+      const answer = await sendRequest(url.origin, { ...request, target, headers }, this.onBytes);
       return { ...answer, redirectedTo: url };
     } catch (error) {
       throw error instanceof NoAnswerError ? new NoStoreError(url.origin, error) : error;
