@@ -52,6 +52,8 @@ async function findNodes(): Promise<{ name: string; file: string }[]> {
 }
 
 async function main(): Promise<void> {
+  // Each server listens for the end of this process.
+  process.setMaxListeners(50);
   const { rounds, seconds, only, folder: parent, json, help } = parseArgs({ options }).values;
   const chosen = workloads.filter(({ name }) => only.length === 0 || only.some((part) => name.includes(part)));
   const extent = { rounds: Number(rounds), seconds: Number(seconds) };
