@@ -38,7 +38,7 @@ location ${new URL(baseUrl).pathname} {
     proxy_http_version 1.1;
     # The client's address, for the log and for fair shares. Set trustProxy = ["127.0.0.1"] in config.toml.
     proxy_set_header X-Forwarded-For $remote_addr;
-    # Pass bytes on as they come, in both directions, without a temporary file.
+    # Turn off buffering in both directions: no upload and no download goes through a temporary file.
     proxy_request_buffering off;
     proxy_max_temp_file_size 0;
     # prosody-filer checks the size, and its 413 has the CORS headers that nginx's own 413 lacks.

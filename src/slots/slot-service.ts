@@ -83,8 +83,8 @@ export class SlotService {
 
   async #issue(jid: string, planned: PlannedSlot): Promise<IssuedSlot> {
     const { issuer, limits, now } = this.#context;
-    // By the JID, so that uploads under all of its ids count. The PUT will reserve the room. But the client should learn
-    // now if there is none.
+    // By the JID, so that uploads under all of its ids count. The PUT will reserve the room, but the client should
+    // learn now if the store is full.
     const takeBack = await limits.admitSlot({ size: planned.size, uploader: jid }, issuer.isUploadUnseen);
     try {
       return await issuer.issue(planned, now());

@@ -140,7 +140,7 @@ export interface Store {
    * `STORE_REFUSED` or `STORE_FAILED`; then nothing is left of the upload and its key is free.
    */
   put(key: UploadKey, upload: IncomingUpload): Promise<void>;
-  /** The upload, or `undefined` if there is none. Throws `STORE_BUSY`, `STORE_REFUSED` or `STORE_FAILED`. */
+  /** The upload; `undefined` if it does not exist. Throws `STORE_BUSY`, `STORE_REFUSED` or `STORE_FAILED`. */
   open(key: UploadKey): Promise<StoredUpload | undefined>;
   /**
    * Deletes an upload and leaves a tombstone that blocks its slot; resolves to the deleted upload, or `undefined` if there

@@ -83,7 +83,7 @@ async function crash(t: TestContext, program: Program, uploads: Upload[], random
   return new Set(whole.filter(isCreated).map(({ key }) => key));
 }
 
-/** Downloads an upload: `false` if there is none; whatever is there must be whole and of its type. */
+/** Downloads an upload: `false` if it does not exist; whatever is there must be whole and of its type. */
 async function isServedWhole(program: Program, { key, body, type }: Upload): Promise<boolean> {
   const answer = await get(program, key);
   if (answer.status === 404) return false;

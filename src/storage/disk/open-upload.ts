@@ -22,7 +22,7 @@ export async function readFacts(
   return { ...((await sidecars.read(key, size, mtimeMs, report)) ?? factsOfKey(key)), size, modifiedAt: mtimeMs };
 }
 
-/** Opens a plain file at exactly this path; `undefined` if there is none. */
+/** Opens a plain file at exactly this path; `undefined` if it does not exist. */
 async function openPlainFile(file: string) {
   let fd: number;
   try {
@@ -43,7 +43,7 @@ async function openPlainFile(file: string) {
   }
 }
 
-/** Opens the upload in a file (an absolute path without symbolic links); `undefined` if there is none. */
+/** Opens the upload in a file (an absolute path without symbolic links); `undefined` if it does not exist. */
 export async function openUpload(
   file: string,
   key: UploadKey,

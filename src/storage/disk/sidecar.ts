@@ -30,7 +30,7 @@ const folder = 'sidecars';
 const maxTries = 12;
 const youngMs = hourMs;
 
-/** `undefined` if there is none. Throws a `NoteError` for one that `write` would not have written. */
+/** Reads a sidecar; `undefined` if it does not exist. Throws a `NoteError` for one that `write` would not have written. */
 async function readSidecar(file: string) {
   const note = await readNote(file);
   if (note === undefined) return undefined;
@@ -121,7 +121,7 @@ export class SidecarFolder {
   }
 
   /**
-   * The facts in the sidecar of a file with this size and mtime (ms); `undefined` if there is none that can be read.
+   * The facts in the sidecar of a file with this size and mtime (ms); `undefined` if no sidecar for them can be read.
    * The system's errors are reported, or thrown without `report`.
    */
   async read(

@@ -30,7 +30,7 @@ interface ProcessIdentity {
   readonly startTime: string;
 }
 
-/** The process with a pid (or `self`) in this pid namespace, from proc(5) stat; `undefined` if there is none. */
+/** The process with a pid (or `self`) in this pid namespace, from proc(5) stat; `undefined` if it has ended. */
 function identify(pid: string): ProcessIdentity | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');

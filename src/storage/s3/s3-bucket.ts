@@ -64,7 +64,7 @@ export class S3Bucket {
     this.#once = new S3Client({ ...common, maxAttempts: 1 });
   }
 
-  /** Headers and metadata of an object; `undefined` if there is none. */
+  /** Headers and metadata of an object; `undefined` if it does not exist. */
   async head(name: string): Promise<HeadObjectCommandOutput | undefined> {
     try {
       return await this.#retrying.send(new HeadObjectCommand(this.#place(name)), this.#soon());
