@@ -42,7 +42,7 @@ export function cutStalledClients(server: Server, connections: Connections, stal
     DOWNLOAD_STALLED: `the client read no data for ${(downloadPatience * stallTimeoutMs) / 1000} s (${downloadPatience} times stallTimeout)`,
     UPLOAD_STALLED: `the client sent no data for ${stallTimeoutMs / 1000} s (stallTimeout)`,
   };
-  server.on('timeout', (socket: Socket) => {
+  const giveUpOn = (socket: Socket) => {
     const connection = connections.find(socket);
     if (connection?.owed === undefined) {
       socket.destroy();
@@ -51,5 +51,12 @@ export function cutStalledClients(server: Server, connections: Connections, stal
     const code = reasonToCut(socket, connection, connection.owed);
     if (code === undefined) socket.setTimeout(stallTimeoutMs);
     else cutOff(connection.owed.request, code, reasons[code]);
+  };
+  server.on('timeout', (socket: Socket) => {
+    const { bytesRead } = socket;
+    // If this process was stopped or busy for that long, the client's bytes may be there, and are read only after the timers.
+    setImmediate(() => {
+      if (socket.bytesRead === bytesRead) giveUpOn(socket);
+    });
   });
 }
