@@ -16,6 +16,16 @@ export const disk = {
   unlink: promisify(fs.unlink),
 };
 
+/** `lstat`; `undefined` where nothing is. To throw and catch an exception for that costs more than the call. */
+export function findStats(path: string): Promise<fs.Stats | undefined> {
+  return new Promise((resolve, reject) => {
+    fs.lstat(path, (error, stats) => {
+      if (error !== null && error.code !== 'ENOENT') reject(error);
+      else resolve(error === null ? stats : undefined);
+    });
+  });
+}
+
 /** Closes a file that was only read. It blocks, since a turn in the thread pool costs a third of a small download. */
 export function closeRead(fd: number): void {
   try {

@@ -23,8 +23,9 @@ import type {
   TombstonePhase,
 } from '../store.js';
 import { BufferPool } from './buffer-pool.js';
-import { disk } from './disk-calls.js';
+import { disk, findStats } from './disk-calls.js';
 import { describeDiskError } from './disk-errors.js';
+import { Flusher } from './flusher.js';
 import { removeEmptyFolders } from './folders.js';
 import { listUploads } from './list-uploads.js';
 import { openUpload } from './open-upload.js';
@@ -81,10 +82,11 @@ export class DiskStore implements ServedStore, FreeSpace {
 
   constructor(options: DiskStoreOptions) {
     this.#options = options;
-    this.#sidecars = new SidecarFolder(options.storeDir, options.isDurable);
+    this.#sidecars = new SidecarFolder(options.storeDir);
     this.#temporary = new TemporaryFolder(options.storeDir);
     this.#destination = {
       ...options,
+      flusher: options.isDurable ? new Flusher() : undefined,
       sidecars: this.#sidecars,
       temporary: this.#temporary,
       requireFree: (key) => this.#requireFree(key),
@@ -123,9 +125,12 @@ export class DiskStore implements ServedStore, FreeSpace {
       const temporary = await this.#temporary.create();
       try {
         await writeUpload(this.#destination, temporary, key, upload);
-      } finally {
+      } catch (error) {
         await this.#temporary.remove(temporary);
+        throw error;
       }
+      // The upload is published. Nobody has to wait until its temporary name is gone too.
+      void this.#temporary.remove(temporary);
     });
   }
 
@@ -214,13 +219,8 @@ export class DiskStore implements ServedStore, FreeSpace {
   }
 
   async #requireFree(key: UploadKey): Promise<void> {
-    try {
-      await disk.lstat(this.#pathOf(key));
-    } catch (error) {
-      if (systemErrorCode(error) !== 'ENOENT') throw error;
-      return this.#requireUndeleted(key);
-    }
-    throw new FilerError('KEY_TAKEN', 'the upload exists');
+    if ((await findStats(this.#pathOf(key))) !== undefined) throw new FilerError('KEY_TAKEN', 'the upload exists');
+    await this.#requireUndeleted(key);
   }
 
   async #requireUndeleted(key: UploadKey): Promise<void> {

@@ -1,6 +1,7 @@
-import { chmod, lstat, mkdir, open, rmdir } from 'node:fs/promises';
+import { chmod, lstat, mkdir, rmdir } from 'node:fs/promises';
 import path from 'node:path';
 import { FilerError, systemErrorCode } from '../../errors.js';
+import { findStats } from './disk-calls.js';
 
 const defaultMode = 0o755;
 const youngMs = 60_000;
@@ -21,15 +22,22 @@ async function setMode(folder: string, mode: number): Promise<void> {
   }
 }
 
-/** Makes a folder unless it exists. A `young` one may have been made by somebody who has not flushed its parent yet. */
+/** Whether a folder is old enough for its entry to be flushed, by whoever has made it; `undefined` if it does not exist. */
+async function findFolder(folder: string): Promise<'young' | 'old' | undefined> {
+  const stats = await findStats(folder);
+  if (stats === undefined) return undefined;
+  if (stats.isDirectory()) return Date.now() - stats.birthtimeMs < youngMs ? 'young' : 'old';
+  throw new FilerError('KEY_TAKEN', `a file is where this path needs a folder (${folder})`);
+}
+
+/** Makes a folder unless it exists. */
 async function makeFolder(folder: string, mode: number | undefined): Promise<'made' | 'young' | 'old'> {
   try {
     await mkdir(folder, { mode: mode ?? defaultMode });
   } catch (error) {
     if (systemErrorCode(error) !== 'EEXIST') throw error;
-    const stats = await lstat(folder);
-    if (stats.isDirectory()) return Date.now() - stats.birthtimeMs < youngMs ? 'young' : 'old';
-    throw new FilerError('KEY_TAKEN', `a file is where this path needs a folder (${folder})`, { cause: error });
+    // It may have been removed in between.
+    return (await findFolder(folder)) ?? makeFolder(folder, mode);
   }
   try {
     if (mode !== undefined) await setMode(folder, mode);
@@ -58,9 +66,11 @@ export async function ensureFolders(root: string, segments: readonly string[], m
   const changed: string[] = [];
   let parent = root;
   try {
-    for (const segment of segments) {
+    for (const [index, segment] of segments.entries()) {
       const folder = path.join(parent, segment);
-      const age = await makeFolder(folder, mode);
+      // The last folder usually is a new slot's, and those above it usually exist.
+      const isLast = index === segments.length - 1;
+      const age = (isLast ? undefined : await findFolder(folder)) ?? (await makeFolder(folder, mode));
       if (age === 'made') made.push(folder);
       if (age !== 'old') changed.push(parent);
       parent = folder;
@@ -87,16 +97,4 @@ export async function removeEmptyFolders(root: string, folder: string): Promise<
     if (systemErrorCode(error) !== 'ENOENT') return;
   }
   await removeEmptyFolders(root, path.dirname(folder));
-}
-
-/** Flushes folders, so that their entries survive a power failure. */
-export async function syncFolders(folders: Iterable<string>): Promise<void> {
-  for (const folder of folders) {
-    const handle = await open(folder, 'r');
-    try {
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-  }
 }

@@ -2,7 +2,8 @@ import path from 'node:path';
 import { systemErrorCode } from '../../errors.js';
 import type { UploadKey } from '../../upload/upload-key.js';
 import { disk } from './disk-calls.js';
-import { ensureFolders, removeFolders, syncFolders } from './folders.js';
+import { type Flusher, settleAll } from './flusher.js';
+import { ensureFolders, removeFolders } from './folders.js';
 
 const tries = 3;
 
@@ -35,8 +36,9 @@ export interface Publication {
   readonly storeDir: string;
   readonly key: UploadKey;
   readonly dirMode?: number | undefined;
-  readonly isDurable: boolean;
-  /** Called once the file is linked; if it throws, the link is removed. */
+  /** Set if the publication must survive a power failure. */
+  readonly flusher: Flusher | undefined;
+  /** Called once the file is linked. If it throws, the link is removed. */
   confirm(): Promise<void>;
 }
 
@@ -52,8 +54,7 @@ export async function publish(publication: Publication): Promise<void> {
   try {
     const changed = await linkTo(target, publication, made);
     isLinked = true;
-    if (publication.isDurable) await syncFolders(changed);
-    await publication.confirm();
+    await settleAll([publication.flusher?.flush(changed), publication.confirm()]);
   } catch (error) {
     if (isLinked) await disk.unlink(target);
     await removeFolders(made);

@@ -9,7 +9,7 @@
  * exclusively, and before its upload is published.
  */
 import { createHash, randomInt } from 'node:crypto';
-import { open, rm } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { FilerError, systemErrorCode } from '../../errors.js';
 import { hourMs } from '../../units.js';
@@ -17,7 +17,7 @@ import { servableType } from '../../upload/content-type.js';
 import { reservedFolder, type UploadKey } from '../../upload/upload-key.js';
 import type { ReportUnreadable, UploadFacts } from '../store.js';
 import { disk } from './disk-calls.js';
-import { ensureFolders, removeFolders, syncFolders } from './folders.js';
+import { ensureFolders, removeFolders } from './folders.js';
 import { isGone, passOver } from './pass-over.js';
 import { formatNote, isTime, NoteError, readNote } from './read-note.js';
 import { filesBelow } from './reserved-files.js';
@@ -51,17 +51,35 @@ function segmentsOf(name: string): string[] {
   return [reservedFolder, folder, name.slice(0, 2), name];
 }
 
+/** A sidecar that was written and not flushed yet. */
+export interface WrittenSidecar {
+  /** The mtime that its file must get. */
+  readonly mtimeSeconds: number;
+  /** The sidecar and the folders that got a new entry. */
+  readonly changedPaths: readonly string[];
+}
+
+async function createFile(file: string, text: string): Promise<void> {
+  try {
+    await writeFile(file, text, { flag: 'wx', mode: 0o600 });
+  } catch (error) {
+    const code = systemErrorCode(error);
+    if (code !== 'EEXIST' && code !== 'ENOENT') await rm(file, { force: true });
+    throw error;
+  }
+}
+
 /** The sidecars of one store, below its reserved folder. */
 export class SidecarFolder {
   /** Its absolute path. */
   readonly folder: string;
   readonly #storeDir: string;
-  readonly #isDurable: boolean;
+  /** Folders that were found, with entries that were flushed long ago. Looking again at each upload would take six calls. */
+  readonly #oldFolders = new Set<string>();
 
-  constructor(storeDir: string, isDurable: boolean) {
+  constructor(storeDir: string) {
     this.#storeDir = storeDir;
     this.folder = path.join(storeDir, reservedFolder, folder);
-    this.#isDurable = isDurable;
   }
 
   #pathOf(key: UploadKey, size: number, mtimeSeconds: number): string {
@@ -69,8 +87,7 @@ export class SidecarFolder {
   }
 
   /**
-   * Writes a sidecar for a file of this size; resolves to the mtime that the file must get (whole s, at most `nowSeconds`).
-   * `requireFree` throws if another upload has the key by now. Throws `STORE_BUSY` after too many tries.
+   * Writes a sidecar for a file of this size, whose mtime will be `nowSeconds` at most; it is not flushed. `requireFree` throws if another upload has the key by now. Throws `STORE_BUSY` after too many tries.
    */
   async write(
     key: UploadKey,
@@ -78,14 +95,13 @@ export class SidecarFolder {
     nowSeconds: number,
     facts: SidecarFacts,
     requireFree: () => Promise<void>,
-  ): Promise<number> {
+  ): Promise<WrittenSidecar> {
     const text = formatNote({ key, ...facts });
     for (let attempt = 0; attempt < maxTries; attempt += 1) {
       // Each try chooses among twice as many seconds. Going back one by one, n racing uploads would need n² tries.
       const mtimeSeconds = nowSeconds - randomInt(2 ** attempt);
       try {
-        await this.#create(sidecarName(key, size, mtimeSeconds), text);
-        return mtimeSeconds;
+        return { mtimeSeconds, changedPaths: await this.#create(sidecarName(key, size, mtimeSeconds), text) };
       } catch (error) {
         if (systemErrorCode(error) !== 'EEXIST') throw error;
         await requireFree();
@@ -94,30 +110,29 @@ export class SidecarFolder {
     throw new FilerError('STORE_BUSY', 'too many uploads of this slot are running');
   }
 
-  async #create(name: string, text: string): Promise<void> {
+  /** Resolves to the new file and the folders that got a new entry. */
+  async #create(name: string, text: string): Promise<string[]> {
     const segments = segmentsOf(name);
-    const { made, changed } = await ensureFolders(this.#storeDir, segments.slice(0, -1), 0o700);
     const file = path.join(this.#storeDir, ...segments);
+    const folder = path.dirname(file);
+    if (this.#oldFolders.has(folder)) {
+      try {
+        await createFile(file, text);
+        return [file, folder];
+      } catch (error) {
+        if (systemErrorCode(error) !== 'ENOENT') throw error;
+        this.#oldFolders.delete(folder);
+      }
+    }
+    const { made, changed } = await ensureFolders(this.#storeDir, segments.slice(0, -1), 0o700);
     try {
-      await this.#writeFile(file, text);
+      await createFile(file, text);
     } catch (error) {
       await removeFolders(made);
       throw error;
     }
-    if (this.#isDurable) await syncFolders([path.dirname(file), ...changed]);
-  }
-
-  async #writeFile(file: string, text: string): Promise<void> {
-    const handle = await open(file, 'wx', 0o600);
-    try {
-      await handle.writeFile(text);
-      if (this.#isDurable) await handle.datasync();
-    } catch (error) {
-      await rm(file, { force: true });
-      throw error;
-    } finally {
-      await handle.close();
-    }
+    if (changed.length === 0) this.#oldFolders.add(folder);
+    return [file, folder, ...changed];
   }
 
   /**

@@ -12,7 +12,7 @@ import path from 'node:path';
 import { dayMs } from '../../units.js';
 import { reservedFolder, type UploadKey } from '../../upload/upload-key.js';
 import type { DeletedUpload, ReportUnreadable, TombstonePhase } from '../store.js';
-import { disk } from './disk-calls.js';
+import { findStats } from './disk-calls.js';
 import { isDiskFull } from './disk-errors.js';
 import { ensureFolders } from './folders.js';
 import { isGone, passOver } from './pass-over.js';
@@ -142,8 +142,8 @@ export class TombstoneFolder {
 
   async #isLeft(key: UploadKey): Promise<boolean> {
     try {
-      const { mtimeMs } = await disk.lstat(path.join(this.#storeDir, ...this.#segmentsOf(key)));
-      return this.#isBlocking(mtimeMs);
+      const stats = await findStats(path.join(this.#storeDir, ...this.#segmentsOf(key)));
+      return stats !== undefined && this.#isBlocking(stats.mtimeMs);
     } catch (error) {
       if (isGone(error)) return false;
       throw error;

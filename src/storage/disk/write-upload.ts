@@ -15,15 +15,17 @@ import { factsOfKey } from '../../upload/facts-of-key.js';
 import type { UploadKey } from '../../upload/upload-key.js';
 import type { IncomingUpload } from '../store.js';
 import { disk } from './disk-calls.js';
+import { type Flusher, settleAll } from './flusher.js';
 import { publish } from './publish.js';
 import { receiveBody } from './receive-body.js';
-import type { SidecarFolder } from './sidecar.js';
+import type { SidecarFolder, WrittenSidecar } from './sidecar.js';
 import type { TemporaryFile, TemporaryFolder } from './temporary-folder.js';
 
 /** Where an upload is written to, and how. */
 export interface Destination {
   readonly storeDir: string;
-  readonly isDurable: boolean;
+  /** Set if an upload must survive a power failure. */
+  readonly flusher: Flusher | undefined;
   readonly fileMode?: number | undefined;
   readonly dirMode?: number | undefined;
   readonly sidecars: SidecarFolder;
@@ -40,13 +42,12 @@ export function needsSidecar(key: UploadKey, { contentType, expiresAt, uploader 
   return contentType !== known.contentType || expiresAt !== undefined || uploader !== known.uploader;
 }
 
-/** Writes a sidecar; resolves to the mtime (ms) that binds it to the file. */
-async function writeSidecar(destination: Destination, key: UploadKey, upload: IncomingUpload): Promise<number> {
+function writeSidecar(destination: Destination, key: UploadKey, upload: IncomingUpload): Promise<WrittenSidecar> {
   const { size, contentType, expiresAt, uploader } = upload;
   const facts = { contentType, expiresAt, uploader };
   const nowSeconds = Math.floor(Date.now() / 1000);
   const requireFree = () => destination.requireFree(key);
-  return 1000 * (await destination.sidecars.write(key, size, nowSeconds, facts, requireFree));
+  return destination.sidecars.write(key, size, nowSeconds, facts, requireFree);
 }
 
 /** Writes the body to the temporary file. */
@@ -55,18 +56,19 @@ async function fill({ fd }: TemporaryFile, { fileMode }: Destination, upload: In
   await receiveBody(upload.openBody(), fd, upload.size);
 }
 
-/** Gives a file the mtime (ms) that binds its sidecar to it, and flushes it. */
-async function seal({ fd }: TemporaryFile, { isDurable }: Destination, sidecarMtimeMs?: number): Promise<void> {
-  if (sidecarMtimeMs !== undefined) await disk.futimes(fd, sidecarMtimeMs / 1000, sidecarMtimeMs / 1000);
-  // fdatasync does not flush the mtime, which binds the sidecar to the file.
-  if (isDurable) await (sidecarMtimeMs === undefined ? disk.fdatasync(fd) : disk.fsync(fd));
+/** Gives a file the mtime that binds its sidecar to it, and flushes both. */
+async function seal({ fd }: TemporaryFile, { flusher }: Destination, sidecar?: WrittenSidecar): Promise<void> {
+  if (sidecar !== undefined) await disk.futimes(fd, sidecar.mtimeSeconds, sidecar.mtimeSeconds);
+  if (flusher === undefined) return;
+  // fdatasync does not flush the mtime.
+  if (sidecar === undefined) await disk.fdatasync(fd);
+  else await settleAll([disk.fsync(fd), flusher.flush(sidecar.changedPaths)]);
 }
 
 /** Throws where the upload must not stay. */
 async function confirm(file: TemporaryFile, { requireUndeleted }: Destination, key: UploadKey): Promise<void> {
-  // Some filesystems say only now that the bytes did not fit.
-  await file.close();
-  await requireUndeleted(key);
+  // Some filesystems say only when the file is closed that the bytes did not fit.
+  await settleAll([file.close(), requireUndeleted(key)]);
 }
 
 /** Whether somebody has removed the name of the file that was to be published. */
@@ -78,16 +80,16 @@ async function sealAndPublish(
   file: TemporaryFile,
   destination: Destination,
   key: UploadKey,
-  sidecarMtimeMs?: number,
+  sidecar?: WrittenSidecar,
 ): Promise<void> {
-  await seal(file, destination, sidecarMtimeMs);
+  await seal(file, destination, sidecar);
   try {
     await publish({ ...destination, file: file.path, key, confirm: () => confirm(file, destination, key) });
   } catch (error) {
     if (!hasLostName(file, error)) throw error;
     const copy = await destination.temporary.copy(file.fd);
     try {
-      await sealAndPublish(copy, destination, key, sidecarMtimeMs);
+      await sealAndPublish(copy, destination, key, sidecar);
     } finally {
       await destination.temporary.remove(copy);
     }
@@ -102,11 +104,11 @@ export async function writeUpload(
   upload: IncomingUpload,
 ): Promise<void> {
   await fill(file, destination, upload);
-  const sidecarMtimeMs = needsSidecar(key, upload) ? await writeSidecar(destination, key, upload) : undefined;
+  const sidecar = needsSidecar(key, upload) ? await writeSidecar(destination, key, upload) : undefined;
   try {
-    await sealAndPublish(file, destination, key, sidecarMtimeMs);
+    await sealAndPublish(file, destination, key, sidecar);
   } catch (error) {
-    if (sidecarMtimeMs !== undefined) await destination.sidecars.remove(key, upload.size, sidecarMtimeMs);
+    if (sidecar !== undefined) await destination.sidecars.remove(key, upload.size, 1000 * sidecar.mtimeSeconds);
     throw error;
   }
 }
