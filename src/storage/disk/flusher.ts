@@ -28,14 +28,13 @@ export class Flusher {
 
   /** A flush that runs may have begun too early, so all that ask meanwhile share the next one. */
   #flushOne(path: string): Promise<void> {
+    const next = this.#next.get(path);
+    if (next !== undefined) return next;
     const running = this.#running.get(path);
     if (running === undefined) return this.#begin(path);
-    let next = this.#next.get(path);
-    if (next === undefined) {
-      next = running.catch(() => undefined).then(() => this.#begin(path));
-      this.#next.set(path, next);
-    }
-    return next;
+    const later = running.catch(() => undefined).then(() => this.#begin(path));
+    this.#next.set(path, later);
+    return later;
   }
 
   #begin(path: string): Promise<void> {
