@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import type { Config } from '../config/config.js';
 import { type Log, openLog } from '../log.js';
 import { closeOnSignal } from './close-on-signal.js';
+import { setDiskThreads } from './disk-threads.js';
 import { removeStaleSocket } from './listen.js';
 import { openServedStore } from './open-configured-store.js';
 import { type Running, serveAlone, serveInWorker, serveInWorkers } from './processes.js';
@@ -49,6 +50,7 @@ export async function startService(
   configFile: string,
   greet: (logger: Logger) => Promise<void>,
 ): Promise<void> {
+  setDiskThreads(config);
   const isAlone = config.workers === 1;
   const serviceManager = findOwnServiceManager();
   const log = await openConfiguredLog(config);
