@@ -1,17 +1,9 @@
 import { inspect } from 'node:util';
-import { Ajv, type ErrorObject } from 'ajv';
 import { closest, distance } from 'fastest-levenshtein';
 import { parseDuration, parseSize } from '../units.js';
-import type { Facts, Unit } from './schema.js';
-import { formats, parseMode } from './setting-types.js';
+import type { Schema, Unit } from './schema.js';
+import { parseMode } from './setting-types.js';
 import { type Settings, settingsSchema } from './settings.js';
-
-/** A schema, or a part of one, as it is walked through. */
-interface Schema extends Facts {
-  readonly unit?: Unit;
-  readonly items?: Schema;
-  readonly properties?: Readonly<Record<string, Schema>>;
-}
 
 /** A line that begins with a place in the file, and the key at the top level whose value cannot be used because of it. */
 export interface Problem {
@@ -19,11 +11,6 @@ export interface Problem {
   readonly text: string;
 }
 
-const schema: Schema = settingsSchema;
-const keywords = ['unit', 'unset', 'example', 'expected', 'isSecret', 'isForFolder'];
-const validate = new Ajv({ allErrors: true, verbose: true, useDefaults: true, formats, keywords }).compile(
-  settingsSchema,
-);
 const parsers: Readonly<Record<Unit, (text: string) => number>> = {
   bytes: parseSize,
   ms: parseDuration,
@@ -40,7 +27,7 @@ function placeBelow(place: string, key: string): string {
   return place === '' ? key : `${place}.${key}`;
 }
 
-function describeUnknown(place: string, key: string, known: readonly string[]): Problem {
+function describeUnknown(key: string, known: readonly string[]): string {
   const given = key.toLowerCase();
   const lowerCase = closest(
     given,
@@ -48,7 +35,7 @@ function describeUnknown(place: string, key: string, known: readonly string[]): 
   );
   const nearest = known.find((name) => name.toLowerCase() === lowerCase);
   const hint = distance(given, lowerCase) <= key.length / 3 ? `. Did you mean ${nearest}?` : '';
-  return problemAt(placeBelow(place, key), `expected a known key${hint}`);
+  return `expected a known key${hint}`;
 }
 
 function describeFound(value: unknown, isSecret: boolean): string {
@@ -58,59 +45,82 @@ function describeFound(value: unknown, isSecret: boolean): string {
   return typeof value === 'object' ? 'a table' : `a ${typeof value}`;
 }
 
-function describeProblem({ keyword, params, instancePath, parentSchema = {}, data }: ErrorObject): Problem | undefined {
-  const place = instancePath
-    .slice(1)
-    .replace(/\/(\d+)/g, '[$1]')
-    .replaceAll('/', '.');
-  const { expected, isSecret, properties = {} } = parentSchema as Schema;
-  if (keyword === 'additionalProperties') {
-    return describeUnknown(place, String(params['additionalProperty']), Object.keys(properties));
+/** True for a value of the entry's type and in its range. What is in a table or a list is not looked at. */
+function isValid(entry: Schema, value: unknown): boolean {
+  const {
+    type,
+    enum: choices,
+    pattern = '',
+    format,
+    minimum = Number.NEGATIVE_INFINITY,
+    maximum = Number.POSITIVE_INFINITY,
+    minItems = 0,
+  } = entry;
+  if (Array.isArray(value)) return type === 'array' && value.length >= minItems;
+  if (typeof value === 'number') {
+    return type === 'integer' && Number.isInteger(value) && value >= minimum && value <= maximum;
   }
-  const missing = properties[String(params['missingProperty'])];
-  if (missing !== undefined) {
-    return problemAt(placeBelow(place, params['missingProperty']), `expected ${missing.expected}, but it is not set`);
-  }
-  // A branch of anyOf has no words of its own: anyOf itself says what is expected.
-  if (expected === undefined) return undefined;
-  return problemAt(place, `expected ${expected}, got ${describeFound(data, isSecret === true)}`);
+  if (typeof value !== 'string') return type === (typeof value as unknown);
+  if (type !== 'string' || choices?.includes(value) === false) return false;
+  return new RegExp(pattern, 'u').test(value) && format?.(value) !== false;
 }
 
-/** The value with the keys of its tables in the letter case of the schema; adds each key that stands twice to `problems`. */
-function withKnownCase({ items, properties }: Schema, value: unknown, place: string, problems: Problem[]): unknown {
-  if (Array.isArray(value) && items !== undefined) {
-    return value.map((item, index) => withKnownCase(items, item, `${place}[${index}]`, problems));
-  }
-  if (properties === undefined || typeof value !== 'object' || value === null || Array.isArray(value)) return value;
-  const values: Record<string, unknown> = {};
-  for (const [key, given] of Object.entries(value)) {
-    const known = Object.keys(properties).find((name) => name.toLowerCase() === key.toLowerCase()) ?? key;
-    if (Object.hasOwn(values, known)) {
-      problems.push(problemAt(placeBelow(place, known), `expected each key once, but it also stands there as ${key}`));
+/** The values of a table by the keys of the schema, which the file may write in any letter case. */
+function byKnownKey(known: readonly string[], table: object, place: string, problems: Problem[]): Map<string, unknown> {
+  const values = new Map<string, unknown>();
+  for (const [key, value] of Object.entries(table)) {
+    const name = known.find((each) => each.toLowerCase() === key.toLowerCase());
+    if (name === undefined) {
+      problems.push(problemAt(placeBelow(place, key), describeUnknown(key, known)));
+      continue;
     }
-    values[known] = withKnownCase(properties[known] ?? {}, given, placeBelow(place, known), problems);
+    if (values.has(name)) {
+      problems.push(problemAt(placeBelow(place, name), `expected each key once, but it also stands there as ${key}`));
+    }
+    values.set(name, value);
   }
   return values;
 }
 
-/** The value in bytes, milliseconds and bits; a key that is not set is `undefined`, and one of a duration ends in `Ms`. */
-function inUnits({ unit, items, properties }: Schema, value: unknown): unknown {
-  if (typeof value === 'string' && unit !== undefined) return parsers[unit](value);
-  if (Array.isArray(value) && items !== undefined) return value.map((item) => inUnits(items, item));
-  if (properties === undefined || typeof value !== 'object' || value === null) return value;
-  const values: Readonly<Record<string, unknown>> = { ...value };
-  return Object.fromEntries(
-    Object.entries(properties).map(([key, entry]) => [
-      entry.unit === 'ms' ? `${key}Ms` : key,
-      inUnits(entry, values[key]),
-    ]),
-  );
+/** The values of a table with their defaults. A key that is not set is `undefined`, and one of a duration ends in `Ms`. */
+function readTable(schema: Schema, table: object, place: string, problems: Problem[]): Record<string, unknown> {
+  const { properties = {}, atLeastOneOf, expected, isSecret = false } = schema;
+  const values = byKnownKey(Object.keys(properties), table, place, problems);
+  if (atLeastOneOf?.some((key) => values.has(key)) === false) {
+    problems.push(problemAt(place, `expected ${expected}, got ${describeFound(table, isSecret)}`));
+  }
+  const read = Object.entries(properties).map(([key, entry]) => {
+    const value = values.get(key) ?? entry.default;
+    const placeOfKey = placeBelow(place, key);
+    if (value === undefined && entry.unset === undefined) {
+      problems.push(problemAt(placeOfKey, `expected ${entry.expected}, but it is not set`));
+    }
+    const name = entry.unit === 'ms' ? `${key}Ms` : key;
+    return [name, value === undefined ? undefined : readValue(entry, value, placeOfKey, problems)];
+  });
+  return Object.fromEntries(read);
+}
+
+/** The value in bytes, milliseconds and bits, or as it is if it is not valid. Adds what is wrong with it to `problems`. */
+function readValue(schema: Schema, given: unknown, place: string, problems: Problem[]): unknown {
+  const { unit, items, properties, expected, isSecret = false, isAnyCase = false } = schema;
+  const value = isAnyCase && typeof given === 'string' ? given.toLowerCase() : given;
+  if (!isValid(schema, value)) {
+    problems.push(problemAt(place, `expected ${expected}, got ${describeFound(value, isSecret)}`));
+    return value;
+  }
+  if (properties !== undefined) return readTable(schema, Object(value), place, problems);
+  if (items !== undefined && Array.isArray(value)) {
+    return value.map((item, index) => readValue(items, item, `${place}[${index}]`, problems));
+  }
+  return unit !== undefined ? parsers[unit](String(value)) : value;
 }
 
 /** The keys that are set for a folder although the uploads are in a bucket. Their values can be used all the same. */
-function folderProblems(values: Readonly<Record<string, unknown>>): Problem[] {
-  if (values['s3'] === undefined) return [];
-  return Object.entries(schema.properties ?? {})
+function folderProblems({ properties = {} }: Schema, settings: Settings): Problem[] {
+  if (settings.s3 === undefined) return [];
+  const values: Readonly<Record<string, unknown>> = settings;
+  return Object.entries(properties)
     .filter(([key, { isForFolder }]) => isForFolder === true && values[key] !== undefined)
     .map(([key]) => ({
       key: undefined,
@@ -124,12 +134,7 @@ function folderProblems(values: Readonly<Record<string, unknown>>): Problem[] {
  */
 export function checkSettings(file: Readonly<Record<string, unknown>>): { settings: Settings; problems: Problem[] } {
   const problems: Problem[] = [];
-  const values = withKnownCase(schema, file, '', problems) as Record<string, unknown>;
-  const { logLevel } = values;
-  if (typeof logLevel === 'string') values['logLevel'] = logLevel.toLowerCase();
-  if (!validate(values)) {
-    problems.push(...(validate.errors ?? []).map(describeProblem).filter((problem) => problem !== undefined));
-  }
-  problems.push(...folderProblems(values));
-  return { settings: inUnits(schema, values) as Settings, problems };
+  const settings = readTable(settingsSchema, file, '', problems) as Settings;
+  problems.push(...folderProblems(settingsSchema, settings));
+  return { settings, problems };
 }

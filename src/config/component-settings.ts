@@ -3,7 +3,7 @@ import { requirePatterns } from './check-pattern.js';
 import { SettingProblem } from './config-error.js';
 import { choice, list, type TableOf, table } from './schema.js';
 import { requireSecret } from './secret-file.js';
-import { integer, printable, secret, secretFile, size, string, text } from './setting-types.js';
+import { formats, integer, printable, secret, secretFile, size, string, text } from './setting-types.js';
 
 const domain = '[^\\s@/\\p{Cc}\\uFFFE\\uFFFF]+';
 const jidOrDomain = { type: 'string', pattern: `^(${domain}@)?${domain}$`, expected: 'a JID or a domain' } as const;
@@ -23,7 +23,7 @@ export const componentTable = {
     }),
     host: string('Host on which the XMPP server accepts components.', {
       default: '127.0.0.1',
-      format: 'host',
+      format: formats.host,
       expected: 'the host of the XMPP server',
     }),
     port: integer('Port on which the XMPP server accepts components.', {
@@ -66,7 +66,7 @@ export const componentTable = {
     baseUrl: text('URL under which clients reach prosody-filer. Its path is `uploadSubDir`.', {
       unset: 'required, unless `upload` is `"direct"` and `baseDomain` is set',
       example: 'https://uploads.example.org/upload/',
-      format: 'baseUrl',
+      format: formats.baseUrl,
       expected: 'the URL under which clients reach prosody-filer, such as "https://uploads.example.org/upload/"',
     }),
     maxFileSize: size('Largest file that gets a slot. `maxFileSize` at the top counts too.', { default: '100MiB' }),

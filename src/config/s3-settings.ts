@@ -1,7 +1,7 @@
 import { SettingProblem } from './config-error.js';
 import { choice, type TableOf, table } from './schema.js';
 import { requireSecret } from './secret-file.js';
-import { flag, secret, secretFile, string, text } from './setting-types.js';
+import { flag, formats, secret, secretFile, string, text } from './setting-types.js';
 
 /** The table `[s3]`. */
 export const s3Table = {
@@ -22,7 +22,7 @@ export const s3Table = {
       unset: "AWS's own URL for the region",
       example: 'https://s3.example.org',
       pattern: '^https?://[^/?#@]+(/[^?#]*)?$',
-      format: 'url',
+      format: formats.url,
       expected: 'the URL of the S3 service, such as "https://s3.example.org"',
     }),
     accessKeyId: string('Id of the access key.', {
@@ -64,7 +64,7 @@ export const s3Table = {
         unset: 'none',
         example: 'files.example-cdn.org',
         pattern: '^(https?://)?[\\w.[\\]:-]+(/[\\w.~-]+)*/?$',
-        format: 'domainOrUrl',
+        format: formats.domainOrUrl,
         expected: 'the domain under which anybody can fetch uploads, such as "files.example-cdn.org"',
       },
     ),

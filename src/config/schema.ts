@@ -6,7 +6,7 @@
 /** The unit into which a text is converted: bytes, milliseconds, or the bits of a file's mode. */
 export type Unit = 'bytes' | 'ms' | 'mode';
 
-/** What an entry may say beside its type. Ajv reads the keywords of JSON Schema among these. */
+/** What an entry may say beside its type. */
 export interface Facts {
   readonly default?: unknown;
   /** What applies if the key is not set, in words. A key without `unset` and `default` is required. */
@@ -19,17 +19,32 @@ export interface Facts {
   readonly isSecret?: true;
   /** The key has no meaning with `[s3]`. */
   readonly isForFolder?: true;
-  readonly format?: string;
+  /** The value is read in lower case. */
+  readonly isAnyCase?: true;
+  /** A regular expression that the text matches. */
   readonly pattern?: string;
+  /** Whether a text is such a value. */
+  readonly format?: (text: string) => boolean;
   readonly minimum?: number;
   readonly maximum?: number;
   readonly minItems?: number;
 }
 
+/** A table, a list or a single value, and what may be in it. */
+export interface Schema extends Facts {
+  readonly type: 'object' | 'array' | keyof Primitives;
+  readonly unit?: Unit;
+  readonly enum?: readonly string[];
+  readonly items?: Schema;
+  readonly properties?: Readonly<Record<string, Schema>>;
+  /** Keys of a table that is useless without any of these. */
+  readonly atLeastOneOf?: readonly string[];
+}
+
 type Entry<Type, Given> = Type & Given & { readonly description: string };
 
 /** Returns a function that makes entries of one type, each from the sentences that describe the key and its own facts. */
-export function entriesOf<const Type extends object>(type: Type, facts: Facts = {}) {
+export function entriesOf<const Type extends Schema>(type: Type, facts: Facts = {}) {
   return <const Given extends Facts>(description: string, given: Given): Entry<Type, Given> => ({
     ...type,
     ...facts,
@@ -46,16 +61,13 @@ export function choice<const Value extends string>(...values: readonly Value[]) 
 }
 
 /** Returns a function that makes entries whose value is a list of such items. */
-export function list<const Items extends object>(items: Items) {
+export function list<const Items extends Schema>(items: Items) {
   return entriesOf({ type: 'array', items });
 }
 
 /** A table that holds these keys and no others. */
-export function table<const Properties extends Readonly<Record<string, Facts>>>(properties: Properties) {
-  const required = Object.entries(properties)
-    .filter(([, { default: value, unset }]) => value === undefined && unset === undefined)
-    .map(([key]) => key);
-  return { type: 'object', additionalProperties: false, required, properties } as const;
+export function table<const Properties extends Readonly<Record<string, Schema>>>(properties: Properties) {
+  return { type: 'object', properties } as const;
 }
 
 type IfUnset<Entry> = Entry extends { default: unknown } ? never : Entry extends { unset: string } ? undefined : never;

@@ -31,8 +31,9 @@ export function parseMode(text: string): number {
   return /^0?[0-7]{3}$/.test(text) ? Number.parseInt(text, 8) : Number.NaN;
 }
 
-/** The formats that the schema names: whether a text is such a value. */
+/** What a text must be, if a pattern cannot say it: whether it is such a value. */
 export const formats = {
+  notEmpty: (text: string) => text !== '',
   timeout: (text: string) => parseDuration(text) > 0 && parseDuration(text) <= maxTimerMs,
   window: (text: string) => parseDuration(text) >= 0 && parseDuration(text) <= maxDurationMs,
   duration: (text: string) => parseDuration(text) > 0 && parseDuration(text) <= maxDurationMs,
@@ -64,25 +65,25 @@ export const flag = entriesOf({ type: 'boolean' }, { expected: 'true or false' }
 /** A size, which becomes bytes. */
 export const size = entriesOf(
   { type: 'string', unit: 'bytes' },
-  { format: 'size', expected: 'a size such as "50MB" or "2GiB"' },
+  { format: formats.size, expected: 'a size such as "50MB" or "2GiB"' },
 );
 /** A duration, which becomes milliseconds. */
 export const duration = entriesOf(
   { type: 'string', unit: 'ms' },
-  { format: 'duration', expected: 'a time such as "24h" or "28d"' },
+  { format: formats.duration, expected: 'a time such as "24h" or "28d"' },
 );
 /** A duration for which a timer can wait. */
 export const timeout = entriesOf(
   { type: 'string', unit: 'ms' },
-  { format: 'timeout', expected: 'a time such as "60s", at most "24d"' },
+  { format: formats.timeout, expected: 'a time such as "60s", at most "24d"' },
 );
 /** The octal mode of a file, a folder or a socket. */
 export const mode = entriesOf(
   { type: 'string', unit: 'mode' },
-  { format: 'mode', expected: 'an octal mode as text, such as "0640"' },
+  { format: formats.mode, expected: 'an octal mode as text, such as "0640"' },
 );
 /** A secret as text. */
-export const secret = entriesOf({ type: 'string', minLength: 1 }, { isSecret: true });
+export const secret = entriesOf({ type: 'string', format: formats.notEmpty }, { isSecret: true });
 /** The name of a file that holds a secret. */
 export const secretFile = entriesOf(
   { type: 'string' },

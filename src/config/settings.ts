@@ -1,12 +1,24 @@
 import { componentTable } from './component-settings.js';
 import { s3Table } from './s3-settings.js';
 import { choice, list, type TableOf, table } from './schema.js';
-import { duration, flag, integer, mode, secret, secretFile, size, string, text, timeout } from './setting-types.js';
+import {
+  duration,
+  flag,
+  formats,
+  integer,
+  mode,
+  secret,
+  secretFile,
+  size,
+  string,
+  text,
+  timeout,
+} from './setting-types.js';
 
 const signingSecret = { isSecret: true, expected: 'the secret that the XMPP server signs with, not empty' } as const;
 const proxy = {
   type: 'string',
-  format: 'proxy',
+  format: formats.proxy,
   expected: 'an address, a network such as "10.0.0.0/8" with a prefix length of at least 1, or "unix"',
 } as const;
 
@@ -27,7 +39,7 @@ export const retentionTable = {
       example: '24h',
     }),
   }),
-  anyOf: [{ required: ['match'] }, { required: ['contentType'] }, { required: ['largerThan'] }],
+  atLeastOneOf: ['match', 'contentType', 'largerThan'],
   expected: 'a table with expiresAfter and at least one of match, contentType and largerThan',
 } as const;
 
@@ -47,7 +59,7 @@ export const settingsSchema = table({
     {
       unset: 'no metrics',
       example: '127.0.0.1:9550',
-      format: 'address',
+      format: formats.address,
       expected: 'an address such as "127.0.0.1:9550"',
     },
   ),
@@ -55,7 +67,7 @@ export const settingsSchema = table({
     'Secret that the XMPP server signs tokens with. Set the same one there. Make a random one with `openssl rand -hex 32`.',
     { ...signingSecret, unset: 'required, unless `secrets` or `secretFile` is set', example: 'mysecret' },
   ),
-  secrets: list({ type: 'string', minLength: 1, ...signingSecret })(
+  secrets: list({ type: 'string', format: formats.notEmpty, ...signingSecret })(
     'More secrets that are valid too, so that you can change the secret without refusing uploads. Keep an old one as long as uploads from its time are stored: quotas, `stats` and `purge --uploader` need it.',
     { isSecret: true, unset: 'none', example: ['old-secret'], minItems: 1, expected: 'a list of secrets, not empty' },
   ),
@@ -76,12 +88,17 @@ export const settingsSchema = table({
   }),
   uploadSubDir: string(
     'Path of the base URL that the XMPP server hands out, with or without slashes around it, not percent-encoded.',
-    { default: '/', example: 'upload/', format: 'basePath', expected: 'the path of the base URL, such as "upload/"' },
+    {
+      default: '/',
+      example: 'upload/',
+      format: formats.basePath,
+      expected: 'the path of the base URL, such as "upload/"',
+    },
   ),
   fileMode: mode('Octal mode of stored files, whatever the umask. Set it if nginx reads the files itself.', {
     unset: '`"0644"` less the umask',
     example: '0640',
-    format: 'fileMode',
+    format: formats.fileMode,
     isForFolder: true,
     expected: 'an octal mode as text that lets the owner read, such as "0640"',
   }),
@@ -90,7 +107,7 @@ export const settingsSchema = table({
     {
       unset: '`"0755"` less the umask',
       example: '0750',
-      format: 'dirMode',
+      format: formats.dirMode,
       isForFolder: true,
       expected: 'an octal mode as text that lets the owner read, write and enter, such as "0750"',
     },
@@ -105,7 +122,7 @@ export const settingsSchema = table({
   ),
   replayWindow: duration(
     'How long the URL of a deleted upload stays blocked: GET is answered with 410, PUT with 409. Most tokens never expire, so a client could upload the file again. `"0s"` blocks nothing.',
-    { default: '30d', format: 'window', expected: 'a time such as "30d", or "0s"' },
+    { default: '30d', format: formats.window, expected: 'a time such as "30d", or "0s"' },
   ),
   retention: list(retentionTable)(
     'Another `expiresAfter` for some uploads. The first table whose conditions an upload meets decides.',
@@ -189,7 +206,7 @@ export const settingsSchema = table({
     'panic',
   )(
     'Lowest level that prosody-filer logs: `trace`, `debug`, `info`, `warn`, `error` or `fatal`. Each request is one line at `info`, a refused upload is one at `warn`.',
-    { default: 'info' },
+    { default: 'info', isAnyCase: true },
   ),
   logFormat: choice(
     'auto',

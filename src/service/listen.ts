@@ -1,6 +1,6 @@
 import { accessSync, constants } from 'node:fs';
 import { chmod, lstat, unlink } from 'node:fs/promises';
-import { connect, isIPv6 } from 'node:net';
+import { connect } from 'node:net';
 import { dirname } from 'node:path';
 import type { ListenAddress } from '../config/listen-address.js';
 import { messageOf, systemErrorCode } from '../errors.js';
@@ -93,7 +93,7 @@ export function toListenError(error: unknown, address: ListenAddress, key: Liste
 
 /** The URL of an IP address and port, such as `http://[::1]:5050`. */
 export function describeTcpAddress(address: string, port: number): string {
-  return `http://${isIPv6(address) ? `[${address}]` : address}:${port}`;
+  return `http://${address.includes(':') ? `[${address}]` : address}:${port}`;
 }
 
 /** Logged in place of an address that only the service manager knows. */

@@ -5,7 +5,7 @@
  */
 import type { Logger } from 'pino';
 import { type Config, describeStorage } from '../config/config.js';
-import { type App, buildApp } from '../http/app.js';
+import type { App } from '../http/app.js';
 import type { Log } from '../log.js';
 import type { Metrics, ProcessMetrics } from '../metrics.js';
 import { compileRetention } from '../retention/expiry.js';
@@ -64,14 +64,18 @@ async function openSupervisorMetrics(
   return metrics;
 }
 
-/** Builds the app of one process. Its limit of running uploads is its share of maxUploads. */
-function buildConfiguredApp(
+/**
+ * Builds the app of one process. Its limit of running uploads is its share of maxUploads. Only here Fastify is loaded, because
+ * the supervisor does without it.
+ */
+async function buildConfiguredApp(
   config: Config,
   store: ServedStore,
   logger: Logger,
   limits: Limits,
   metrics: Metrics | undefined,
-): App {
+): Promise<App> {
+  const { buildApp } = await import('../http/app.js');
   const settings = { ...config, maxUploads: Math.max(1, Math.floor(config.maxUploads / config.workers)) };
   const retention = compileRetention(config.retention);
   return buildApp({ store, settings, retention, limits, logger, now: Date.now, metrics });
@@ -115,7 +119,7 @@ export async function serveInWorker(
 ): Promise<Running> {
   const metrics = await openConfiguredMetrics(config, store, lostLines);
   const limits = supervisorsLimits({ reportsArrival: config.limits.minFreeSpace > 0 });
-  const app = buildConfiguredApp(config, store, logger, limits, metrics);
+  const app = await buildConfiguredApp(config, store, logger, limits, metrics);
   if (metrics !== undefined) (await import('./worker-metrics.js')).reportMetrics(metrics);
   await listenForUploads(app, config, serviceManager);
   giveSignsOfLife(serviceManager, store, giveSignToSupervisor);
@@ -133,7 +137,7 @@ export async function serveAlone(
   const uploaderIds = new UploaderIds(config.secrets);
   const { limits, sweeper } = openConfiguredRetention(config, store, uploaderIds, logger);
   const metrics = await openConfiguredMetrics(config, store, lostLines);
-  const app = buildConfiguredApp(config, store, logger, limits, metrics);
+  const app = await buildConfiguredApp(config, store, logger, limits, metrics);
   const address = await listenForUploads(app, config, serviceManager);
   metrics?.watchSweeps(sweeper);
   const readMetrics = metrics && (() => metrics.registry.metrics());

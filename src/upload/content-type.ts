@@ -1,4 +1,5 @@
-import mime from 'mime-types';
+import path from 'node:path';
+import { types } from 'mime-types';
 
 /** The type of bytes about which nothing is known (RFC 2046 §4.5.1). */
 export const unknownType = 'application/octet-stream';
@@ -20,7 +21,7 @@ export function essenceOf(value: string): string | undefined {
 
 /** The media type of a file name's extension, `application/octet-stream` if the extension is unknown. */
 export function typeOfName(name: string): string {
-  return mime.lookup(name) || unknownType;
+  return types[path.extname(`x.${name}`).slice(1).toLowerCase()] ?? unknownType;
 }
 
 /** The value if it is exactly one media type, else `application/octet-stream`. Safe as a header. */
