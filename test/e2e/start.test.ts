@@ -9,7 +9,7 @@ import { eventually } from '../support/eventually.js';
 import { send } from '../support/http-client.js';
 import { listenOnFreePort } from '../support/listening.js';
 import { asNobody } from '../support/nobody.js';
-import { startProgram } from '../support/program.js';
+import { type Settings, startProgram } from '../support/program.js';
 import { connectTo } from '../support/raw-socket.js';
 import { RunningProcess } from '../support/running-process.js';
 import { tempDir } from '../support/temp-dir.js';
@@ -222,6 +222,16 @@ describe('the address to listen on', () => {
     assert.match(stderr, /filer\.sock exists and is not a socket/);
     assert.equal(await readFile(socketPath, 'utf8'), 'precious');
   });
+});
+
+it('has many threads for durable uploads, and few for others, unless the environment says how many', async (t) => {
+  const countThreads = async (settings: Settings, command?: readonly string[]) => {
+    const { pid } = await startProgram(t, settings, command);
+    return (await readdir(`/proc/${pid}/task`)).length;
+  };
+  const few = await countThreads({ durability: 'none' });
+  assert.equal((await countThreads({})) - few, 14);
+  assert.equal((await countThreads({}, ['env', 'UV_THREADPOOL_SIZE=5'])) - few, 3);
 });
 
 describe('storeDir', () => {
