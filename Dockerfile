@@ -13,8 +13,8 @@ FROM node:24-alpine
 WORKDIR /opt/prosody-filer
 COPY --from=build /build/package.json ./
 COPY --from=build /build/dist dist
-# A new volume inherits the owner of this folder.
-RUN install -d -o node -g node -m 0700 /var/lib/prosody-filer
+# A new volume inherits owner and mode of this folder. nginx in another container may read the uploads if it has the volume.
+RUN install -d -o node -g node -m 0755 /var/lib/prosody-filer
 VOLUME /var/lib/prosody-filer
 # The image's user "node". Kubernetes needs the number to see that it is not root.
 USER 1000:1000

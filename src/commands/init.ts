@@ -1,6 +1,8 @@
+import path from 'node:path';
 import type { Command } from 'commander';
 import { defaultBaseUrl, parseBaseUrl } from '../config/base-url.js';
-import { writeDefaultConfig } from '../config/default-config.js';
+import { defaultAccelRedirect, defaultStoreDir, writeDefaultConfig } from '../config/default-config.js';
+import { nginxLocations, nginxUpstream } from '../config/nginx-locations.js';
 import { makeSnippets } from '../config/snippets.js';
 import type { CommandOptions, Output } from '../output.js';
 
@@ -11,7 +13,8 @@ interface InitOptions extends CommandOptions {
 
 function init({ config, baseUrl }: InitOptions, output: Output): void {
   const values = writeDefaultConfig(config, parseBaseUrl(baseUrl));
-  const { prosodyExternal, prosodyFileShare, ejabberd, metronome, nginx } = makeSnippets(values);
+  const storeDir = path.resolve(defaultStoreDir);
+  const { prosodyExternal, prosodyFileShare, ejabberd, metronome } = makeSnippets(values);
   output.print(`Wrote ${config} with a random secret. Uploads go to ./upload/.
 
 Clients must be able to reach this server at ${values.baseUrl}.
@@ -29,10 +32,11 @@ ${ejabberd}
 --- Metronome (to let it delete files, remove the "#" before deleteSecret in ${config})
 ${metronome}
 
-Add this to nginx, in the server block that has your certificate:
+--- nginx, before the server block
+${nginxUpstream}
 
---- nginx
-${nginx}
+--- nginx, in the server block that has your certificate (to let it send the downloads, let its user read ${storeDir}, and remove the "#" before accelRedirect in ${config})
+${nginxLocations(values.baseUrl, defaultAccelRedirect, storeDir)}
 
 Then check the configuration:  prosody-filer check-config --config ${config}
 and start the server:          prosody-filer --config ${config}`);

@@ -4,6 +4,12 @@ import { messageOf } from '../errors.js';
 import { ConfigError } from './config-error.js';
 import { makeSnippets, type SnippetValues } from './snippets.js';
 
+/** The folder of the uploads in the configuration that `writeDefaultConfig` writes, below the working directory. */
+export const defaultStoreDir = './upload/';
+
+/** The path of nginx's internal location in all examples. */
+export const defaultAccelRedirect = '/internal-uploads/';
+
 function comment(text: string): string {
   return text.replace(/^/gm, '#   ');
 }
@@ -23,8 +29,11 @@ export function writeDefaultConfig(file: string, baseUrl: string): SnippetValues
 
 listenPort   = "127.0.0.1:5050"
 secret       = "${values.secret}"
-storeDir     = "./upload/"
+storeDir     = "${defaultStoreDir}"
 uploadSubDir = "${new URL(baseUrl).pathname}"
+
+# If clients come through nginx, and nginx can read storeDir: it sends the downloads, which is faster.
+# accelRedirect = "${defaultAccelRedirect}"
 
 # For Metronome: the same secret as its http_file_delete_secret.
 # deleteSecret = "${values.deleteSecret}"

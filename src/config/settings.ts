@@ -174,7 +174,7 @@ export const settingsSchema = table({
     { default: 'sync' },
   ),
   accelRedirect: string(
-    'Path of an internal location by which nginx sends the files, with a slash at both ends: layout (b) of nginx.example.conf.',
+    'Path of an internal location by which nginx sends the files, with a slash at both ends. Clients must come through nginx, and its user must be able to read `storeDir`.',
     {
       unset: 'prosody-filer sends the files',
       example: '/internal-uploads/',

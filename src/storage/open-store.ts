@@ -3,7 +3,7 @@
  */
 import type { UploaderIds } from '../upload/uploader.js';
 import { type OpenDiskOptions, openDiskStore, readDiskStore } from './disk/open-disk-store.js';
-import { type Ownership, probeModes } from './disk/probe-modes.js';
+import { type MadeOwnership, type Ownership, probeModes } from './disk/probe-modes.js';
 import type { S3StoreOptions } from './s3/open-s3-store.js';
 import type { S3Bucket } from './s3/s3-bucket.js';
 import type { S3Options } from './s3/s3-options.js';
@@ -53,7 +53,7 @@ export async function openUploadSigner(options: {
 
 export type { Asked, CORSRule, LifecycleRule } from './s3/inspect-bucket.js';
 export type { S3Options };
-export { type Ownership, probeModes };
+export { type MadeOwnership, type Ownership, probeModes };
 
 /** The bucket's own URL with a slash at its end; an object's key follows it. */
 export async function bucketUrl(s3: S3Options): Promise<string> {

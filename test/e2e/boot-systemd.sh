@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Boots systemd as PID 1 of namespaces of its own, with prosody-filer installed and no units but those in a folder. It
 # finds every filesystem of the host read-only, /tmp too: what it writes is in memory. Only the network is shared.
-#   unshare --mount --pid --uts --ipc --cgroup --fork --mount-proc boot-systemd.sh NODE PROJECT ETC UNITS
-# NODE is the executable, PROJECT a built checkout, ETC what stands in /etc/prosody-filer, UNITS the folder of the units.
+#   unshare --mount --pid --uts --ipc --cgroup --fork --mount-proc boot-systemd.sh NODE PROJECT ETC UNITS SETUP
+# NODE is the executable, PROJECT a built checkout, ETC what stands in /etc/prosody-filer, UNITS the folder of the units, and
+# SETUP a shell command that runs before systemd.
 set -euo pipefail
-node=$1 project=$2 etc=$3 units=$4
+node=$1 project=$2 etc=$3 units=$4 setup=$5
 here=/mnt
 
 if [[ $$ -ne 1 ]]; then
@@ -51,6 +52,7 @@ for folder in / /usr /var /sys "$project"; do
     exit 1
   fi
 done
+sh -c "$setup"
 # Credentials reach a service by mount propagation.
 mount --make-rshared /
 exec env -i container=other SYSTEMD_UNIT_PATH=/run/units PATH=/usr/sbin:/usr/bin:/sbin:/bin \

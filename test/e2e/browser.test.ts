@@ -8,7 +8,7 @@ import { mainFile, run } from '../support/command.js';
 import { layoutSettings, nginxLayouts } from '../support/nginx-example.js';
 import { missingPeer } from '../support/peers.js';
 import { startProgram } from '../support/program.js';
-import { readmeBlock } from '../support/readme.js';
+import { readmeNginx } from '../support/readme.js';
 import { startOnBucket } from '../support/s3-program.js';
 import { optionsFor } from '../support/s3-service.js';
 import { openWebClient, sharedBrowser } from './browser.js';
@@ -24,9 +24,9 @@ describe('a web client on another site', { skip: missingPeer('chromium', 'nginx'
   });
 
   it("works with the README's nginx before it", async (t) => {
-    const { origin, secret } = await startProgram(t);
-    const nginx = await startNginx(t, readmeBlock('nginx', 'proxy_pass').replace('http://127.0.0.1:5050', origin));
-    await checkInBrowser(t, await browser(), { uploadUrl: `${nginx}/upload/`, secret });
+    const program = await startProgram(t, layoutSettings.b);
+    const nginx = await startNginx(t, ...readmeNginx(program));
+    await checkInBrowser(t, await browser(), { uploadUrl: `${nginx}/upload/`, secret: program.secret });
   });
 
   for (const layout of nginxLayouts) {

@@ -36,7 +36,7 @@ describe('check-config', () => {
     const { code, stdout, stderr } = await runReadmeCommand('prosody-filer check-config', folder);
     assert.deepEqual([code, stderr], [0, '']);
     const lines = stdout.trimEnd().split('\n');
-    const checks = lines.filter((line) => !line.startsWith('        change: ')).slice(0, -1);
+    const checks = lines.filter((line) => !line.startsWith('        ')).slice(0, -1);
     for (const line of checks) assert.match(line, /^(ok {5}|warning) [\w ]{16} \S/);
     assert.equal(lines.at(-1), `./config.toml: ${checks.length} checks, problems: 0`);
     for (const what of ['config', 'secret', 'storeDir', 'listenPort', 'clock', 'open files']) {
@@ -105,12 +105,12 @@ describe('check-config', () => {
     'modes that keep nginx out where accelRedirect is set': [
       1,
       { fileMode: '0600', accelRedirect: '/internal-uploads/' },
-      /^PROBLEM nginx {12}.* may not read uploads: .*\n {8}change: Change fileMode, or/m,
+      /^PROBLEM nginx {12}.* may not read uploads: .*\n {8}change: Set fileMode = "0640" in config\.toml and restart/m,
     ],
     'modes that keep nginx out': [
       0,
       { fileMode: '0600' },
-      /^warning nginx {12}nginx \(user [\w-]+\) may not read uploads: .*\n {8}change: .* serves files itself .*: Change fileMode/m,
+      /^warning nginx {12}nginx \(user [\w-]+\) may not read uploads: .*\n {8}change: Nothing, if nginx passes each request on\. To let nginx send the files: Set fileMode = "0640"/m,
     ],
   };
   for (const [what, [expected, settings, line]] of Object.entries(found)) {
@@ -224,8 +224,8 @@ describe('check-config for nginx', { skip: notRoot }, () => {
   const modes = { fileMode: '0640', dirMode: '0750' };
 
   /** What check-config prints where storeDir has the group of nginx's user and this mode. */
-  async function checkStoreDir(t: TestContext, mode: number): Promise<string> {
-    const folder = await folderWith(t, modes);
+  async function checkStoreDir(t: TestContext, mode: number, settings: object = {}): Promise<string> {
+    const folder = await folderWith(t, { ...modes, ...settings });
     const group = Number((await run('id', ['-g', 'www-data'])).stdout);
     await mkdir(path.join(folder, 'upload'));
     await chown(path.join(folder, 'upload'), 0, group);
@@ -236,13 +236,24 @@ describe('check-config for nginx', { skip: notRoot }, () => {
   }
 
   it('accepts uploads that inherit the group of storeDir', async (t) => {
-    assert.match(await checkStoreDir(t, 0o2750), /^ok {6}nginx {12}nginx \(user www-data\) can read uploads\.$/m);
+    const stdout = await checkStoreDir(t, 0o2750, { accelRedirect: '/internal-uploads/' });
+    assert.match(stdout, /^ok {6}nginx {12}nginx \(user www-data\) can read uploads, as accelRedirect requires\.$/m);
+  });
+
+  it('says what to set if accelRedirect is not set, with the lines for nginx', async (t) => {
+    const stdout = await checkStoreDir(t, 0o2750);
+    assert.match(
+      stdout,
+      /^ok {6}nginx {12}nginx can read uploads, but accelRedirect is not set: .*\n {8}change: Set accelRedirect = "\/internal-uploads\/" in config\.toml and restart prosody-filer\. In nginx, add to the server block:\n.*\n {10}location \/internal-uploads\/ \{$/m,
+    );
+    assert.match(stdout, /^ {14}alias \/.*\/upload\/;$/m);
+    assert.match(stdout, /problems: 0$/m);
   });
 
   it('warns where uploads do not inherit it', async (t) => {
     assert.match(
       await checkStoreDir(t, 0o750),
-      /^warning nginx {12}.* may not enter the folders of uploads: they get mode 0750, user 0, group 0\.\n {8}change: .*: Change dirMode, or give .* the group of nginx/m,
+      /^warning nginx {12}.* may not enter the folders of uploads: they get mode 0750, user 0, group 0\.\n {8}change: .*: Run as root: give .* the group of nginx/m,
     );
   });
 });

@@ -1,6 +1,6 @@
 /* No container engine is asked: the commands of the Dockerfile are run in a folder, and the image's entry in namespaces. */
 import assert from 'node:assert/strict';
-import { cp, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { chmod, cp, readFile, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { projectFolder, run } from '../support/command.js';
@@ -39,8 +39,10 @@ async function startContainer(t: TestContext) {
     .replaceAll('"/var/lib', `"${folder}`);
   await writeFile(path.join(folder, 'config.toml'), config);
   await writeFile(path.join(folder, 'upload'), `${secret}\n`);
-  await mkdir(path.join(folder, 'prosody-filer'));
   assert.equal((await run('chown', ['-R', '1000:1000', folder])).code, 0);
+  const volume = instructions('RUN').find((line) => line.endsWith(' /var/lib/prosody-filer')) ?? '';
+  assert.equal((await run('sh', ['-c', volume.replace('/var/lib', folder).replaceAll('node', '1000')])).code, 0);
+  await chmod(folder, 0o711);
   const [command = '', ...args] = execForm(instructions('ENTRYPOINT')[0]);
   const entry = [command.replace('node', process.execPath), ...args, ...execForm(instructions('CMD')[0])].map((part) =>
     part.replace('/opt/prosody-filer', projectFolder).replace('/etc/prosody-filer', folder),
@@ -62,7 +64,7 @@ async function startContainer(t: TestContext) {
   ]);
   running = program;
   await program.waitForLine((line) => line.includes('"msg":"listening"'));
-  return { program, origin: `http://127.0.0.1:${port}`, secret };
+  return { program, origin: `http://127.0.0.1:${port}`, secret, volume: path.join(folder, 'prosody-filer') };
 }
 
 describe('the image', () => {
@@ -94,7 +96,19 @@ describe('the image', () => {
   it('serves as PID 1, as an unprivileged user, on a read-only root', needsNamespaces, async (t) => {
     const container = await startContainer(t);
     assert.equal((await put(container, 's/f', Buffer.from('hello'))).status, 201);
-    assert.equal((await send(`${container.origin}/upload/s/f`)).body.toString(), 'hello');
+    const { headers } = await send(`${container.origin}/upload/s/f`);
+    assert.equal(headers['x-accel-redirect'], '/internal-uploads/s/f');
+  });
+
+  it('lets the nginx of another container read uploads, and nothing else', needsNamespaces, async (t) => {
+    const container = await startContainer(t);
+    assert.equal((await put(container, 's/f', Buffer.from('hello'))).status, 201);
+    // The user of the image nginx.
+    const asNginx = ['--reuid=101', '--regid=101', '--clear-groups'];
+    const upload = path.join(container.volume, 'upload');
+    assert.equal((await run('setpriv', [...asNginx, 'cat', path.join(upload, 's/f')])).stdout, 'hello');
+    assert.match((await run('setpriv', [...asNginx, 'ls', path.join(upload, '.prosody-filer')])).stderr, /denied/);
+    assert.match((await run('setpriv', [...asNginx, 'touch', path.join(upload, 's/g')])).stderr, /denied/);
   });
 
   it('finishes a running upload at SIGTERM as PID 1, and exits with 0', needsNamespaces, async (t) => {
@@ -129,9 +143,10 @@ it("the README's compose file declares all that it uses, and its configuration r
   assert.equal(stderr, '');
   const { services, volumes, secrets } = JSON.parse(stdout);
   const filer = services['prosody-filer'];
-  const named: string[] = [...filer.volumes, ...services.prosody.volumes].map(
-    (volume: string) => volume.split(':')[0] ?? '',
-  );
+  const all: string[] = [filer, services.prosody, services.nginx].flatMap((service) => service.volumes);
+  const named = [...new Set(all.map((volume) => volume.split(':')[0] ?? ''))];
+  const shared = filer.volumes.find((volume: string) => volume.startsWith('uploads:'));
+  assert.ok(services.nginx.volumes.includes(`${shared}:ro`), 'nginx has storeDir at the same path');
   assert.deepEqual(named.filter((name) => !name.startsWith('./')).sort(), Object.keys(volumes).sort());
   assert.deepEqual(filer.secrets, Object.keys(secrets));
   assert.ok(readmeBlock('toml', '/run/secrets/').includes(`"/run/secrets/${filer.secrets[0]}"`));

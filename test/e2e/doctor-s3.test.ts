@@ -6,7 +6,7 @@ import { type CORSRule, DeleteBucketPolicyCommand, PutBucketCorsCommand } from '
 import { type Ceph, cephPrograms, sharedCeph } from '../support/ceph.js';
 import { freePort, missingPeer } from '../support/peers.js';
 import { startProgram, toToml } from '../support/program.js';
-import { readmeBlock } from '../support/readme.js';
+import { readmeNginx } from '../support/readme.js';
 import { readmePolicy } from '../support/s3-policy.js';
 import { tempDir } from '../support/temp-dir.js';
 import { assertProblems, examine } from './examination.js';
@@ -208,8 +208,6 @@ const brokenDirectUploads: Record<string, Partial<SetUp> & Pick<SetUp, 'problems
   },
 };
 
-const readmeLocation = readmeBlock('nginx', 'proxy_pass');
-
 async function prepareBucket({ client, createBucket }: Ceph, { direct, cors, isPublic = false }: SetUp) {
   const bucket = await createBucket();
   const rule = cors ?? (direct === undefined ? corsRule : uploadRule);
@@ -238,8 +236,8 @@ async function examineSetUp(t: TestContext, ceph: Ceph, setUp: SetUp) {
   });
   const config = await readFile(program.configFile, 'utf8');
   const configFile = path.join(await tempDir(t), 'config.toml');
-  const location = readmeLocation.replace('http://127.0.0.1:5050', program.origin).replace(/\}$/, `${proxy}\n}`);
-  const url = `${await startNginx(t, location)}/upload/`;
+  const [inServer, beforeServer] = readmeNginx(program);
+  const url = `${await startNginx(t, inServer.replace('gzip off;', `gzip off; ${proxy}`), beforeServer)}/upload/`;
   const component = { jid: 'upload.example.org', secret: 's', baseUrl: setUp.slotUrl ?? url, upload: 'direct' };
   await writeFile(
     configFile,

@@ -3,9 +3,10 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { mainFile, run } from '../support/command.js';
+import { layoutSettings } from '../support/nginx-example.js';
 import { freePort, missingPeer } from '../support/peers.js';
 import { type Program, type Settings, startProgram } from '../support/program.js';
-import { readmeBlock } from '../support/readme.js';
+import { readmeBlock, readmeNginx } from '../support/readme.js';
 import { tempDir } from '../support/temp-dir.js';
 import { filesIn } from '../support/tree.js';
 import { assertProblems, type Examination, examine, problemsOf } from './examination.js';
@@ -22,15 +23,14 @@ async function uploadsIn({ storeDir }: Program): Promise<string[]> {
   return (await filesIn(storeDir)).filter((file) => !file.startsWith('.prosody-filer/'));
 }
 
-const readmeLocation = readmeBlock('nginx', 'proxy_pass');
-
-/** The README's location with these changes. */
-function location(origin: string, changes: Changes): string {
-  const changed = changes.reduce((text, [from, to]) => text.replace(from, to), readmeLocation);
-  return changed.replace('http://127.0.0.1:5050', origin);
+/** What the README puts into nginx, with these changes in the server block. */
+function changedNginx(program: Program, changes: Changes): [inServer: string, beforeServer: string] {
+  const [inServer, beforeServer] = readmeNginx(program);
+  const changed = changes.reduce((text, [from, to]) => text.replace(from, () => to), inServer);
+  return [changed, beforeServer];
 }
 
-type Changes = readonly (readonly [from: string, to: string])[];
+type Changes = readonly (readonly [from: string | RegExp, to: string])[];
 
 interface BrokenSetUp {
   /** Changes to the README's location. */
@@ -40,7 +40,7 @@ interface BrokenSetUp {
   readonly problems: Record<string, RegExp>;
 }
 
-const proxyPass = 'proxy_pass http://127.0.0.1:5050;';
+const proxyPass = 'proxy_pass http://prosody_filer;';
 
 /** The location with more directives in it. */
 function withMore(directives: string): Changes {
@@ -49,7 +49,7 @@ function withMore(directives: string): Changes {
 
 /** The location with this text after the address in proxy_pass. */
 function passingTo(rest: string): Changes {
-  return [[proxyPass, `proxy_pass http://127.0.0.1:5050${rest};`]];
+  return [[proxyPass, `proxy_pass http://prosody_filer${rest};`]];
 }
 
 const brokenSetUps: Record<string, BrokenSetUp> = {
@@ -141,7 +141,7 @@ const brokenSetUps: Record<string, BrokenSetUp> = {
     },
   },
   compression: {
-    changes: withMore('gzip on;'),
+    changes: [['gzip off;', 'gzip on;']],
     problems: { compression: /HTML is served as gzip, with the ETag W\/.*gzip off/ },
   },
   'safe headers that nginx hides': {
@@ -193,6 +193,53 @@ const brokenSetUps: Record<string, BrokenSetUp> = {
         /have another URL: https:\/\/other\.example\/upload\/ \| component\.baseUrl differs.*baseUrl = "http:/,
     },
   },
+  'an internal location that is missing': {
+    settings: layoutSettings.b,
+    changes: [['location /internal-uploads/', 'location /other/']],
+    problems: {
+      accelRedirect:
+        /the client got 404 from nginx\. \| nginx has no location \/internal-uploads\/, or its alias is not storeDir.*Have exactly this location/,
+    },
+  },
+  'a site of its own where the internal location is missing': {
+    settings: layoutSettings.b,
+    changes: [
+      ['location /internal-uploads/', 'location /other/'],
+      ['location /upload/', 'location / { return 200 welcome; }\nlocation /upload/'],
+    ],
+    problems: {
+      accelRedirect: /the client got 7 other bytes\. \| nginx has no location \/internal-uploads\//,
+      CORS: /missing on GET 200/,
+    },
+  },
+  'an alias that is not storeDir': {
+    settings: layoutSettings.b,
+    changes: [[/alias .*;/, 'alias /nowhere/;']],
+    problems: { accelRedirect: /404 from nginx.*its alias is not storeDir/ },
+  },
+  'an internal location that leads back': {
+    settings: layoutSettings.b,
+    changes: [[/alias .*;/, 'proxy_pass http://prosody_filer/upload/;']],
+    problems: { accelRedirect: /500 from nginx\. \| The location \/internal-uploads\/ passes requests on/ },
+  },
+  'an internal location that clients can use': {
+    settings: layoutSettings.b,
+    changes: [['internal;', '']],
+    problems: { accelRedirect: /Clients can fetch uploads at \/internal-uploads\/, past prosody-filer.*"internal;"/ },
+  },
+  'an nginx that ignores accelRedirect': {
+    settings: layoutSettings.b,
+    changes: withMore('proxy_ignore_headers X-Accel-Redirect;'),
+    problems: { accelRedirect: /^A download has no bytes.*remove proxy_ignore_headers/ },
+  },
+  'safe headers that the internal location lacks': {
+    settings: layoutSettings.b,
+    changes: [[/add_header X-Content-Type-Options .*;/, '']],
+    problems: {
+      HEAD: /headers that differ: x-content-type-options/,
+      'safe headers': /without X-Content-Type-Options: nosniff.*add the headers where nginx serves the files/,
+    },
+  },
   'a redirect': {
     changes: [[proxyPass, 'return 301 https://other.example$request_uri;']],
     problems: { connection: /301 to https:\/\/other.example.*Use the URL that it redirects to/ },
@@ -220,7 +267,7 @@ async function changedConfig(
 }
 
 /** nginx with the README's location and a self-signed certificate for this name. */
-async function startTlsNginx(t: TestContext, origin: string, subjectAltName: string) {
+async function startTlsNginx(t: TestContext, program: Program, subjectAltName: string) {
   const folder = await tempDir(t);
   const [key, certificate] = [path.join(folder, 'key.pem'), path.join(folder, 'certificate.pem')];
   const { code, stderr } = await run('openssl', [
@@ -229,20 +276,33 @@ async function startTlsNginx(t: TestContext, origin: string, subjectAltName: str
   ]);
   assert.equal(code, 0, stderr);
   const port = await freePort();
-  const server = `server {
+  const [inServer, beforeServer] = readmeNginx(program);
+  const server = `${beforeServer}
+  server {
     listen 127.0.0.1:${port} ssl;
     ssl_certificate ${certificate};
     ssl_certificate_key ${key};
-    ${location(origin, [])}
+    ${inServer}
   }`;
   const plainOrigin = await startNginx(t, '', server);
   return { url: `https://127.0.0.1:${port}/upload/`, plainOrigin, trust: [`NODE_EXTRA_CA_CERTS=${certificate}`] };
 }
 
+/** What an operator sees whose nginx buffers uploads. */
+const shown = (url: string) => `
+ok      preflight        204 from prosody-filer. PUT, Authorization and Content-Type are allowed.
+PROBLEM buffering        A PUT that must be refused got no answer before its whole body was sent (waited 3 s).
+        usual cause: The proxy stores each upload before it passes it on. It writes each upload twice and reports errors late.
+        change: Set proxy_request_buffering off; and proxy_http_version 1.1; in the location.
+ok      upload           201 after 11 ms.
+ok      large file       20000000 bytes up in 0.42 s, down in 0.33 s.
+${url}: 24 checks, problems: 1
+`;
+
 describe('the doctor behind nginx', { concurrency: 2, skip: missingPeer('nginx', 'openssl', 'faketime') }, () => {
   it('finds no problem with the set-up of the README, over https, and leaves no files', async (t) => {
-    const program = await startProgram(t);
-    const { url, trust } = await startTlsNginx(t, program.origin, 'IP:127.0.0.1');
+    const program = await startProgram(t, layoutSettings.b);
+    const { url, trust } = await startTlsNginx(t, program, 'IP:127.0.0.1');
     const examination = await examine(program, url, trust);
     await assertNamed(examination, program, {});
     assert.deepEqual(
@@ -255,31 +315,30 @@ describe('the doctor behind nginx', { concurrency: 2, skip: missingPeer('nginx',
   for (const [mistake, { changes = [], settings, command, problems }] of Object.entries(brokenSetUps)) {
     it(`names ${mistake}`, async (t) => {
       const program = await startProgram(t, settings, command);
-      const origin = await startNginx(t, location(program.origin, changes));
+      const origin = await startNginx(t, ...changedNginx(program, changes));
       await assertNamed(await examine(program, `${origin}/upload/`), program, problems);
     });
   }
 
-  it('prints what the README shows, without secrets and tokens', async (t) => {
+  it('prints what it found, the usual cause and what to change, without secrets and tokens', async (t) => {
     const program = await startProgram(t);
-    const origin = await startNginx(t, location(program.origin, [['proxy_request_buffering off;', '']]));
+    const origin = await startNginx(t, ...changedNginx(program, [['proxy_request_buffering off;', '']]));
     const url = `${origin}/upload/`;
-    const command = readmeBlock('sh', 'doctor').replace('prosody-filer', `${process.execPath} ${mainFile}`);
+    const command = readmeBlock('sh', 'doctor').replace(/^.* (?=doctor)/, `${process.execPath} ${mainFile} `);
     const own = command
       .replace('/etc/prosody-filer/config.toml', program.configFile)
       .replace('https://uploads.example.org/upload/', url);
     const { code, stdout } = await run('bash', ['-c', own]);
     assert.equal(code, 1);
     const linesOf = (text: string) => text.replaceAll(/[\d.]+/g, 'N').split('\n');
-    const shown = readmeBlock('text', 'PROBLEM').replace('https://uploads.example.org/upload/', url);
-    const missing = linesOf(shown).filter((line) => line !== '…' && !linesOf(stdout).includes(line));
+    const missing = linesOf(shown(url)).filter((line) => !linesOf(stdout).includes(line));
     assert.deepEqual(missing, [], stdout);
     assert.doesNotMatch(stdout, new RegExp(`${program.secret}|v2?=|Bearer ey`));
   });
 
   it('names a server that does not run behind the proxy', async (t) => {
     const program = await startProgram(t);
-    const origin = await startNginx(t, location(program.origin, []));
+    const origin = await startNginx(t, ...changedNginx(program, []));
     await program.stop();
     const examination = await examine(program, `${origin}/upload/`);
     await assertNamed(examination, program, { connection: /502 from the proxy.*does not run.*compare proxy_pass/ });
@@ -287,8 +346,8 @@ describe('the doctor behind nginx', { concurrency: 2, skip: missingPeer('nginx',
 
   it('names plain http, wrong certificates and ports', async (t) => {
     const program = await startProgram(t);
-    const { url, plainOrigin, trust } = await startTlsNginx(t, program.origin, 'DNS:uploads.example.org');
-    const plainUrl = `${await startNginx(t, location(program.origin, []))}/upload/`;
+    const { url, plainOrigin, trust } = await startTlsNginx(t, program, 'DNS:uploads.example.org');
+    const plainUrl = `${await startNginx(t, ...changedNginx(program, []))}/upload/`;
     const unusedPort = await freePort();
     const cases: [string, string[], Record<string, RegExp>][] = [
       [url, [], { connection: /self-signed certificate.*NODE_EXTRA_CA_CERTS/ }],
@@ -306,9 +365,50 @@ describe('the doctor behind nginx', { concurrency: 2, skip: missingPeer('nginx',
 
   it("names a clock of the doctor's own that is wrong", async (t) => {
     const program = await startProgram(t);
-    const origin = await startNginx(t, location(program.origin, []));
+    const origin = await startNginx(t, ...changedNginx(program, []));
     const examination = await examine(program, `${origin}/upload/`, ['faketime', '-f', '+1h']);
     await assertNamed(examination, program, { clock: /^Date is 36\d\d s behind this machine's clock/ });
+  });
+});
+
+describe('the doctor and accelRedirect', { skip: missingPeer('nginx') }, () => {
+  const outcomeOf = ({ findings }: Examination) => findings.find(({ check }) => check === 'accelRedirect');
+
+  it('says that nginx sends the bytes, and what to do where it does not', async (t) => {
+    const program = await startProgram(t, layoutSettings.b);
+    const url = `${await startNginx(t, ...readmeNginx(program))}/upload/`;
+    assert.deepEqual(outcomeOf(await examine(program, url)), {
+      check: 'accelRedirect',
+      outcome: 'ok',
+      found: 'nginx sends the bytes of downloads.',
+    });
+    const direct = problemsOf(await examine(program, program.uploadUrl));
+    assert.match(direct['accelRedirect'] ?? '', /^A download has no bytes.*Without nginx, remove accelRedirect/);
+    const unset = await changedConfig(t, program, [['accelRedirect', '# accelRedirect']]);
+    const stale = problemsOf(await examine(unset, program.uploadUrl));
+    assert.match(stale['accelRedirect'] ?? '', /still runs with accelRedirect.*Restart prosody-filer\.$/);
+  });
+
+  it('warns if the running server does not know accelRedirect yet, and says where nginx could send the bytes', async (t) => {
+    const program = await startProgram(t);
+    const url = `${await startNginx(t, ...readmeNginx(program))}/upload/`;
+    const set = await changedConfig(t, program, [['secret', `accelRedirect = "/internal-uploads/"\nsecret`]]);
+    const early = await examine(set, url);
+    assert.deepEqual([early.code, outcomeOf(early)?.outcome], [0, 'warning']);
+    assert.match(outcomeOf(early)?.found ?? '', /accelRedirect is set, but prosody-filer sends the bytes/);
+    const without = outcomeOf(await examine(program, url));
+    assert.deepEqual([without?.outcome, /see "nginx" in the README/.test(without?.change ?? '')], ['ok', true]);
+    const direct = outcomeOf(await examine(program, program.uploadUrl));
+    assert.deepEqual([direct?.outcome, direct?.change], ['ok', undefined]);
+  });
+
+  it('names an nginx whose user may not read the files', {
+    skip: process.getuid?.() !== 0 && 'needs root',
+  }, async (t) => {
+    const program = await startProgram(t, layoutSettings.b);
+    const url = `${await startNginx(t, ...readmeNginx(program), 'www-data')}/upload/`;
+    const problem = { accelRedirect: /403 from nginx\. \| nginx's user may not enter.*check-config as root/ };
+    await assertNamed(await examine(program, url), program, problem);
   });
 });
 

@@ -6,7 +6,7 @@ import { mainFile, projectFolder, run } from '../support/command.js';
 import { send } from '../support/http-client.js';
 import { findProgram, freePort, missingPeer, skipOrFail } from '../support/peers.js';
 import { startProgram } from '../support/program.js';
-import { readmeBlock } from '../support/readme.js';
+import { readmeBlock, readmeNginx } from '../support/readme.js';
 import { RunningProcess } from '../support/running-process.js';
 import { tempDir } from '../support/temp-dir.js';
 import { v1Token } from '../support/tokens.js';
@@ -147,8 +147,9 @@ it('serves beside share.php, so that old links keep working', async (t) => {
   await php.waitForLine((line) => line.includes('started'));
 
   const filer = await startProgram(t, { secret: 'new-secret' });
-  const location = readmeBlock('nginx', 'proxy_pass').replace('http://127.0.0.1:5050', filer.origin);
-  const nginx = await startNginx(t, `${location} location /share.php/ { proxy_pass http://${phpAddress}; }`);
+  const [inServer, beforeServer] = readmeNginx(filer);
+  const scriptLocation = `location /share.php/ { proxy_pass http://${phpAddress}; }`;
+  const nginx = await startNginx(t, `${inServer} ${scriptLocation}`, beforeServer);
   const shareUrl = `${nginx}/share.php/`;
   const prosody = await startProsody(t, { issuer: 'v1', baseUrl: shareUrl, secret: 'old-secret' });
   const { get } = await upload(t, prosody, 'été.txt', 'text/plain');

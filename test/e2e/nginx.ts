@@ -11,30 +11,36 @@ import { tempDir } from '../support/temp-dir.js';
 
 type Teardown = Pick<TestContext, 'after'>;
 
-/** Starts an nginx of its own with what its `http` block is made to hold; resolves once it listens, without a complaint. */
-async function startNginxWith(t: Teardown, makeHttp: (address: string, folder: string) => Promise<string>) {
-  let running: RunningProcess | undefined;
-  t.after(() => running?.stop()); // hooks run in this order: first the server, then its folder
-  const folder = await tempDir(t);
-  const address = `127.0.0.1:${await freePort()}`;
-  const configFile = path.join(folder, 'nginx.conf');
+/** The configuration of an nginx that writes into this folder; if root starts it, `user` sends the files. */
+export function nginxConfig(folder: string, http: string, user: string): string {
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
     (name) => `${name}_temp_path ${folder}/${name};`,
   );
-  await writeFile(
-    configFile,
-    `daemon off;
-${userInfo().uid === 0 ? 'user root;' : ''}
+  return `daemon off;
+${userInfo().uid === 0 ? `user ${user};` : ''}
 pid ${folder}/nginx.pid;
 error_log stderr notice;
 events {}
 http {
 access_log off;
 ${temporary.join('\n')}
-${await makeHttp(address, folder)}
+${http}
 }
-`,
-  );
+`;
+}
+
+/** Starts an nginx of its own with what its `http` block is made to hold; resolves once it listens, without a complaint. */
+async function startNginxWith(
+  t: Teardown,
+  makeHttp: (address: string, folder: string) => Promise<string>,
+  user = 'root',
+) {
+  let running: RunningProcess | undefined;
+  t.after(() => running?.stop()); // hooks run in this order: first the server, then its folder
+  const folder = await tempDir(t);
+  const address = `127.0.0.1:${await freePort()}`;
+  const configFile = path.join(folder, 'nginx.conf');
+  await writeFile(configFile, nginxConfig(folder, await makeHttp(address, folder), user));
   const nginx = new RunningProcess(findProgram('nginx') ?? 'nginx', ['-c', configFile, '-p', folder, '-e', 'stderr']);
   running = nginx;
   await nginx.waitForLine((line) => line.includes('start worker process '));
@@ -43,11 +49,15 @@ ${await makeHttp(address, folder)}
   return address;
 }
 
-/** Starts an nginx of its own with these locations in its one server; resolves to its origin once it listens. */
-export async function startNginx(t: Teardown, locations: string, besideServer = ''): Promise<string> {
+/**
+ * Starts an nginx of its own with these locations in its one server; resolves to its origin once it listens. If root runs
+ * the test, `user` sends the files.
+ */
+export async function startNginx(t: Teardown, locations: string, besideServer = '', user?: string): Promise<string> {
   const address = await startNginxWith(
     t,
     async (listen) => `${besideServer}\nserver {\nlisten ${listen};\n${locations}\n}`,
+    user,
   );
   return `http://${address}`;
 }

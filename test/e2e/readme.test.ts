@@ -6,9 +6,10 @@ import { it, type TestContext } from 'node:test';
 import { loadConfig } from '../../src/config/load-config.js';
 import { projectFolder, run } from '../support/command.js';
 import { send } from '../support/http-client.js';
+import { layoutSettings } from '../support/nginx-example.js';
 import { missingPeer } from '../support/peers.js';
 import { startProgram } from '../support/program.js';
-import { readmeBlock } from '../support/readme.js';
+import { readmeBlock, readmeNginx } from '../support/readme.js';
 import { RunningProcess } from '../support/running-process.js';
 import { tempDir } from '../support/temp-dir.js';
 import { v1Token, v2Token } from '../support/tokens.js';
@@ -32,11 +33,16 @@ it("the README's first command serves from a fresh checkout", async (t) => {
   assert.equal(await readFile(path.join(checkout, 'upload/slot/f'), 'utf8'), 'hello');
 });
 
-it("the README's nginx location passes uploads and downloads unchanged", async (t) => {
+it("the README's nginx passes uploads and downloads unchanged", async (t) => {
   const reason = missingPeer('nginx');
   if (reason !== undefined) return t.skip(reason);
-  const { origin, secret, logLines } = await startProgram(t);
-  const nginx = await startNginx(t, readmeBlock('nginx', 'proxy_pass').replace('http://127.0.0.1:5050', origin));
+  const storeDir = await tempDir(t);
+  const { origin, secret } = await startProgram(t, { storeDir, secret: 'a secret of both' });
+  const behind = await startProgram(t, { storeDir, secret, ...layoutSettings.b });
+  const [inServer, beforeServer] = readmeNginx(behind);
+  // As Debian's nginx.conf has it.
+  const debian = 'include /etc/nginx/mime.types; default_type application/octet-stream; gzip on;';
+  const nginx = await startNginx(t, inServer, `${debian}\n${beforeServer}`);
   const names = {
     'hello%20world.txt': 'hello world.txt',
     '%e6%97%a5%e6%9c%ac%20r%c3%a9sum%c3%a9%2bplus%26amp%25%34%31%252F.pdf': '日本 résumé+plus&amp%41%2F.pdf',
@@ -48,7 +54,7 @@ it("the README's nginx location passes uploads and downloads unchanged", async (
     const token = v2Token(`slot/${name}`, body.length, 'application/pdf', secret);
     const headers = { 'content-type': 'application/pdf' };
     const put = await send({ origin: nginx, rawTarget: `${target}?v2=${token}` }, { method: 'PUT', headers, body });
-    assert.equal(put.status, 201, JSON.stringify(logLines().at(-1)));
+    assert.equal(put.status, 201, JSON.stringify(behind.logLines().at(-1)));
     const proxied = await send({ origin: nginx, rawTarget: target });
     assert.ok(proxied.body.equals(body));
     const direct = await send({ origin, rawTarget: target });
@@ -56,6 +62,11 @@ it("the README's nginx location passes uploads and downloads unchanged", async (
       assert.equal(proxied.headers[header], direct.headers[header], header);
     }
   }
+  const sent = behind.logLines().filter(({ method }) => method === 'GET');
+  assert.deepEqual(new Set(sent.map(({ sentBy }) => sentBy)), new Set(['nginx']));
+  const page = '/upload/slot/a%23b%3fc%3bd%3de.html';
+  const packed = await send({ origin: nginx, rawTarget: page }, { headers: { 'accept-encoding': 'gzip' } });
+  assert.equal(packed.headers['content-encoding'], undefined);
   const refused = await send(`${nginx}/upload/slot/large`, { method: 'PUT', body });
   assert.deepEqual([refused.status, refused.headers['access-control-allow-origin']], [403, '*']);
   assert.equal((await send({ origin: nginx, rawTarget: '/upload/slot/..' })).status, 400);

@@ -94,8 +94,8 @@ describe('a release', () => {
     assert.equal((await get(server, 's/f')).body.toString(), 'hello');
   });
 
-  it("gets its command, its unit and a secret that only its owner reads by the README's quick start", async (t) => {
-    const missing = missingPeer('openssl');
+  it("gets its command, its unit, a user and a secret that only its owner reads by the README's quick start", async (t) => {
+    const missing = missingPeer('openssl', 'systemd-sysusers');
     if (missing !== undefined) return t.skip(missing);
     const [opt, root] = [await tempDir(t), await tempDir(t)];
     await succeed(follow(installing, opt, version));
@@ -103,6 +103,7 @@ describe('a release', () => {
     for (const folder of [commands, units]) await mkdir(folder, { recursive: true });
     const preparing = readmeBlock('sh', 'openssl rand')
       .replaceAll('/opt', opt)
+      .replace('systemd-sysusers ', `systemd-sysusers --root=${root} `)
       .replaceAll(/(?<=[ >])\/(?=usr|etc)/g, `${root}/`);
     await succeed(run('sh', ['-c', `set -e\n${preparing}`]));
     const { stdout } = await run('env', ['-i', `PATH=${bin}`, path.join(commands, 'prosody-filer'), '--version']);
@@ -112,6 +113,8 @@ describe('a release', () => {
       await readFile(path.join(units, unit), 'utf8'),
       await readFile(path.join(projectFolder, unit), 'utf8'),
     );
+    const groups = await readFile(path.join(root, 'etc/group'), 'utf8');
+    assert.match(groups, /^prosody-filer:[^:]*:\d+:www-data$/m);
     const secret = path.join(root, 'etc/prosody-filer/secret');
     assert.equal((await stat(secret)).mode & 0o777, 0o600);
     assert.match(await readFile(secret, 'utf8'), /^[0-9a-f]{64}\n$/);

@@ -9,7 +9,7 @@ import { eventually } from '../support/eventually.js';
 import { missingPeer } from '../support/peers.js';
 import { startProgram } from '../support/program.js';
 import { connectTo } from '../support/raw-socket.js';
-import { readmeBlock } from '../support/readme.js';
+import { readmeNginx } from '../support/readme.js';
 import { filesIn } from '../support/tree.js';
 import { beginPut, get, put } from '../support/uploading.js';
 import { startNginx } from './nginx.js';
@@ -101,8 +101,7 @@ describe('a slow client', { concurrency: true }, () => {
       const program = await startProgram(t, { stallTimeout: '500ms' });
       const size = 15_000_000;
       await writeFile(path.join(program.storeDir, 'large'), Buffer.alloc(size));
-      const location = readmeBlock('nginx', 'proxy_pass').replace('http://127.0.0.1:5050', program.origin);
-      const origin = proxy === 'directly' ? program.origin : await startNginx(t, location);
+      const origin = proxy === 'directly' ? program.origin : await startNginx(t, ...readmeNginx(program));
       assert.ok((await downloadSlowly(`${origin}/upload/large`, 1_000_000)) > size);
     });
   }

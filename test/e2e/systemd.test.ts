@@ -5,11 +5,12 @@ import { describe, it, type TestContext } from 'node:test';
 import { projectFolder, run } from '../support/command.js';
 import { eventually } from '../support/eventually.js';
 import { send } from '../support/http-client.js';
-import { freePort, missingPeer } from '../support/peers.js';
-import { readmeBlock } from '../support/readme.js';
+import { findProgram, freePort, missingPeer } from '../support/peers.js';
+import { readmeBlock, readmeNginx } from '../support/readme.js';
 import { tempDir } from '../support/temp-dir.js';
 import { put } from '../support/uploading.js';
-import { startNginx } from './nginx.js';
+import type { Finding } from './examination.js';
+import { nginxConfig } from './nginx.js';
 import { bootSystemd, type Systemd, systemdSkipReason } from './systemd.js';
 
 const unit = 'prosody-filer.service';
@@ -25,16 +26,78 @@ function isServing(origin: string): Promise<boolean> {
   );
 }
 
+/** What the README runs before the first start to make the service's user. */
+const makeUser = readmeBlock('sh', 'systemd-sysusers')
+  .split('\n')
+  .filter((line) => line.startsWith('systemd-sysusers '))
+  .join('\n');
+
+/** The unit that an operator of an earlier version has: its files are in a folder that nginx may not enter. */
+const earlierText = serviceText
+  .replace('User=prosody-filer', 'DynamicUser=yes')
+  .replace('StateDirectoryMode=0750', 'StateDirectoryMode=0700')
+  .replace('UMask=0027', 'UMask=0077');
+
+function testedUnit(text: string): string {
+  return `${text}\n[Service]\nWatchdogSec=3s\nStandardOutput=append:/run/output\nStandardError=append:/run/output\n`;
+}
+
 /** Boots with the shipped unit and the README's configuration, both but for what the test changes. */
 async function boot(t: TestContext, settings: string, isActivated: boolean) {
   const port = await freePort();
   const origin = `http://127.0.0.1:${port}`;
-  const service = `${serviceText}\n[Service]\nWatchdogSec=3s\nStandardOutput=append:/run/output\nStandardError=append:/run/output\n`;
   const socket = socketText.replace(/ListenStream=\S+/, `ListenStream=127.0.0.1:${port}`);
-  const units = { [unit]: service, ...(isActivated ? { 'prosody-filer.socket': socket } : {}) };
-  const config = `${configText.replace('127.0.0.1:5050', `127.0.0.1:${port}`)}\n${settings}\n`;
-  const systemd = await bootSystemd(t, units, { 'config.toml': config, secret });
+  const units = { [unit]: testedUnit(serviceText), ...(isActivated ? { 'prosody-filer.socket': socket } : {}) };
+  const config = `${direct(configText).replace('127.0.0.1:5050', `127.0.0.1:${port}`)}\n${settings}\n`;
+  const systemd = await bootSystemd(t, units, { 'config.toml': config, secret }, makeUser);
   return { systemd, origin };
+}
+
+/** The configuration without what needs nginx. */
+function direct(config: string): string {
+  return config.replace(/^accelRedirect .*$/m, '');
+}
+
+/** Boots as `boot` does, with an nginx in front that has the README's configuration and runs as Debian's does. */
+async function bootWithNginx(t: TestContext, text: string, config: string, setUp: string) {
+  const [filerPort, nginxPort] = [await freePort(), await freePort()];
+  const [inServer, beforeServer] = readmeNginx({
+    origin: `http://127.0.0.1:${filerPort}`,
+    storeDir: '/var/lib/prosody-filer/upload',
+  });
+  const http = `${beforeServer}\nserver {\nlisten 127.0.0.1:${nginxPort};\n${inServer}\n}`;
+  const nginx = `[Service]
+ExecStart=${findProgram('nginx')} -c /etc/prosody-filer/nginx.conf -e stderr
+ExecReload=kill -HUP $MAINPID
+`;
+  const onPort = (toml: string) => toml.replace('127.0.0.1:5050', `127.0.0.1:${filerPort}`);
+  const etc = {
+    'config.toml': onPort(config),
+    'next.toml': onPort(configText),
+    'next.service': testedUnit(serviceText),
+    'nginx.conf': nginxConfig('/run', http, 'www-data'),
+    secret,
+  };
+  const systemd = await bootSystemd(t, { [unit]: testedUnit(text), 'nginx.service': nginx }, etc, setUp);
+  const origin = `http://127.0.0.1:${nginxPort}`;
+  await eventually(() => isServing(origin));
+  return { systemd, origin };
+}
+
+const installed = '/opt/prosody-filer/bin/prosody-filer';
+
+/** A command of the README with the program where the release has it. */
+function withProgram(command: string): string {
+  return command.replace('-- prosody-filer ', `-- ${installed} `);
+}
+
+/** What check-config finds about nginx. */
+async function checkNginx(systemd: Systemd) {
+  const config = ['--config', '/etc/prosody-filer/config.toml'];
+  const { stdout, stderr } = await systemd.run(installed, 'check-config', '--json', ...config);
+  assert.equal(stderr, '');
+  const findings: Finding[] = JSON.parse(stdout).findings;
+  return findings.find(({ check }) => check === 'nginx');
 }
 
 async function restartsOf(systemd: Systemd): Promise<number> {
@@ -79,24 +142,60 @@ describe('under systemd', { skip: (await systemdSkipReason()) ?? false }, () => 
     });
   }
 
-  it("serves by the README's quick start, and doctor finds nothing wrong", async (t) => {
-    const missing = missingPeer('nginx');
+  it("serves by the README's quick start, nginx sends the downloads, and doctor finds nothing wrong", async (t) => {
+    const missing = missingPeer('nginx', 'systemd-sysusers', 'runuser');
     if (missing !== undefined) return t.skip(missing);
-    const { systemd, origin } = await boot(t, '', false);
-    const nginx = await startNginx(t, readmeBlock('nginx', 'proxy_pass').replace('http://127.0.0.1:5050', origin));
-    const command = readmeBlock('sh', 'doctor')
-      .replace('prosody-filer', '/opt/prosody-filer/bin/prosody-filer')
-      .replace('https://uploads.example.org', nginx);
-    const { code, stdout, stderr } = await systemd.run('sh', '-c', command);
+    const { systemd, origin } = await bootWithNginx(t, serviceText, configText, makeUser);
+    const doctor = withProgram(readmeBlock('sh', 'doctor')).replace('https://uploads.example.org', origin);
+    const { code, stdout, stderr } = await systemd.run('sh', '-c', doctor);
     assert.equal(code, 0, stdout + stderr);
+    assert.match(stdout, /^ok {6}accelRedirect {4}nginx sends the bytes of downloads\.$/m);
+    assert.match(stdout, /^ok {6}left behind {6}The doctor removed all/m);
     assert.match(stdout, /problems: 0\n$/);
-    const inside = readmeBlock('sh', 'nsenter').replace(
-      ' prosody-filer purge',
-      ' /opt/prosody-filer/bin/prosody-filer purge',
+    assert.doesNotMatch(stdout, /^(warning|skipped)/m);
+
+    assert.equal((await put({ origin, secret }, 's/f', Buffer.from('hello'))).status, 201);
+    assert.equal((await send(`${origin}/upload/s/f`)).body.toString(), 'hello');
+    const stat = ['stat', '--format', '%a %U %G', 's', 's/f', '.prosody-filer'].map((argument, index) =>
+      index < 3 ? argument : `/var/lib/prosody-filer/upload/${argument}`,
     );
-    const purged = await systemd.run('sh', '-c', inside);
+    const owner = 'prosody-filer prosody-filer';
+    assert.equal((await systemd.run(...stat)).stdout, `750 ${owner}\n640 ${owner}\n700 ${owner}\n`);
+    assert.equal((await checkNginx(systemd))?.outcome, 'ok');
+
+    const purge = withProgram(readmeBlock('sh', 'runuser -u prosody-filer -- prosody-filer purge'));
+    const purged = await systemd.run('sh', '-c', purge);
     assert.deepEqual([purged.code, purged.stderr], [0, '']);
     assert.match(purged.stdout, /^would delete 0 uploads, 0 bytes$/m);
+  });
+
+  it("moves from the earlier unit's DynamicUser as in the README, with the uploads", async (t) => {
+    const missing = missingPeer('nginx', 'systemd-sysusers');
+    if (missing !== undefined) return t.skip(missing);
+    const { systemd, origin } = await bootWithNginx(t, earlierText, direct(configText), 'true');
+    assert.equal((await put({ origin, secret }, 's/old', Buffer.from('old'))).status, 201);
+    assert.match((await checkNginx(systemd))?.change ?? '', /without DynamicUser=yes: see "systemd" in the README/);
+
+    const install = `cd /etc/prosody-filer && cp next.toml config.toml && cp next.service /run/units/${unit}`;
+    const moved = await systemd.run('sh', '-c', `systemctl stop ${unit} && ${install} && ${makeUser}`);
+    assert.equal(moved.code, 0, moved.stderr);
+    const [start = '', open = ''] = readmeBlock('sh', 'chmod g+rX').split('\n');
+    assert.equal((await systemd.run('sh', '-c', start)).code, 0, await systemd.output());
+    const closed = await checkNginx(systemd);
+    assert.match(closed?.found ?? '', /\(user www-data\) may not enter \/var\/lib\/prosody-filer\/upload\.$/);
+    const [, command = ''] = /^Run: (chmod g\+x \S+upload)$/.exec(closed?.change ?? '') ?? [];
+    assert.equal((await systemd.run('sh', '-c', command)).code, 0, closed?.change);
+    const old = await checkNginx(systemd);
+    assert.equal(old?.outcome, 'problem');
+    assert.match(old.found, /may not read older uploads, such as .*upload\/s: mode 0700/);
+    assert.match(old.change ?? '', / -prune -o -exec chgrp \d+ {} \+ -exec chmod g\+rX {} \+$/);
+    await eventually(async () => (await send(`${origin}/upload/s/old`)).status === 403);
+    assert.equal((await systemd.run('sh', '-c', open)).code, 0);
+    assert.equal((await checkNginx(systemd))?.outcome, 'ok');
+    assert.equal((await put({ origin, secret }, 's/new', Buffer.from('new'))).status, 201);
+    for (const name of ['old', 'new']) assert.equal((await send(`${origin}/upload/s/${name}`)).body.toString(), name);
+    const reserved = await systemd.run('stat', '--format', '%a', '/var/lib/prosody-filer/upload/.prosody-filer');
+    assert.equal(reserved.stdout, '700\n');
   });
 
   it('restarts on a socket of systemd without a refused request', async (t) => {

@@ -41,11 +41,15 @@ function target(name: string, lines = ''): [string, string] {
   return [`${name}.target`, `[Unit]\nDescription=${name}\nDefaultDependencies=no\n${lines}`];
 }
 
-/** Boots systemd with units that are started at once, and files for /etc/prosody-filer; only root may read `secret`. */
+/**
+ * Boots systemd with units that are started at once, and files for /etc/prosody-filer; only root may read `secret`. The shell
+ * command `setUp` runs before.
+ */
 export async function bootSystemd(
   t: Pick<TestContext, 'after'>,
   units: Readonly<Record<string, string>>,
   etc: Readonly<Record<string, string>>,
+  setUp: string,
 ): Promise<Systemd> {
   let running: RunningProcess | undefined;
   const cgroup = path.join((await cgroupFolder()) ?? '', `prosody-filer-test-${process.pid}`);
@@ -64,7 +68,14 @@ export async function bootSystemd(
     await writeFile(path.join(folder, 'etc', name), text, { mode: name === 'secret' ? 0o600 : 0o644 });
 
   const joinGroup = 'echo $$ >"$0/cgroup.procs"; exec "$@"';
-  const boot = [bootScript, process.execPath, projectFolder, path.join(folder, 'etc'), path.join(folder, 'units')];
+  const boot = [
+    bootScript,
+    process.execPath,
+    projectFolder,
+    path.join(folder, 'etc'),
+    path.join(folder, 'units'),
+    setUp,
+  ];
   const manager = new RunningProcess('sh', ['-c', joinGroup, cgroup, 'unshare', ...namespaces, 'bash', ...boot]);
   running = manager;
   const beside = async (...command: string[]) => {

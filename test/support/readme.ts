@@ -14,6 +14,20 @@ export function readmeBlock(language: string, containing: string): string {
   return found.trimEnd();
 }
 
+/** What the README puts into nginx's server block, and before it, with the origin of prosody-filer and its storeDir. */
+export function readmeNginx({
+  origin,
+  storeDir = '/nowhere',
+}: {
+  readonly origin: string;
+  readonly storeDir?: string;
+}): [inServer: string, beforeServer: string] {
+  return [
+    readmeBlock('nginx', 'proxy_pass').replace('/var/lib/prosody-filer/upload', storeDir),
+    readmeBlock('nginx', 'upstream').replace('127.0.0.1:5050', new URL(origin).host),
+  ];
+}
+
 /** The values that replace the README's names in a snippet. */
 export interface Names {
   /** With its trailing slash. */

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
+import { nginxLocations, nginxUpstream } from '../../src/config/nginx-locations.js';
 import { makeSnippets } from '../../src/config/snippets.js';
 import { readmeBlock, withNames } from '../support/readme.js';
 
@@ -12,6 +13,13 @@ it("the snippets of init are the README's, which the tests load into the servers
     prosodyFileShare: fromReadme('lua', 'http_file_share_base_url'),
     ejabberd: fromReadme('yaml', 'external_secret'),
     metronome: fromReadme('lua', 'http_file_delete_secret').replace('another-secret', 'd3lete'),
-    nginx: readmeBlock('nginx', 'proxy_request_buffering off').replace('/upload/', '/a/b/'),
   });
+  assert.equal(nginxUpstream, readmeBlock('nginx', 'upstream'));
+  assert.equal(
+    nginxLocations(names.baseUrl, '/internal/', '/srv/x/'),
+    readmeBlock('nginx', 'proxy_request_buffering off')
+      .replace('location /upload/', 'location /a/b/')
+      .replace('/var/lib/prosody-filer/upload', '/srv/x')
+      .replaceAll('/internal-uploads/', '/internal/'),
+  );
 });

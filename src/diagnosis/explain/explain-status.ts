@@ -108,12 +108,15 @@ const unknownAdvice: CauseAndChange = [
   "Look at the log of prosody-filer. If this request is not in it, look at the proxy's logs.",
 ];
 
+/** True if the body is that of an error of prosody-filer. */
+export function isErrorOfFiler({ status, body }: Answer): boolean {
+  return body.toString() === `${status} ${STATUS_CODES[status]}\n`;
+}
+
 /** True if prosody-filer wrote the answer, not a proxy in front of it. */
 export function isFromFiler(answer: Answer): boolean {
-  const { status, body } = answer;
   // A proxy may replace the body, drop the policy or add its own, so either mark is enough.
-  const isPlain = body.toString() === `${status} ${STATUS_CODES[status]}\n`;
-  return isPlain || headerOf(answer, 'content-security-policy').includes("media-src 'self'");
+  return isErrorOfFiler(answer) || headerOf(answer, 'content-security-policy').includes("media-src 'self'");
 }
 
 /** Names the status and who sent it, without the query of a redirect, which may hold a token. */

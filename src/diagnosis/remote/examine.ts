@@ -1,6 +1,7 @@
 import type { Count } from '../../progress.js';
 import { explainNoAnswer } from '../explain/explain-no-answer.js';
 import { type Report, runCheck, type Verdict } from '../finding.js';
+import { checkAccelRedirect } from './check-accel-redirect.js';
 import { checkBuffering } from './check-buffering.js';
 import { checkClock } from './check-clock.js';
 import { checkConnection, checkEncryption, checkMissingFile, checkSlotUrl } from './check-connection.js';
@@ -100,6 +101,7 @@ async function examineDirect(
 export async function examine(settings: DoctorSettings, report: Report): Promise<void> {
   const visit = new Visit(settings);
   const isRedirected = settings.downloadsFrom !== undefined;
+  const { storeDir } = settings;
 
   const perform: Perform = async (checks, isUsable = true) => {
     let isFine = isUsable;
@@ -118,6 +120,7 @@ export async function examine(settings: DoctorSettings, report: Report): Promise
     await perform(checksOfServer);
     if (settings.slotUrl !== undefined) await perform({ 'slot URL': checkSlotUrl });
     let isUsable = await perform({ upload: checkUpload });
+    if (storeDir !== undefined) isUsable = await perform({ accelRedirect: checkAccelRedirect(storeDir) }, isUsable);
     if (isRedirected) isUsable = await perform({ redirect: checkRedirect }, isUsable);
     await perform({ ...(isRedirected ? checksOfStore : {}), ...checksOfUploads }, isUsable);
     await examineDirect(settings, isUsable, perform);

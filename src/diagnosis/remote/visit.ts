@@ -26,6 +26,10 @@ export interface DoctorSettings {
   readonly baseSegments: readonly string[];
   readonly maxFileSize: number | undefined;
   readonly cors: boolean;
+  /** Where downloads from disk could be sent by nginx; `undefined`: the uploads are in a bucket. */
+  readonly storeDir?: string | undefined;
+  /** The path of nginx's internal location; `undefined`: prosody-filer sends the bytes itself. */
+  readonly accelRedirect: string | undefined;
   /** The base URL of the server's own slots; `undefined`: it issues no slots, or their downloads lead elsewhere. */
   readonly slotUrl: string | undefined;
   /** `undefined`: all uploads go to prosody-filer. */
