@@ -28,6 +28,7 @@ async function findCronWarnings({ storeDir }: Config): Promise<string[]> {
 
 async function serve({ config: configFile, createConfig = false }: ServeOptions): Promise<void> {
   const { isWorker } = await import('../service/workers.js');
+  const { findClosedModes } = await import('../service/find-closed-modes.js');
   const { startService, startWorker } = await import('../service/start-service.js');
   if (isWorker) return startWorker(configFile);
   const { loadConfig } = await import('../config/load-config.js');
@@ -36,7 +37,8 @@ async function serve({ config: configFile, createConfig = false }: ServeOptions)
   const { config, warnings } = loadConfig(configFile);
   await startService(config, configFile, async (logger) => {
     if (isCreated) logCreation(logger, configFile);
-    for (const warning of [...warnings, ...(await findCronWarnings(config))]) logger.warn(warning);
+    const found = [...warnings, ...findClosedModes(config), ...(await findCronWarnings(config))];
+    for (const warning of found) logger.warn(warning);
   });
 }
 
