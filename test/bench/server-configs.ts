@@ -1,6 +1,10 @@
 import { mkdirSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { type NginxLayout, nginxExample } from '../support/nginx-example.js';
+import { readmeNginx } from '../support/readme.js';
+
+/** What stands in nginx: the locations of the README, or a layout of nginx.example.conf. */
+export type Front = 'README' | NginxLayout;
 
 /** An nginx with two workers and these servers; temporary files lie on the disk of the uploads. */
 function nginxWith(folder: string, servers: string): string {
@@ -50,10 +54,12 @@ export function nginxConfig(folder: string, port: number): string {
   );
 }
 
-/** An nginx in front of the filer with a layout of nginx.example.conf, without TLS. */
-export function nginxFrontConfig(folder: string, port: number, layout: NginxLayout, filerPort: number): string {
-  const names = { address: `127.0.0.1:${port}`, filer: `127.0.0.1:${filerPort}`, storeDir: `${folder}/store` };
-  return nginxWith(folder, nginxExample(layout, names));
+/** An nginx in front of the filer, without TLS. */
+export function nginxFrontConfig(folder: string, port: number, front: Front, filerPort: number): string {
+  const [address, filer, storeDir] = [`127.0.0.1:${port}`, `127.0.0.1:${filerPort}`, `${folder}/store`];
+  if (front !== 'README') return nginxWith(folder, nginxExample(front, { address, filer, storeDir }));
+  const [inServer, beforeServer] = readmeNginx({ origin: `http://${filer}`, storeDir });
+  return nginxWith(folder, `${beforeServer}\nserver { listen ${address};\n${inServer}\n}`);
 }
 
 /** Prosody with nothing but mod_http_file_share, whose uploads and downloads it serves itself. */

@@ -3,12 +3,12 @@ import { connect } from 'node:net';
 import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { programCommand } from '../support/command.js';
-import { layoutSettings, type NginxLayout } from '../support/nginx-example.js';
+import { layoutSettings } from '../support/nginx-example.js';
 import { findProgram, freePort } from '../support/peers.js';
 import { RunningProcess } from '../support/running-process.js';
 import { cpuSecondsOf, type IdleMemory, idleMemoryOf, processesOf } from './processes.js';
 import { type Dialect, fileName, type Peer } from './requests.js';
-import { nginxConfig, nginxFrontConfig, prosodyConfig } from './server-configs.js';
+import { type Front, nginxConfig, nginxFrontConfig, prosodyConfig } from './server-configs.js';
 import type { RequestKind } from './workloads.js';
 
 /** A running server. */
@@ -33,7 +33,7 @@ interface Recipe {
   command(configFile: string): string[];
   fileOf(folder: string, slot: string): string;
   /** The nginx that stands in front of it. */
-  readonly front?: NginxLayout;
+  readonly front?: Front;
   readonly kinds: readonly RequestKind[];
 }
 
@@ -95,6 +95,7 @@ const recipes: readonly Recipe[] = [
   filer('filer', asNginx),
   filer('filer, sync', { ...asNginx, durability: 'sync' }),
   filer('filer, 2 workers', { ...asNginx, workers: 2 }),
+  { ...filer('behind nginx', { ...asNginx, ...layoutSettings.b }), front: 'README', kinds: bodyKinds },
   { ...filer('behind nginx (a)', asNginx), front: 'a', kinds: bodyKinds },
   { ...filer('behind nginx (b)', { ...asNginx, ...layoutSettings.b }), front: 'b', kinds: bodyKinds },
   { ...filer('behind nginx (c)', asNginx), front: 'c', kinds: ['get'] },
@@ -138,10 +139,10 @@ async function startListener(configFile: string, config: string, command: readon
   return { pids: processesOf(configFile), stop };
 }
 
-async function startFront(layout: NginxLayout, folder: string, filerPort: number) {
+async function startFront(front: Front, folder: string, filerPort: number) {
   const port = await freePort();
   const configFile = path.join(folder, 'nginx.conf');
-  const config = nginxFrontConfig(folder, port, layout, filerPort);
+  const config = nginxFrontConfig(folder, port, front, filerPort);
   return { port, ...(await startListener(configFile, config, nginxCommand(configFile), port)) };
 }
 
