@@ -2,7 +2,7 @@
 export const nginxUpstream = `upstream prosody_filer {
     server 127.0.0.1:5050;
     # How many idle connections nginx keeps for the next requests. A new one for each takes several times as long.
-    keepalive 16;
+    keepalive 32;
 }`;
 
 /** The internal location by which nginx sends the files of an absolute `storeDir`, as the README has it. */
