@@ -92,7 +92,7 @@ export async function putUpload(
   };
   const openBody = () => {
     if (isHeldBack) reply.raw.writeContinue();
-    limitTime(raw, (settings.maxUploadMs ?? maxUploadMs)(announced.size));
+    if (!raw.complete) limitTime(raw, (settings.maxUploadMs ?? maxUploadMs)(announced.size));
     return raw;
   };
   await putWithin(request, context, upload, async (makeRoom, isAwaited) => {
