@@ -139,6 +139,19 @@ describe('check-config', () => {
     assert.equal((await checkConfig(folder)).code, 0);
   });
 
+  it('warns of a file with more than the secret in it', async (t) => {
+    const folder = await folderWith(t);
+    await writeFile(path.join(folder, 'secret'), `\uFEFF${good.secret} \n\n`, { mode: 0o600 });
+    const config = 'listenPort = "127.0.0.1:0"\nsecretFile = "secret"\nstoreDir = "upload"\n';
+    await writeFile(path.join(folder, 'config.toml'), config);
+    const { code, stdout } = await checkConfig(folder);
+    assert.equal(code, 0);
+    assert.match(
+      stdout,
+      /^warning secret files {5}secretFile: secret has a byte order mark, white space or .*\n {8}change: /m,
+    );
+  });
+
   it('only warns where another program listens on the address', async (t) => {
     const server = createServer().listen(0, '127.0.0.1');
     t.after(() => server.close());
