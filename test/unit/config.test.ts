@@ -53,6 +53,19 @@ describe('a configuration of the original prosody-filer', () => {
     assert.deepEqual((await load(t, `\uFEFF${minimal}`)).config.secrets, ['k']);
   });
 
+  for (const [text, expected] of [
+    ['uploadRootDir = "./uploads/"', 'uploadRootDir: expected a known key. Set storeDir'],
+    ['S3Secret = "hush"', 'S3Secret: expected a known key. Set secretAccessKey in a table [s3]'],
+    ['s3_bucket = "uploads"', 's3_bucket: expected a known key. Set bucket in a table [s3]'],
+    ['[security]\nsecret = "hush"', 'security: expected a known key. Set secret above all tables'],
+    ['constructor = 1', 'constructor: expected a known key'],
+  ] as const) {
+    it(`names the successor of a former key: ${text}`, async (t) => {
+      const problems = await problemsOf(t, `${minimal}${text}\n`);
+      assert.deepEqual(problems, [expected]);
+    });
+  }
+
   it('warns of a secret that was published', async (t) => {
     const { warnings } = await load(t, 'secret = "mysecret"\nstoreDir = "/s"\n');
     assert.match(warnings.join(), /secret: this one is published/);
