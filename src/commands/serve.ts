@@ -34,10 +34,11 @@ async function serve({ config: configFile, createConfig = false }: ServeOptions)
   const { loadConfig } = await import('../config/load-config.js');
   const isCreated = createConfig && !existsSync(configFile);
   if (isCreated) writeDefaultConfig(configFile, defaultBaseUrl);
-  const { config, warnings } = loadConfig(configFile);
+  const { config, warnings, oddFiles } = loadConfig(configFile);
   await startService(config, configFile, async (logger) => {
     if (isCreated) logCreation(logger, configFile);
-    const found = [...warnings, ...findClosedModes(config), ...(await findCronWarnings(config))];
+    const odd = oddFiles.map(({ found, change }) => `${found} ${change}`);
+    const found = [...warnings, ...odd, ...findClosedModes(config), ...(await findCronWarnings(config))];
     for (const warning of found) logger.warn(warning);
   });
 }

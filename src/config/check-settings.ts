@@ -1,6 +1,7 @@
 import { inspect } from 'node:util';
 import { closest, distance } from 'fastest-levenshtein';
 import { parseDuration, parseSize } from '../units.js';
+import { successorOf } from './former-keys.js';
 import type { Schema, Unit } from './schema.js';
 import { parseMode } from './setting-types.js';
 import { type Settings, settingsSchema } from './settings.js';
@@ -28,6 +29,8 @@ function placeBelow(place: string, key: string): string {
 }
 
 function describeUnknown(key: string, known: readonly string[]): string {
+  const successor = successorOf(key);
+  if (successor !== undefined) return `expected a known key. Set ${successor}`;
   const given = key.toLowerCase();
   const lowerCase = closest(
     given,

@@ -8,7 +8,7 @@ import { componentConfig } from './component-settings.js';
 import { SettingProblem } from './config-error.js';
 import { listenAddress, metricsAddress } from './listen-address.js';
 import { type S3Config, s3Options } from './s3-settings.js';
-import { readSecretFile } from './secret-file.js';
+import { readSecretsOfFile } from './secret-file.js';
 import { type SettingsOf, settingsSchema } from './settings.js';
 
 /** Where uploads are stored: in a folder or in a bucket. */
@@ -23,7 +23,7 @@ function pinoLevel({ logLevel }: SettingsOf<'logLevel'>) {
 }
 
 function allSecrets({ secret, secrets = [], secretFile }: SettingsOf<'secret' | 'secrets' | 'secretFile'>) {
-  const fromFile = secretFile === undefined ? [] : [readSecretFile('secretFile', secretFile)];
+  const fromFile = secretFile === undefined ? [] : readSecretsOfFile('secretFile', secretFile);
   const all = [...(secret === undefined ? [] : [secret]), ...fromFile, ...secrets];
   if (all.length > 0) return all;
   throw new SettingProblem(`secret: expected ${settingsSchema.properties.secret.expected}, but it is not set`);

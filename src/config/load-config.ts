@@ -2,6 +2,7 @@ import { checkSettings } from './check-settings.js';
 import type { Config, Parts, PlainSettings } from './config.js';
 import { ConfigError, SettingProblem } from './config-error.js';
 import { configParts } from './config-parts.js';
+import { findOddities, type OddFile } from './secret-file.js';
 import type { Settings } from './settings.js';
 import { readToml } from './toml-file.js';
 
@@ -20,6 +21,8 @@ export interface LoadedConfig {
   readonly warnings: string[];
   /** The files that hold secrets. */
   readonly secretFiles: string[];
+  /** What is odd about the files that only hold a secret. */
+  readonly oddFiles: OddFile[];
 }
 
 /** Makes each part unless one of its settings is wrong, and adds what is wrong with the parts to `problems`. */
@@ -46,9 +49,14 @@ function plainSettings(settings: Settings): PlainSettings {
   return Object.fromEntries(Object.entries(settings).filter(([name]) => !keysOfParts.has(name))) as PlainSettings;
 }
 
-/** The files with secrets that the settings name. A name that is not a text is already a problem. */
-function namedFiles({ secretFile, s3, component }: Settings): string[] {
-  return [secretFile, s3?.secretAccessKeyFile, component?.secretFile].filter((file) => typeof file === 'string');
+/** The keys that name files with secrets, and the files. A name that is not a text is already a problem. */
+function namedFiles({ secretFile, s3, component }: Settings): (readonly [key: string, file: string])[] {
+  const files = [
+    ['secretFile', secretFile],
+    ['s3.secretAccessKeyFile', s3?.secretAccessKeyFile],
+    ['component.secretFile', component?.secretFile],
+  ] as const;
+  return files.flatMap(([key, file]) => (typeof file === 'string' ? [[key, file] as const] : []));
 }
 
 function holdsSecret({ secret, secrets, deleteSecret, s3, component }: Settings): boolean {
@@ -64,7 +72,8 @@ export function loadConfig(file: string): LoadedConfig {
   const { settings, problems } = checkSettings(readToml(file));
   const wrongKeys = new Set(problems.map(({ key }) => key));
   const texts = problems.map(({ text }) => text);
-  const files = namedFiles(settings);
+  const keysAndFiles = namedFiles(settings);
+  const files = keysAndFiles.map(([, file]) => file);
   const { storage, ...parts } = makeParts(settings, [file, ...files], wrongKeys, texts);
   if (texts.length > 0) throw new ConfigError([...new Set(texts)].map((text) => `${file}: ${text}`));
   const config: Config = Object.freeze({ ...plainSettings(settings), ...parts, ...storage });
@@ -74,5 +83,6 @@ export function loadConfig(file: string): LoadedConfig {
     config,
     warnings: isPublished ? [warning] : [],
     secretFiles: holdsSecret(settings) ? [file, ...files] : files,
+    oddFiles: keysAndFiles.flatMap(([key, name]) => findOddities(key, name)),
   };
 }

@@ -71,10 +71,13 @@ export const settingsSchema = table({
     'More secrets that are valid too, so that you can change the secret without refusing uploads. Keep an old one as long as uploads from its time are stored: quotas, `stats` and `purge --uploader` need it.',
     { isSecret: true, unset: 'none', example: ['old-secret'], minItems: 1, expected: 'a list of secrets, not empty' },
   ),
-  secretFile: secretFile("File that holds the secret, such as one of systemd's LoadCredential or Docker's secrets.", {
-    unset: 'none',
-    example: '/run/credentials/prosody-filer.service/secret',
-  }),
+  secretFile: secretFile(
+    "File that holds the secret, such as one of systemd's LoadCredential or Docker's secrets. White space around the secret is left out.",
+    {
+      unset: 'none',
+      example: '/run/credentials/prosody-filer.service/secret',
+    },
+  ),
   deleteSecret: secret("Metronome's `http_file_delete_secret`. Metronome deletes uploads with it.", {
     unset: 'DELETE is answered with 405',
     example: 'another-secret',

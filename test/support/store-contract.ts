@@ -60,12 +60,12 @@ function idOf(upload: { readonly uploader?: string | undefined } | undefined): s
 
 /**
  * What every store promises: run it against each. In a store that is not exclusive, several racing uploads may succeed, and the
- * last one stays. A store that is not limited has no free space.
+ * last one stays. A store that is not limited has no free space. `refusedNames` are those that its filesystem cannot hold.
  */
 export function describeStore(
   name: string,
   open: (t: TestContext, options?: { replayWindowMs: number }) => Promise<StoreUnderTest>,
-  { isExclusive = true, isLimited = true } = {},
+  { isExclusive = true, isLimited = true, refusedNames = /(?!)/ } = {},
 ): void {
   describe(`${name}: putting`, () => {
     for (const size of [0, 1, 65_535, 65_536, 65_537, 3 * 1024 * 1024 + 7]) {
@@ -180,8 +180,14 @@ export function describeStore(
       '\\',
       '\'"`$',
     ]) {
-      it(`stores under the name ${name.slice(0, 40)}`, async (t) => {
-        const { store } = await open(t);
+      const isRefused = refusedNames.test(name);
+      it(`${isRefused ? 'refuses' : 'stores under'} the name ${name.slice(0, 40)}`, async (t) => {
+        const { store, contents } = await open(t);
+        if (isRefused) {
+          await assert.rejects(store.put(key(`slot/${name}`), incoming(Buffer.from(name))), { code: 'KEY_INVALID' });
+          assert.deepEqual(await contents(), []);
+          return;
+        }
         await store.put(key(`slot/${name}`), incoming(Buffer.from(name)));
         assert.equal((await readBack(store, `slot/${name}`)).toString(), name);
       });

@@ -53,6 +53,19 @@ describe('a configuration of the original prosody-filer', () => {
     assert.deepEqual((await load(t, `\uFEFF${minimal}`)).config.secrets, ['k']);
   });
 
+  for (const [text, expected] of [
+    ['uploadRootDir = "./uploads/"', 'uploadRootDir: expected a known key. Set storeDir'],
+    ['S3Secret = "hush"', 'S3Secret: expected a known key. Set secretAccessKey in a table [s3]'],
+    ['s3_bucket = "uploads"', 's3_bucket: expected a known key. Set bucket in a table [s3]'],
+    ['[security]\nsecret = "hush"', 'security: expected a known key. Set secret above all tables'],
+    ['constructor = 1', 'constructor: expected a known key'],
+  ] as const) {
+    it(`names the successor of a former key: ${text}`, async (t) => {
+      const problems = await problemsOf(t, `${minimal}${text}\n`);
+      assert.deepEqual(problems, [expected]);
+    });
+  }
+
   it('warns of a secret that was published', async (t) => {
     const { warnings } = await load(t, 'secret = "mysecret"\nstoreDir = "/s"\n');
     assert.match(warnings.join(), /secret: this one is published/);
@@ -217,9 +230,9 @@ describe('secrets', () => {
     const file = path.join(await tempDir(t), 'secret');
     await writeFile(file, 'from file\n');
     const { config } = await load(t, `secret = "a"\nsecrets = ["b", "c"]\nsecretFile = "${file}"\nstoreDir = "/s"`);
-    assert.deepEqual(config.secrets, ['a', 'from file', 'b', 'c']);
+    assert.deepEqual(config.secrets, ['a', 'from file', 'from file\n', 'b', 'c']);
     const renewed = await load(t, `secrets = ["old"]\nsecretFile = "${file}"\nstoreDir = "/s"`);
-    assert.deepEqual(renewed.config.secrets, ['from file', 'old']);
+    assert.deepEqual(renewed.config.secrets, ['from file', 'from file\n', 'old']);
   });
 
   it('must be set and not empty', async (t) => {
@@ -260,7 +273,7 @@ describe('secrets', () => {
 
   it('must be text if they come from a file', async (t) => {
     const file = path.join(await tempDir(t), 'secret');
-    for (const bytes of [Buffer.of(), Buffer.from('\n'), Buffer.of(0xff, 0xfe)]) {
+    for (const bytes of [Buffer.of(), Buffer.from('\n'), Buffer.from('\uFEFF \t\r\n\n'), Buffer.of(0xff, 0xfe)]) {
       await writeFile(file, bytes);
       assert.match(
         (await problemsOf(t, `secretFile = "${file}"\nstoreDir = "/s"`)).join(),
@@ -268,6 +281,28 @@ describe('secrets', () => {
       );
     }
   });
+
+  for (const [text, secrets, oddity] of [
+    ['hush', ['hush'], undefined],
+    ['hush\n', ['hush', 'hush\n'], undefined],
+    ['two words\n', ['two words', 'two words\n'], undefined],
+    ['hush\r\n', ['hush', 'hush\r', 'hush\r\n'], undefined],
+    ['hush  \n\n', ['hush', 'hush  ', 'hush  \n\n'], 'around'],
+    ['\uFEFFhush\n', ['hush', '\uFEFFhush', '\uFEFFhush\n'], 'around'],
+    ['\nhush', ['hush', '\nhush'], 'around'],
+    ['# comment\nhush\n', ['# comment\nhush', '# comment\nhush\n'], 'inside'],
+    ['hu\u200Bsh', ['hu\u200Bsh'], 'inside'],
+  ] as const) {
+    it(`may be in a file as Prosody reads them: ${JSON.stringify(text)}`, async (t) => {
+      const file = path.join(await tempDir(t), 'secret');
+      await writeFile(file, text);
+      const { config, oddFiles } = await load(t, `secretFile = "${file}"\nstoreDir = "/s"`);
+      assert.deepEqual(config.secrets, secrets);
+      assert.equal(oddFiles.length, oddity === undefined ? 0 : 1);
+      if (oddity !== undefined)
+        assert.match(oddFiles[0]?.found ?? '', new RegExp(`^secretFile: \\S+ .* ${oddity} the`));
+    });
+  }
 
   it('must be readable if they come from a file', async (t) => {
     const [problem] = await problemsOf(t, 'secretFile = "/nonexistent"\nstoreDir = "/s"');
@@ -498,10 +533,11 @@ describe('[s3]', () => {
 
   it('reads the secret access key from a file', async (t) => {
     const file = path.join(await tempDir(t), 'key');
-    await writeFile(file, 'hush\n');
+    await writeFile(file, '\uFEFFhush \n\n');
     const text = `${bucket}region = "eu-central-1"\naccessKeyId = "id"\nsecretAccessKeyFile = "${file}"\n`;
-    const { config, secretFiles } = await load(t, text);
+    const { config, secretFiles, oddFiles } = await load(t, text);
     assert.equal(config.s3?.credentials?.secretAccessKey, 'hush');
+    assert.match(oddFiles[0]?.found ?? '', /^s3\.secretAccessKeyFile: /);
     assert.ok(secretFiles.includes(file));
   });
 

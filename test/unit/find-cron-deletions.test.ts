@@ -28,6 +28,16 @@ it('finds the purge line of the Go program in each place where cron looks', asyn
   assert.deepEqual((await find()).sort(), [...places].sort());
 });
 
+it('finds the purge lines that the README of the Go program has had', async (t) => {
+  for (const line of [
+    '@daily    find STORE/* -maxdepth 0 -type d -mtime +28 | xargs rm -rf\n',
+    '@daily    find STORE/ -mindepth 1 -type d -mtime +28 -print0 | xargs -0 -- rm -rf\n',
+  ]) {
+    const { find } = await rootWith(t, { 'var/spool/cron/crontabs/prosody-filer': line });
+    assert.deepEqual(await find(), ['var/spool/cron/crontabs/prosody-filer']);
+  }
+});
+
 it('finds a script that names the folder on one line and deletes on another', async (t) => {
   const script = '#!/bin/sh\ncd STORE || exit\nfind . -mtime +28 -delete\n';
   const { find } = await rootWith(t, { 'etc/cron.daily/purge': script });

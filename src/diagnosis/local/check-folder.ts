@@ -28,7 +28,8 @@ export async function existingFolders(folder: string): Promise<ExistingFolder[]>
 /** Whether uploads can be written to storeDir. */
 export async function checkFolder(storeDir: string): Promise<Verdict> {
   try {
-    await probeStore(storeDir);
+    const [warning] = await probeStore(storeDir);
+    if (warning !== undefined) return { outcome: 'warning', found: withoutKey(warning, 'storeDir') };
     return `This user can write to ${storeDir}, and its file system has hard links.`;
   } catch (error) {
     if (!(error instanceof FilerError)) throw error;

@@ -13,13 +13,12 @@ export function checkSecrets({ config, warnings }: LoadedConfig): Verdict[] {
   return [{ found: `A secret of ${shortest} bytes can be guessed. It needs ${minSecretBytes} bytes or more.`, change }];
 }
 
-/** Whether everybody on this host can read the secrets. */
-export function checkSecretFiles({ secretFiles }: LoadedConfig): Promise<Verdict[]> {
-  return Promise.all(
-    secretFiles.map(async (file) => {
-      const { mode } = await stat(file);
-      if ((mode & 0o004) === 0) return `Only the owner and the group of ${file} can read it.`;
-      return { found: `Everybody on this host can read the secret in ${file}.`, change: `chmod o= ${file}` };
-    }),
-  );
+/** Whether everybody on this host can read the secrets, and whether other programs would read others in the same files. */
+export async function checkSecretFiles({ secretFiles, oddFiles }: LoadedConfig): Promise<Verdict[]> {
+  const rights = secretFiles.map(async (file): Promise<Verdict> => {
+    const { mode } = await stat(file);
+    if ((mode & 0o004) === 0) return `Only the owner and the group of ${file} can read it.`;
+    return { found: `Everybody on this host can read the secret in ${file}.`, change: `chmod o= ${file}` };
+  });
+  return [...(await Promise.all(rights)), ...oddFiles.map((odd) => ({ outcome: 'warning', ...odd }) as const)];
 }

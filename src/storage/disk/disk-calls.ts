@@ -12,6 +12,7 @@ export const disk = {
   lstat: promisify(fs.lstat),
   open: promisify(fs.open),
   read: promisify(fs.read),
+  rename: promisify(fs.rename),
   statfs: promisify(fs.statfs),
   unlink: promisify(fs.unlink),
 };

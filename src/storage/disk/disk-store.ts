@@ -4,7 +4,7 @@
  *   put:  temporary file → hard link to storeDir/<key> (write-upload.ts)
  *
  * The link publishes an upload. It is atomic and, unlike a rename, never replaces a file. If a put fails before, nothing is
- * visible. The store follows no symbolic link below storeDir, neither to read nor to write.
+ * visible. Where there are no hard links, rename-exclusively.ts publishes. The store follows no symbolic link below storeDir, neither to read nor to write.
  */
 import { access, constants } from 'node:fs/promises';
 import path from 'node:path';
@@ -30,6 +30,7 @@ import { removeEmptyFolders } from './folders.js';
 import { listUploads } from './list-uploads.js';
 import { openUpload } from './open-upload.js';
 import { receiveBody } from './receive-body.js';
+import { removeStaleClaims } from './rename-exclusively.js';
 import { SidecarFolder } from './sidecar.js';
 import { TemporaryFolder } from './temporary-folder.js';
 import { TombstoneFolder } from './tombstone.js';
@@ -71,7 +72,7 @@ async function describingErrors<T>(call: () => Promise<T>): Promise<T> {
   }
 }
 
-/** A store on a filesystem with hard links. */
+/** A store in a folder. */
 export class DiskStore implements ServedStore, FreeSpace {
   readonly #options: DiskStoreOptions;
   readonly #sidecars: SidecarFolder;
@@ -187,6 +188,7 @@ export class DiskStore implements ServedStore, FreeSpace {
       await this.touchFolders();
       yield* this.#tombstones.tidy(report);
       await this.#sidecars.tidy(report);
+      await removeStaleClaims(this.#options.storeDir, report);
     } catch (error) {
       throw describeDiskError(error);
     }

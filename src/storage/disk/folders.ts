@@ -26,7 +26,8 @@ async function setMode(folder: string, mode: number): Promise<void> {
 async function findFolder(folder: string): Promise<'young' | 'old' | undefined> {
   const stats = await findStats(folder);
   if (stats === undefined) return undefined;
-  if (stats.isDirectory()) return Date.now() - stats.birthtimeMs < youngMs ? 'young' : 'old';
+  // Some filesystems know no time of birth (0). Then the last change counts, which is never before it.
+  if (stats.isDirectory()) return Date.now() - (stats.birthtimeMs || stats.ctimeMs) < youngMs ? 'young' : 'old';
   throw new FilerError('KEY_TAKEN', `a file is where this path needs a folder (${folder})`);
 }
 

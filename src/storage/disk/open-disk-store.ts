@@ -4,7 +4,7 @@ import { messageOf, systemErrorCode } from '../../errors.js';
 import { reservedFolder } from '../../upload/upload-key.js';
 import { isDiskFull } from './disk-errors.js';
 import { DiskStore, type DiskStoreOptions } from './disk-store.js';
-import { describeUnusable, fullDiskWarning, requireHardLinks, unusable } from './probe-folder.js';
+import { describeUnusable, fullDiskWarning, probePublishing, unusable } from './probe-folder.js';
 import { findGroupObstacles } from './probe-modes.js';
 
 /** How the disk store is opened; its folder need not exist, and may be a symbolic link. */
@@ -30,8 +30,7 @@ async function tryFolder(options: DiskStoreOptions): Promise<string[]> {
     await mkdir(reserved, { mode: 0o700 }).catch((error: unknown) => {
       if (systemErrorCode(error) !== 'EEXIST') throw error;
     });
-    await requireHardLinks(reserved);
-    return await findGroupObstacles(options.storeDir, options);
+    return [...(await probePublishing(reserved)), ...(await findGroupObstacles(options.storeDir, options))];
   } catch (error) {
     if (isDiskFull(error)) return [fullDiskWarning(error)];
     throw error;

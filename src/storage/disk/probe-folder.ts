@@ -1,15 +1,16 @@
 /*
- * What storeDir must allow: this user may write to it and to the bookkeeping, and its filesystem has hard links. A full disk
- * is no reason not to start, since what is stored can be served and deleted all the same.
+ * What storeDir must allow: this user may write to it and to the bookkeeping, and rename files there. A full disk is no
+ * reason not to start, since what is stored can be served and deleted all the same.
  */
 import { randomUUID } from 'node:crypto';
-import { access, constants, link, readdir, stat, unlink } from 'node:fs/promises';
+import { access, constants, readdir, rm, stat, unlink } from 'node:fs/promises';
 import path from 'node:path';
 import { FilerError, messageOf, systemErrorCode } from '../../errors.js';
 import { reservedFolder } from '../../upload/upload-key.js';
 import { disk } from './disk-calls.js';
 import { describeDiskError, isDiskFull } from './disk-errors.js';
 import { inNewFolder } from './in-new-folder.js';
+import { lacksHardLinks } from './rename-exclusively.js';
 
 /** A `STORE_UNUSABLE` error about storeDir. */
 export function unusable(expected: string, found: string, cause?: unknown): FilerError {
@@ -31,20 +32,45 @@ export function fullDiskWarning(error: unknown): string {
   return `storeDir: ${describeDiskError(error).message}: uploads are 507 until you make room or delete some`;
 }
 
-/** Tries what each upload needs: a new file in this folder, and a hard link to it. Throws `STORE_UNUSABLE` without hard links. */
-export async function requireHardLinks(folder: string): Promise<void> {
-  const file = path.join(folder, `probe-${randomUUID()}`);
-  const linked = `${file}-linked`;
-  const fd = await disk.open(file, 'wx', 0o600);
-  await disk.close(fd);
+/** Whether a file can have this name in the folder. */
+async function allowsName(file: string): Promise<boolean> {
   try {
-    await link(file, linked);
-    await unlink(linked);
+    await disk.close(await disk.open(file, 'wx', 0o600));
+    await unlink(file);
+    return true;
   } catch (error) {
     if (isDiskFull(error)) throw error;
-    throw unusable('a filesystem with hard links', `linking a file in ${folder} failed: ${messageOf(error)}`, error);
+    return false;
+  }
+}
+
+/** Which promise does not hold without hard links, and what the filesystem refuses. */
+async function describeMissingLinks(file: string, reason: unknown): Promise<string> {
+  const found = `storeDir: its filesystem has no hard links (${systemErrorCode(reason)}), so prosody-filer renames uploads`;
+  const risk =
+    'They never replace each other, but one replaces a file that another program makes at its path in that moment';
+  const names = ': uploads whose names have any of " * : < > ? \\ | are refused with 400';
+  const refusal = (await allowsName(`${file}:`)) ? '' : `. The filesystem also refuses some names${names}`;
+  return `${found}. ${risk}. Let no other program write there${refusal}`;
+}
+
+/**
+ * Tries what each upload needs: a new file in this folder, and a hard link to it or else a rename. Resolves to a warning if
+ * there are no hard links.
+ */
+export async function probePublishing(folder: string): Promise<string[]> {
+  const file = path.join(folder, `probe-${randomUUID()}`);
+  const published = `${file}-published`;
+  await disk.close(await disk.open(file, 'wx', 0o600));
+  try {
+    await disk.link(file, published);
+    return [];
+  } catch (error) {
+    if (!lacksHardLinks(error)) throw error;
+    await disk.rename(file, published);
+    return [await describeMissingLinks(file, error)];
   } finally {
-    await unlink(file);
+    for (const name of [file, published]) await rm(name, { force: true });
   }
 }
 
@@ -66,15 +92,15 @@ async function requireAccessToBookkeeping(reserved: string): Promise<void> {
 }
 
 /**
- * Tries whether the disk store could be opened and uploads could be written; leaves nothing behind. Throws `STORE_UNUSABLE`
- * where they could not, and `STORE_FULL` where only the disk is full.
+ * Tries whether the disk store could be opened and uploads could be written; leaves nothing behind. Resolves to warnings.
+ * Throws `STORE_UNUSABLE` where they could not, and `STORE_FULL` where only the disk is full.
  */
-export async function probeFolder(storeDir: string): Promise<void> {
+export async function probeFolder(storeDir: string): Promise<string[]> {
   try {
     const reserved = path.join(storeDir, reservedFolder);
     await requireAccess(storeDir);
     await requireAccessToBookkeeping(reserved);
-    await inNewFolder(reserved, requireHardLinks);
+    return await inNewFolder(reserved, probePublishing);
   } catch (error) {
     if (isDiskFull(error)) throw new FilerError('STORE_FULL', fullDiskWarning(error), { cause: error });
     throw await describeUnusable(storeDir, error);

@@ -98,8 +98,9 @@ export class SidecarFolder {
   ): Promise<WrittenSidecar> {
     const text = formatNote({ key, ...facts });
     for (let attempt = 0; attempt < maxTries; attempt += 1) {
-      // Each try chooses among twice as many seconds. Going back one by one, n racing uploads would need n² tries.
-      const mtimeSeconds = nowSeconds - randomInt(2 ** attempt);
+      // Each try chooses among twice as many seconds. Going back one by one, n racing uploads would need n² tries. They are
+      // even, since FAT keeps no others.
+      const mtimeSeconds = 2 * (Math.floor(nowSeconds / 2) - randomInt(2 ** attempt));
       try {
         return { mtimeSeconds, changedPaths: await this.#create(sidecarName(key, size, mtimeSeconds), text) };
       } catch (error) {

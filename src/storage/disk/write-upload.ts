@@ -3,7 +3,7 @@
  *
  *   fill      body → temporary file
  *   seal      sidecar, mtime and flush of the temporary file
- *   publish   missing folders → hard link to storeDir/<key> → flush of the folders
+ *   publish   missing folders → hard link to storeDir/<key> (or see rename-exclusively.ts) → flush of the folders
  *   confirm   the file closes without an error, and no tombstone has come meanwhile
  *
  * The upload is visible from the link on. Where a phase fails, nothing is left of those before. The temporary file stays
