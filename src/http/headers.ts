@@ -45,10 +45,13 @@ export function commonHeaders(cors: boolean): Record<string, string> {
 /** The further headers of every answer that is not an upload. */
 export const uncachedHeaders = { 'cache-control': 'no-store' };
 
-/** Cache-Control for an upload (RFC 9111 §5.2.2): a year, or until `keptUntil` (ms since the epoch) if that is earlier. */
+/**
+ * Cache-Control for an upload (RFC 9111 §5.2.2): a year, or until `keptUntil` (ms since the epoch) if that is earlier. No proxy
+ * may change the bytes: XMPP clients compare sizes and hashes, and encrypted files cannot be read any more.
+ */
 export function cacheControl(keptUntil: number | undefined, now: number): string {
   const secondsLeft = keptUntil === undefined ? maxAgeSeconds : Math.max(0, Math.floor((keptUntil - now) / 1000));
-  return `max-age=${Math.min(maxAgeSeconds, secondsLeft)}, immutable`;
+  return `max-age=${Math.min(maxAgeSeconds, secondsLeft)}, immutable, no-transform`;
 }
 
 /** The headers that 200, 206 and 304 have in common. The upload stays at least until `keptUntil` (ms since the epoch). */

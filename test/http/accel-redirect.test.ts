@@ -75,7 +75,7 @@ describe('accelRedirect', () => {
     const put = { method: 'PUT', headers: { authorization: bearer(claims) }, body: Buffer.from('x') };
     assert.equal((await send(`${origin}/upload/s/f`, put)).status, 201);
     const { headers } = await send(`${origin}/upload/s/f`);
-    assert.equal(headers['x-accel-cache-control'], 'max-age=1000, immutable');
+    assert.equal(headers['x-accel-cache-control'], 'max-age=1000, immutable, no-transform');
     now += 1_000_000;
     const gone = await send(`${origin}/upload/s/f`);
     assert.deepEqual([gone.status, gone.headers['x-accel-redirect']], [410, undefined]);

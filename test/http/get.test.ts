@@ -30,7 +30,7 @@ describe('a GET', () => {
     assert.equal(headers['last-modified'], 'Sat, 03 Feb 2024 04:05:06 GMT');
     assert.equal(headers.etag, `"${(modified.getTime() / 1000).toString(16)}-a"`);
     assert.equal(headers['accept-ranges'], 'bytes');
-    assert.equal(headers['cache-control'], 'max-age=31536000, immutable');
+    assert.equal(headers['cache-control'], 'max-age=31536000, immutable, no-transform');
     assert.equal(headers['x-content-type-options'], 'nosniff');
     assert.equal(
       headers['content-security-policy'],
@@ -60,7 +60,7 @@ describe('a GET', () => {
       const { status, headers, body } = await send(url, { headers: { range } });
       assert.deepEqual([status, body.toString(), headers['content-range']], [206, part, contentRange]);
       assert.equal(headers['content-length'], String(part.length));
-      assert.equal(headers['cache-control'], 'max-age=31536000, immutable');
+      assert.equal(headers['cache-control'], 'max-age=31536000, immutable, no-transform');
     });
   }
 
@@ -92,7 +92,7 @@ describe('a GET', () => {
     for (const method of ['GET', 'HEAD']) {
       const answer = await send(url, { method, headers: { 'if-none-match': etag, range: 'bytes=0-1' } });
       assert.deepEqual([answer.status, answer.body.length, answer.headers.etag], [304, 0, etag]);
-      assert.equal(answer.headers['cache-control'], 'max-age=31536000, immutable');
+      assert.equal(answer.headers['cache-control'], 'max-age=31536000, immutable, no-transform');
       assert.equal(answer.headers['access-control-allow-origin'], '*');
     }
   });
@@ -189,7 +189,7 @@ describe('an expiry', () => {
     now += 23 * hour;
     const { status, headers } = await send(url);
     assert.equal(status, 200);
-    const [, seconds = ''] = /^max-age=(\d+), immutable$/.exec(String(headers['cache-control'])) ?? [];
+    const [, seconds = ''] = /^max-age=(\d+), immutable, no-transform$/.exec(String(headers['cache-control'])) ?? [];
     assert.ok(Number(seconds) > 3500 && Number(seconds) <= 3600, `max-age=${seconds}`);
     now += hour + 1;
     assert.equal((await send(url)).status, 410);
@@ -209,7 +209,7 @@ describe('an expiry', () => {
     const { status, headers } = await send(origin + url);
     assert.deepEqual(
       [status, headers['content-type'], headers['cache-control']],
-      [200, 'image/webp', 'max-age=600, immutable'],
+      [200, 'image/webp', 'max-age=600, immutable, no-transform'],
     );
 
     now = (start + 1000) * 1000;
