@@ -11,7 +11,7 @@ const sentences: Readonly<Record<HttpErrorCode, string>> = {
   EXPECTATION_UNKNOWN: 'The Expect header may only be 100-continue.',
   HOST_MISSING: 'The request has no Host header.',
   KEY_INVALID: 'No file can have this URL.',
-  KEY_TAKEN: 'This URL has already been used for an upload, so ask for a new slot.',
+  KEY_TAKEN: 'This URL has already been used for an upload, so send the file anew.',
   LENGTH_MISSING: 'The upload has no Content-Length header.',
   METHOD_UNKNOWN: 'This method is not supported here.',
   NOT_FOUND: 'There is no file at this URL.',

@@ -26,7 +26,7 @@ describe('a GET', () => {
     assert.equal(status, 200);
     assert.equal(body.toString(), text);
     assert.equal(headers['content-length'], '10');
-    assert.equal(headers['content-type'], 'text/plain');
+    assert.equal(headers['content-type'], 'text/plain; charset=utf-8');
     assert.equal(headers['last-modified'], 'Sat, 03 Feb 2024 04:05:06 GMT');
     assert.equal(headers.etag, `"${(modified.getTime() / 1000).toString(16)}-a"`);
     assert.equal(headers['accept-ranges'], 'bytes');
@@ -136,6 +136,21 @@ describe('the type that is served', () => {
     for (const type of ['image/png', 'video/mp4', 'audio/ogg; codecs=opus', 'text/plain; charset=utf-8']) {
       assert.deepEqual(await typeAfterPut(t, 'f', type), [type, undefined]);
     }
+  });
+
+  it('names the charset of plain text that names none, for GET, HEAD and ranges', async (t) => {
+    const { origin, storeDir } = await startServer(t);
+    await mkdir(path.join(storeDir, 's'));
+    await writeFile(path.join(storeDir, 's/utf8.txt'), 'Grüße');
+    await writeFile(path.join(storeDir, 's/latin1.txt'), Buffer.from('Grüße', 'latin1'));
+    await writeFile(path.join(storeDir, 's/empty.txt'), '');
+    for (const options of [{}, { method: 'HEAD' }, { headers: { range: 'bytes=0-1' } }]) {
+      const typeOf = async (name: string) =>
+        (await send(`${origin}/upload/s/${name}.txt`, options)).headers['content-type'];
+      assert.equal(await typeOf('utf8'), 'text/plain; charset=utf-8');
+      assert.equal(await typeOf('latin1'), 'text/plain; charset=unknown-8bit');
+    }
+    assert.equal((await send(`${origin}/upload/s/empty.txt`)).headers['content-type'], 'text/plain; charset=utf-8');
   });
 
   it('is an attachment for everything that a browser could run', async (t) => {
