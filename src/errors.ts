@@ -35,17 +35,25 @@ export type SlotErrorCode = 'REQUEST_INVALID' | 'SLOTS_LIMITED' | 'TYPE_REFUSED'
 /** Why something was refused or failed. */
 export type ErrorCode = HttpErrorCode | SlotErrorCode;
 
+interface FilerErrorOptions extends ErrorOptions {
+  readonly retryAt?: number | undefined;
+  readonly told?: string;
+}
+
 /** A refusal or failure. Its `message` is one line for the log and never contains a token or a secret. */
 export class FilerError extends Error {
   readonly code: ErrorCode;
   /** When a retry may succeed, ms since the epoch. */
   readonly retryAt: number | undefined;
+  /** A sentence for the client that says more than the code. Anybody may read it. */
+  readonly told: string | undefined;
 
-  constructor(code: ErrorCode, message: string, options: ErrorOptions & { retryAt?: number | undefined } = {}) {
+  constructor(code: ErrorCode, message: string, options: FilerErrorOptions = {}) {
     super(message, options);
     this.name = 'FilerError';
     this.code = code;
     this.retryAt = options.retryAt;
+    this.told = options.told;
   }
 }
 

@@ -1,5 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
+import { unclearRequest } from '../refusal-sentence.js';
 import type { Connections } from './connections.js';
 import { closeGently } from './gentle-close.js';
 import type { FilerLogger } from './settings.js';
@@ -9,6 +10,8 @@ const statusOf: Readonly<Record<string, number>> = {
   HPE_CHUNK_EXTENSIONS_OVERFLOW: 413,
   HPE_HEADER_OVERFLOW: 431,
 };
+
+const body = `${unclearRequest}\n`;
 
 /**
  * Answers a request that the HTTP parser rejects, for example one with raw UTF-8 in its target. An earlier answer on the
@@ -25,7 +28,9 @@ export function answerClientErrors(
     const answer = () => {
       logger.info({ status }, `answered ${status} to a malformed HTTP request: ${error.message}`);
       const head = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}`;
-      socket.write(`${head}content-length: 0\r\nconnection: close\r\n\r\n`);
+      socket.write(
+        `${head}content-type: text/plain\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n${body}`,
+      );
       closeGently(socket);
     };
     const connection = connections.find(socket);

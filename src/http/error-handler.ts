@@ -1,6 +1,6 @@
-import { STATUS_CODES } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type ErrorCode, FilerError, type HttpErrorCode, messageOf } from '../errors.js';
+import { refusalSentence, unclearRequest } from '../refusal-sentence.js';
 import { explainEncodedQuery } from '../token/explain-encoded-query.js';
 import { closeAfterAnswer } from './gentle-close.js';
 import type { FilerLogger } from './settings.js';
@@ -49,7 +49,14 @@ function unexpectedStatus(error: unknown): number {
   return status >= 400 && status < 500 ? status : 500;
 }
 
-/** Answers a refusal or failure: the client gets only the status, the log line also the reason. */
+/** What the client is told. */
+function sentenceFor(error: unknown, code: HttpErrorCode | undefined, status: number): string {
+  if (error instanceof FilerError && error.told !== undefined) return error.told;
+  if (code !== undefined) return refusalSentence(code);
+  return status === 500 ? 'The server failed to answer this request.' : unclearRequest;
+}
+
+/** Answers a refusal or failure: the client gets a sentence that anybody may read, the log line the reason in full. */
 export function handleError(
   error: unknown,
   request: FastifyRequest,
@@ -74,5 +81,5 @@ export function handleError(
     .code(status)
     .headers(statusHeaders[status] ?? {})
     .type('text/plain; charset=utf-8')
-    .send(`${status} ${STATUS_CODES[status]}\n`);
+    .send(`${sentenceFor(error, code, status)}\n`);
 }

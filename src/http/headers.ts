@@ -14,10 +14,17 @@ export function allowedMethods({ deleteSecret }: { readonly deleteSecret?: strin
 
 const maxAgeSeconds = yearMs / 1000;
 
+/*
+ * Pages of all sites may send any header. That gives them no right: browsers add no cookies and no password where the origin
+ * is "*", prosody-filer ignores headers that it does not know, and X-Forwarded-For counts only if a trusted proxy sends it.
+ * "*" does not stand for Authorization (Fetch §3.3.4), and older browsers do not know it: these names are the usual ones.
+ */
+const requestHeaders = 'Authorization, Content-Type, Range, If-None-Match, X-Requested-With, requesttoken, *';
+
 const corsHeaders = {
   'access-control-allow-origin': '*',
   'access-control-allow-methods': clientMethods,
-  'access-control-allow-headers': 'Authorization, Content-Type',
+  'access-control-allow-headers': requestHeaders,
   'access-control-expose-headers': 'Content-Length, Content-Range, ETag',
   'access-control-max-age': '7200',
 };
@@ -38,10 +45,13 @@ export function commonHeaders(cors: boolean): Record<string, string> {
 /** The further headers of every answer that is not an upload. */
 export const uncachedHeaders = { 'cache-control': 'no-store' };
 
-/** Cache-Control for an upload (RFC 9111 §5.2.2): a year, or until `keptUntil` (ms since the epoch) if that is earlier. */
+/**
+ * Cache-Control for an upload (RFC 9111 §5.2.2): a year, or until `keptUntil` (ms since the epoch) if that is earlier. No proxy
+ * may change the bytes: XMPP clients compare sizes and hashes, and encrypted files cannot be read any more.
+ */
 export function cacheControl(keptUntil: number | undefined, now: number): string {
   const secondsLeft = keptUntil === undefined ? maxAgeSeconds : Math.max(0, Math.floor((keptUntil - now) / 1000));
-  return `max-age=${Math.min(maxAgeSeconds, secondsLeft)}, immutable`;
+  return `max-age=${Math.min(maxAgeSeconds, secondsLeft)}, immutable, no-transform`;
 }
 
 /** The headers that 200, 206 and 304 have in common. The upload stays at least until `keptUntil` (ms since the epoch). */

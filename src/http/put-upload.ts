@@ -1,9 +1,12 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type ErrorCode, FilerError } from '../errors.js';
 import type { Reservation } from '../retention/limits.js';
 import type { IncomingUpload } from '../storage/store.js';
+import type { AnnouncedUpload, Grant } from '../token/token.js';
 import { verifyToken } from '../token/verify-token.js';
+import { formatSize } from '../units.js';
 import { servableType } from '../upload/content-type.js';
 import { parseUploadKey, type UploadKey } from '../upload/upload-key.js';
 import { bareJid } from '../upload/uploader.js';
@@ -14,13 +17,40 @@ import { beginWithRoom, limitTime, maxUploadMs } from './upload-body.js';
 /** Errors after which the bytes that were received still count towards the uploader's daily quota. */
 const brokenOff: ReadonlySet<ErrorCode> = new Set(['BODY_INCOMPLETE', 'UPLOAD_TOO_SLOW']);
 
-/** Content-Length in bytes (RFC 9112 §6.2). It is required, since tokens sign the size. */
-function announcedSize(headers: IncomingHttpHeaders): number {
-  const length = headers['content-length'];
-  if (length === undefined || !/^\d+$/.test(length)) {
-    throw new FilerError('LENGTH_MISSING', 'the PUT has no Content-Length header');
-  }
+/**
+ * The size of the body by the request's head (RFC 9112 §6.3); `undefined` if the body is chunked. Tokens sign the size, so a
+ * chunked body may only be the empty one that nginx makes of an empty HTTP/2 upload.
+ */
+function announcedSize(headers: IncomingHttpHeaders): number | undefined {
+  if (headers['transfer-encoding'] !== undefined) return undefined;
+  const length = headers['content-length'] ?? '0';
+  if (!/^\d+$/.test(length)) throw lengthMissing();
   return Number(length);
+}
+
+function lengthMissing(cause?: unknown): FilerError {
+  return new FilerError('LENGTH_MISSING', 'the PUT has no Content-Length header, and its body is not empty', { cause });
+}
+
+/** Makes room for no byte of a chunked body, so that only an empty one gets through. */
+async function refuseBytes(arrived: number): Promise<number> {
+  if (arrived > 0) throw lengthMissing();
+  return 0;
+}
+
+/** What the token of a PUT allows. A chunked body (size `undefined`) needs a token for an empty file (`LENGTH_MISSING`). */
+async function grantFor(
+  { exchange, headers }: FastifyRequest,
+  announced: Omit<AnnouncedUpload, 'size'>,
+  size: number | undefined,
+  { settings, now }: HandlerContext,
+): Promise<Grant> {
+  const source = { query: new URLSearchParams(exchange.query), authorization: headers.authorization };
+  try {
+    return await verifyToken(source, { ...announced, size: size ?? 0 }, settings, settings.baseSegments, now());
+  } catch (error) {
+    throw size === undefined ? lengthMissing(error) : error;
+  }
 }
 
 /**
@@ -35,6 +65,11 @@ function countArrival({ raw, exchange, originalUrl }: FastifyRequest, size: numb
   );
   const bytesBefore = exchange.readBefore + headBytes;
   return () => Math.max(0, Math.min(size, socket.bytesRead - bytesBefore));
+}
+
+function tooLarge(size: number, max: number): FilerError {
+  const told = `The file is larger than ${formatSize(max)}, the limit of this server.`;
+  return new FilerError('SIZE_REFUSED', `${size} bytes exceed maxFileSize, ${max}`, { told });
 }
 
 /** The uploader and the client's network. Each of them gets a limited share of the running uploads. */
@@ -72,35 +107,35 @@ export async function putUpload(
   reply: FastifyReply,
   context: HandlerContext,
 ): Promise<FastifyReply> {
-  const { store, settings, now } = context;
+  const { store, settings } = context;
   const { exchange, headers, raw } = request;
   const key = parseUploadKey(exchange.path, settings.baseSegments);
-  const source = { query: new URLSearchParams(exchange.query), authorization: headers.authorization };
-  const announced = { key, size: announcedSize(headers), contentType: exchange.contentType };
-  const grant = await verifyToken(source, announced, settings, settings.baseSegments, now());
+  const announced = announcedSize(headers);
+  const grant = await grantFor(request, { key, contentType: exchange.contentType }, announced, context);
   exchange.uploader = grant.uploader;
-  if (settings.maxFileSize !== undefined && announced.size > settings.maxFileSize) {
-    throw new FilerError('SIZE_REFUSED', `${announced.size} bytes exceed maxFileSize, ${settings.maxFileSize}`);
-  }
+  const size = announced ?? 0;
+  if (settings.maxFileSize !== undefined && size > settings.maxFileSize) throw tooLarge(size, settings.maxFileSize);
   const isHeldBack = headers.expect !== undefined && raw.httpVersion === '1.1';
   const upload = {
     key,
-    size: announced.size,
+    size,
     contentType: servableType(grant.contentType),
     expiresAt: grant.expiresAt,
     uploader: grant.uploader,
   };
-  const openBody = () => {
+  const readBody = () => {
     if (isHeldBack) reply.raw.writeContinue();
-    if (!raw.complete) limitTime(raw, (settings.maxUploadMs ?? maxUploadMs)(announced.size));
+    if (!raw.complete) limitTime(raw, (settings.maxUploadMs ?? maxUploadMs)(size));
     return raw;
   };
+  if (announced === undefined) await beginWithRoom(readBody(), refuseBytes);
+  const openBody = () => (announced === undefined ? Readable.from([]) : readBody());
   await putWithin(request, context, upload, async (makeRoom, isAwaited) => {
     if (makeRoom === undefined) return store.put(key, { ...upload, isAwaited, openBody });
     // A full disk has no room for a temporary file either, until room was made for the first bytes.
     const body = await beginWithRoom(openBody(), makeRoom);
     return store.put(key, { ...upload, isRoomMade: true, openBody: () => body });
   });
-  exchange.bytes = announced.size;
+  exchange.bytes = size;
   return reply.code(201).send();
 }

@@ -22,5 +22,7 @@ export function explainPath(
     },
     { key: percentDecoded(key), explanation: 'the path was percent-encoded twice; check the proxy' },
   ];
-  return mistakes.find((mistake) => mistake.key !== undefined && isSigned(mistake.key as UploadKey))?.explanation;
+  return mistakes.find(
+    (mistake) => mistake.key !== undefined && mistake.key !== key && isSigned(mistake.key as UploadKey),
+  )?.explanation;
 }

@@ -89,7 +89,8 @@ export function grantOf(kind: JwtKind, claims: JWTPayload, { size }: AnnouncedUp
   if (expires !== undefined && expires * 1000 <= now)
     throw refuseJwt(kind, 'the expiry of the file has passed already');
   if (filesize !== size) {
-    throw new FilerError('SIZE_REFUSED', `the slot is for ${filesize} bytes, the PUT has ${size}`);
+    const told = 'The file does not have the size that the slot was requested for.';
+    throw new FilerError('SIZE_REFUSED', `the slot is for ${filesize} bytes, the PUT has ${size}`, { told });
   }
   return {
     contentType: typeof filetype === 'string' ? filetype : unknownType,

@@ -6,6 +6,7 @@
  */
 import { servableType, typeOfName, unknownType } from '../upload/content-type.js';
 import { uploaderOfKey } from '../upload/upload-key.js';
+import { candidateTypes } from './candidate-types.js';
 import { hmacHex, isSignedByAny } from './hmac.js';
 import type { AnnouncedUpload, Grant, Slot, TokenSettings } from './token.js';
 
@@ -45,19 +46,12 @@ function verifyUntyped(digest: string, upload: AnnouncedUpload, settings: TokenS
   return grant(upload, announced === unknownType ? typeOfName(upload.key) : announced);
 }
 
-/** The types that the slot may have been signed for. Some clients send another one in the PUT (old Dino: `omemo`). */
-function candidateTypes(upload: AnnouncedUpload): Set<string> {
-  const [withoutParameters = ''] = upload.contentType.split(';');
-  return new Set([upload.contentType, withoutParameters.trimEnd(), unknownType, typeOfName(upload.key), 'omemo']);
-}
-
 function verifyTyped(digest: string, upload: AnnouncedUpload, settings: TokenSettings): Grant | undefined {
-  const candidates = settings.strictContentType ? [upload.contentType] : candidateTypes(upload);
-  let signedType: string | undefined;
-  for (const type of candidates) {
-    const message = typedMessage(upload, Buffer.from(type, 'latin1'));
-    if (isSignedByAny(settings.secrets, message, digest)) signedType = type;
-  }
+  const isSigned = (type: string) =>
+    isSignedByAny(settings.secrets, typedMessage(upload, Buffer.from(type, 'latin1')), digest);
+  if (isSigned(upload.contentType)) return grant(upload, upload.contentType);
+  if (settings.strictContentType) return undefined;
+  const signedType = candidateTypes(upload).find(isSigned);
   return signedType === undefined ? undefined : grant(upload, signedType);
 }
 

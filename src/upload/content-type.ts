@@ -56,11 +56,23 @@ const inertTypes = new Set([
 /** Types of vendors, such as those of office documents. A suffix would mean XML or JSON. */
 const vendorType = /^application\/vnd\.[^+]*$/;
 
+/** Whether the type is plain text of an unnamed charset, for which browsers take an old one of their user's country. */
+export function lacksCharset(value: string): boolean {
+  return /^text\/plain *(;|$)/i.test(value) && !/; *charset=/i.test(value) && essenceOf(value) !== undefined;
+}
+
+/** A type of plain text with a charset (RFC 6657 §4). */
+export function withCharset(value: string, charset: string): string {
+  return `${value.replace(/[; ]+$/, '')}; charset=${charset}`;
+}
+
 /**
  * The type that an upload is served with: its own if browsers never run it, else `application/octet-stream`, for example
  * for scripts and styles. With `X-Content-Type-Options: nosniff`, no page can then run it, not even on the same origin.
+ * Plain text of an unnamed charset is served as UTF-8, as XMPP clients write it.
  */
 export function servedType(value: string): string {
+  if (lacksCharset(value)) return withCharset(value, 'utf-8');
   const essence = essenceOf(value) ?? unknownType;
   const isInert = inertTypes.has(essence) || vendorType.test(essence) || mayShowInline(value);
   return isInert ? value : unknownType;

@@ -3,12 +3,13 @@ import path from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
 import { send } from '../support/http-client.js';
+import { sendByHttp2 } from '../support/http2-client.js';
 import { missingPeer } from '../support/peers.js';
 import { startProgram } from '../support/program.js';
 import { connectTo } from '../support/raw-socket.js';
 import { tempDir } from '../support/temp-dir.js';
 import { putTarget } from '../support/uploading.js';
-import { startNginx } from './nginx.js';
+import { startNginx, startNginxLayout } from './nginx.js';
 
 /** nginx's default for how long it keeps an idle connection to a server behind it. */
 const nginxKeepAliveMs = 60_000;
@@ -44,11 +45,33 @@ describe('behind nginx', { skip: missingPeer('nginx') }, () => {
     assert.deepEqual(Object.fromEntries(statuses), { 201: 100, 403: 200, 404: 100 });
   });
 
+  it('stores an empty file that comes by HTTP/2 without a Content-Length', {
+    skip: missingPeer('openssl'),
+  }, async (t) => {
+    const program = await startProgram(t);
+    const origin = await startNginxLayout(t, 'a', program);
+    // The request ends with its head, or with an empty frame after it, of which nginx makes a chunked body.
+    for (const [key, body] of [
+      ['s/a', undefined],
+      ['s/b', Buffer.alloc(0)],
+    ] as const) {
+      const to = { origin, rawTarget: putTarget(program, key, 0) };
+      const options = { method: 'PUT', headers: { 'content-length': undefined }, ...(body && { body }) };
+      assert.equal((await sendByHttp2(to, options)).status, 201, key);
+      const { status, headers } = await send(`${program.origin}/upload/${key}`);
+      assert.deepEqual([status, headers['content-length']], [200, '0']);
+    }
+    const to = { origin, rawTarget: putTarget(program, 's/c', 1) };
+    const options = { method: 'PUT', headers: { 'content-length': undefined }, body: Buffer.alloc(1) };
+    const { status, body } = await sendByHttp2(to, options);
+    assert.deepEqual([status, body.toString()], [411, 'The upload has no Content-Length header.\n']);
+  });
+
   it('keeps an idle connection for longer than nginx does', async (t) => {
     const program = await startProgram(t, { stallTimeout: '100ms' });
     const connection = await connectTo(t, program.origin);
     connection.socket.write('GET /upload/ HTTP/1.1\r\nHost: x\r\n\r\n');
-    const answer = await connection.waitFor(/^HTTP\/1\.1 404 [\s\S]*404 Not Found\n$/);
+    const answer = await connection.waitFor(/^HTTP\/1\.1 404 [\s\S]*no file at this URL\.\n$/);
     const [, keptSeconds] = /\r\nKeep-Alive: timeout=(\d+)\r\n/i.exec(answer) ?? [];
     assert.ok(Number(keptSeconds) * 1000 > nginxKeepAliveMs, answer);
     // An idle connection does not count as stalled.

@@ -68,6 +68,10 @@ async function checkHeaders(uploads: WebClientUploads): Promise<void> {
   const part = await uploads.get(url, { headers: { Range: 'bytes=6-' }, cache: 'no-store' });
   assert.deepEqual([part.status, part.text, part.headers['content-range']], [206, 'world', 'bytes 6-10/11']);
   assert.equal(part.headers['etag'], whole.headers['etag']);
+  // Libraries, players and sites such as Nextcloud add headers to each request.
+  const more = { 'X-Requested-With': 'XMLHttpRequest', requesttoken: 'x', 'X-Playback-Session-Id': 'x' };
+  const again = await uploads.get(url, { headers: { ...more, 'If-None-Match': '"x"' }, cache: 'no-store' });
+  assert.deepEqual([again.status, again.text], [200, 'hello world']);
 }
 
 /** The first page that needs the video records it, since that takes seconds. */
@@ -129,23 +133,36 @@ async function checkNavigation({ page, origin }: WebClient, uploads: WebClientUp
   }
 }
 
-async function checkPlainText({ page, origin }: WebClient, uploads: WebClientUploads): Promise<void> {
+const letter = 'Schöne Grüße aus Köln, und bis zum nächsten Mal! Übrigens: der Kaffee ist heiß.';
+
+async function checkPlainText(
+  { page, origin }: WebClient,
+  uploads: WebClientUploads,
+  encodings: readonly BufferEncoding[],
+): Promise<void> {
   const { body } = documents['page.html'];
   await page.goto(await uploads.upload('page.txt', 'text/plain', body));
   const shown = await page.evaluate('[document.contentType, document.body.textContent]');
   assert.deepEqual(shown, ['text/plain', body.toString()]);
+  // Text without a charset in both encodings. Browsers cannot tell UTF-8 by the bytes.
+  for (const encoding of encodings) {
+    await page.goto(origin);
+    await page.goto(await uploads.upload(`${encoding}.txt`, 'text/plain', Buffer.from(letter, encoding)));
+    assert.equal(await page.evaluate('document.body.textContent'), letter, encoding);
+  }
   await page.goto(origin);
 }
 
 /**
  * Has a web client in Chromium, on a site of its own, do with this service what web clients do and what attackers try,
- * each a subtest of `t`; `sendsNosniff`: whether downloads come with X-Content-Type-Options, which no S3 service sends.
+ * each a subtest of `t`; `sendsNosniff`: whether downloads come with X-Content-Type-Options, which no S3 service sends;
+ * `readsTexts`: whether the charset of a text goes by its bytes, which it does not if nginx goes by the name.
  */
 export async function checkInBrowser(
   t: TestContext,
   browser: Browser,
   service: UploadService,
-  sendsNosniff = true,
+  { sendsNosniff = true, readsTexts = true } = {},
 ): Promise<void> {
   const client = await openWebClient(t, browser, { ...documents, ...disguisedScripts });
   const uploads = new WebClientUploads(client, service);
@@ -166,5 +183,7 @@ export async function checkInBrowser(
     await t.test('runs no script that was uploaded as something else', () => checkScripts(client, uploads));
   }
   await t.test('saves an uploaded document that is opened', () => checkNavigation(client, uploads));
-  await t.test('shows plain text that looks like HTML as it is', () => checkPlainText(client, uploads));
+  await t.test('shows plain text that looks like HTML as it is', () =>
+    checkPlainText(client, uploads, readsTexts ? ['utf8', 'latin1'] : ['utf8']),
+  );
 }

@@ -21,7 +21,7 @@ const body = randomBytes(100_000);
 /** Names of uploads, each with the type that its extension says. */
 const uploads: Readonly<Record<string, [type: string, content: Buffer]>> = {
   'f.png': ['image/png', body],
-  'a b+c%41%2F&d.txt': ['text/plain', body],
+  'a b+c%41%2F&d.txt': ['text/plain', Buffer.from('Grüße'.repeat(20_000))],
   'a#b?c;d=e.html': ['text/html', Buffer.from('<p>'.repeat(1000))],
   '..日本 résumé.svg': ['image/svg+xml', body],
   none: ['application/octet-stream', body],

@@ -29,7 +29,7 @@ describe('S3: retention', { skip: missingPeer(...cephPrograms) }, () => {
     assert.equal((await put(program, 's/f.png', Buffer.alloc(size))).status, 201);
     const { headers, status } = await get(program, 's/f.png');
     assert.equal(status, 200);
-    assert.match(headers['cache-control'] ?? '', /^max-age=[0-4], immutable$/);
+    assert.match(headers['cache-control'] ?? '', /^max-age=[0-4], immutable, no-transform$/);
     await program.waitForLog(({ msg }) => msg === 'deleted');
     assert.equal((await get(program, 's/f.png')).status, 410);
     assert.equal((await put(program, 's/f.png', Buffer.alloc(size))).status, 409);

@@ -28,7 +28,10 @@ async function roundTrip(client: XmppClient, filename = 'f.txt'): Promise<Slot> 
   const slot = await client.requestSlot({ filename, size: body.length, contentType: 'text/plain' });
   assert.equal((await put(slot, body)).status, 201);
   const { status, body: got, headers } = await send(slot.get);
-  assert.deepEqual([status, got.toString(), headers['content-type']], [200, body.toString(), 'text/plain']);
+  assert.deepEqual(
+    [status, got.toString(), headers['content-type']],
+    [200, body.toString(), 'text/plain; charset=utf-8'],
+  );
   return slot;
 }
 
@@ -88,7 +91,7 @@ for (const [name, { whyNot, start }] of Object.entries(servers)) {
       const url = (child: string) => slot.getChild(child)?.text() ?? '';
       assert.equal((await put({ put: { url: url('put'), headers: {} }, get: '' }, body)).status, 201);
       const { body: got, headers } = await send(url('get'));
-      assert.deepEqual([got.toString(), headers['content-type']], [body.toString(), 'text/plain']);
+      assert.deepEqual([got.toString(), headers['content-type']], [body.toString(), 'text/plain; charset=utf-8']);
     });
 
     await t.test('a client may ask for an expiry', async () => {

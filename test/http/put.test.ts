@@ -48,6 +48,21 @@ describe('a valid PUT', () => {
     });
   }
 
+  it('may be empty without a Content-Length, and chunked if it is empty all the same', async (t) => {
+    const { origin } = await startServer(t);
+    for (const [name, rest] of [
+      ['a', '\r\n'],
+      ['b', 'Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n'],
+      ['c', 'Transfer-Encoding: chunked\r\nExpect: 100-continue\r\n\r\n0\r\n\r\n'],
+    ] as const) {
+      const connection = await connectTo(t, origin);
+      connection.socket.write(`PUT /upload/s/${name}?v=${v1Token(`s/${name}`, 0)} HTTP/1.1\r\nHost: x\r\n${rest}`);
+      await connection.waitFor(/201 Created/);
+      const get = await send(`${origin}/upload/s/${name}`);
+      assert.deepEqual([get.status, get.headers['content-length']], [200, '0']);
+    }
+  });
+
   it('may be large, and arrives whole', async (t) => {
     const { origin } = await startServer(t);
     const large = randomBytes(20_000_000);
@@ -92,7 +107,12 @@ interface Refusal {
   readonly headers?: Record<string, string>;
   readonly settings?: ServerOverrides;
   readonly reason: RegExp;
+  /** What the client is told. */
+  readonly told?: RegExp;
 }
+
+/** One sentence, without a path or a number of bytes. */
+const aSentence = /^[A-Z][^./\d]+\.\n$/;
 
 const good = `?v=${v1Token('s/f.jpg', 5)}`;
 const refusals: Record<string, Refusal> = {
@@ -137,7 +157,12 @@ const refusals: Record<string, Refusal> = {
     target: `/upload/s/g.jpg?slot=${slotToken()}`,
     reason: /slot token: it was made for another path/,
   },
-  'over maxFileSize': { status: 413, settings: { maxFileSize: 4 }, reason: /exceed maxFileSize, 4/ },
+  'over maxFileSize': {
+    status: 413,
+    settings: { maxFileSize: 4 },
+    reason: /exceed maxFileSize, 4/,
+    told: /^The file is larger than 4 B, the limit of this server\.\n$/,
+  },
   'to a path with dots': { status: 400, target: `/upload/s/..?v=${v1Token('s/..', 5)}`, reason: /segment ".."/ },
   'with an encoded slash': { status: 400, target: '/upload/s/a%2fb', reason: /encoded slash/ },
   'that is not UTF-8': { status: 400, target: '/upload/s/%zz', reason: /percent-encoded UTF-8/ },
@@ -185,8 +210,11 @@ describe('the allowed methods', () => {
 });
 
 describe('a PUT is refused', () => {
-  for (const [what, { status, target, method = 'PUT', headers = {}, settings, reason }] of Object.entries(refusals)) {
-    it(`${what} (${status}), stores nothing, and only the log has the reason`, async (t) => {
+  for (const [
+    what,
+    { status, target, method = 'PUT', headers = {}, settings, reason, told = aSentence },
+  ] of Object.entries(refusals)) {
+    it(`${what} (${status}), stores nothing, tells the client a sentence, and the log the whole reason`, async (t) => {
       const { origin, storeDir, logLines } = await startServer(t, { now: () => now, ...settings });
       const rawTarget = target ?? `/upload/s/f.jpg${good}`;
       const content = 'transfer-encoding' in headers ? {} : { body };
@@ -196,12 +224,25 @@ describe('a PUT is refused', () => {
       assert.equal(answer.headers['cache-control'], 'no-store');
       assert.equal(answer.headers['www-authenticate'], status === 401 ? 'Bearer' : undefined);
       assert.equal(answer.headers.allow, status === 405 ? 'OPTIONS, HEAD, GET, PUT' : undefined);
-      assert.match(answer.body.toString(), new RegExp(`^${status} [A-Za-z ]+\\n$`));
+      assert.match(answer.body.toString(), told);
+      assert.equal(answer.body.includes(storeDir), false);
       assert.deepEqual(await filesIn(storeDir), []);
       await eventually(async () => logLines.length === 1);
       assert.match(String(logLines[0]?.['reason']), reason);
     });
   }
+
+  it('if it is chunked and not empty (411), also with a token for an empty file', async (t) => {
+    const { origin, storeDir, logLines } = await startServer(t);
+    const connection = await connectTo(t, origin);
+    connection.socket.write(
+      `PUT /upload/s/f?v=${v1Token('s/f', 0)} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n`,
+    );
+    await connection.waitFor(/^HTTP\/1\.1 411 [\s\S]*no Content-Length/);
+    assert.deepEqual(await filesIn(storeDir), []);
+    await eventually(async () => logLines.length === 1);
+    assert.match(String(logLines[0]?.['reason']), /its body is not empty/);
+  });
 
   it('if the upload exists (409), which stays unchanged', async (t) => {
     const { origin } = await startServer(t);

@@ -4,7 +4,7 @@ import { PassThrough, Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { describe, it } from 'node:test';
 import { setImmediate as nextTurn, setTimeout as wait } from 'node:timers/promises';
-import { relayBody } from '../../src/storage/s3/relay-body.js';
+import { beginningOf, relayBody } from '../../src/storage/s3/relay-body.js';
 
 const chunk = Buffer.alloc(65_536, 'x');
 
@@ -28,6 +28,27 @@ function endless(chunks: number): PassThrough {
 }
 
 describe('a body on its way', () => {
+  it('can be looked into before it is sent', async () => {
+    for (const text of ['short', 'long'.repeat(100_000)]) {
+      let [beginning, sent] = ['', ''];
+      await relayBody(Readable.from([Buffer.from(text)]), text.length, async (relayed, signal) => {
+        beginning = String(await beginningOf(relayed, signal));
+        sent = String(await buffer(relayed));
+      });
+      assert.ok(beginning !== '' && text.startsWith(beginning));
+      assert.equal(sent, text);
+    }
+  });
+
+  it('fails as it does otherwise if it breaks off before it can be looked into', async () => {
+    const body = new PassThrough();
+    const relayed = relayBody(body, 5, async (relayed, signal) => {
+      await beginningOf(relayed, signal);
+    });
+    body.destroy();
+    await assert.rejects(relayed, { code: 'BODY_INCOMPLETE' });
+  });
+
   it('waits in little memory while the store takes no byte, and then goes on', async () => {
     const { body, taken } = countedBody(200);
     let received = 0;

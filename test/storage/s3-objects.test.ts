@@ -53,7 +53,7 @@ describe('S3: objects', { skip: missingPeer(...cephPrograms) }, () => {
     const image = await headerOf('s/photo.jpg', { contentType: 'image/jpeg' });
     assert.equal(image.ContentType, 'image/jpeg');
     assert.equal(image.ContentDisposition, 'inline');
-    assert.equal(image.CacheControl, 'max-age=31536000, immutable');
+    assert.equal(image.CacheControl, 'max-age=31536000, immutable, no-transform');
     assert.equal(image.ExpiresString, undefined);
     assert.deepEqual(Object.keys(image.Metadata ?? {}), ['put-id']);
 
@@ -73,6 +73,18 @@ describe('S3: objects', { skip: missingPeer(...cephPrograms) }, () => {
     assert.equal((await store.open(key('s/f.js')))?.contentType, contentType);
   });
 
+  it('name the charset of plain text by its bytes for clients that fetch them from the service', async () => {
+    const { store, headOf } = await open();
+    for (const [path, bytes, type] of [
+      ['s/utf8.txt', Buffer.from('Grüße'), 'text/plain; charset=utf-8'],
+      ['s/latin1.txt', Buffer.from('Grüße', 'latin1'), 'text/plain; charset=unknown-8bit'],
+      ['s/empty.txt', Buffer.alloc(0), 'text/plain; charset=utf-8'],
+    ] as const) {
+      await store.put(key(path), incoming(bytes, { contentType: 'text/plain' }));
+      assert.equal((await headOf(path))?.ContentType, type);
+    }
+  });
+
   it('are cached no longer than they are guaranteed to stay', async () => {
     const keptUntil = Date.UTC(2030, 0, 2, 3, 4, 5);
     const { peer, bucket, headOf } = await open();
@@ -81,7 +93,7 @@ describe('S3: objects', { skip: missingPeer(...cephPrograms) }, () => {
     const { store } = await openS3Store({ s3, lifetimes, stallTimeoutMs: 60_000, uploaderIds });
     await store.put(key('s/f'), incoming(Buffer.from('12345')));
     const { CacheControl, ExpiresString } = (await headOf('s/f')) ?? {};
-    assert.equal(CacheControl, 'immutable');
+    assert.equal(CacheControl, 'immutable, no-transform');
     assert.equal(Date.parse(ExpiresString ?? ''), keptUntil);
   });
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { mayShowInline, servableType, servedType, typeOfName } from '../../src/upload/content-type.js';
+import { typeByContent } from '../../src/upload/text-charset.js';
 
 describe('servableType', () => {
   const valid = [
@@ -125,12 +126,34 @@ describe('servedType', () => {
   for (const type of inert) {
     it(`is ${type} unchanged`, () => assert.equal(servedType(type), type));
   }
+
+  it('is UTF-8 for plain text that names no charset', () => {
+    for (const [type, served] of [
+      ['text/plain', 'text/plain; charset=utf-8'],
+      ['Text/Plain ;', 'Text/Plain; charset=utf-8'],
+      ['text/plain; format=flowed', 'text/plain; format=flowed; charset=utf-8'],
+      ['text/plain;Charset=koi8-r', 'text/plain;Charset=koi8-r'],
+      ['text/plain; charset="iso-8859-1"', 'text/plain; charset="iso-8859-1"'],
+    ] as const) {
+      assert.equal(servedType(type), served);
+    }
+  });
+
+  it('is of an unknown charset for plain text that names none and is not UTF-8', () => {
+    const latin1 = Buffer.from('Grüße', 'latin1');
+    assert.equal(typeByContent('text/plain', latin1), 'text/plain; charset=unknown-8bit');
+    assert.equal(typeByContent('text/plain; charset=utf-8', latin1), 'text/plain; charset=utf-8');
+    assert.equal(typeByContent('image/png', latin1), 'image/png');
+    const text = Buffer.from('Grüße 日本 👋');
+    for (let length = 0; length <= text.length; length += 1)
+      assert.equal(typeByContent('text/plain', text.subarray(0, length)), 'text/plain');
+  });
 });
 
 describe('the types of layout (c) in nginx.example.conf', () => {
   const example = readFileSync(new URL('../../nginx.example.conf', import.meta.url), 'utf8');
   const [, block = ''] = /^ *# *types \{\n(.*?)^ *# *\}$/ms.exec(example) ?? [];
-  const types = [...block.matchAll(/([a-z][\w./+-]*) ([\w ]+);/g)];
+  const types = [...block.matchAll(/^ *# *"?([a-z][^"]*?)"? ([\w ]+);$/gm)];
   it('are those that prosody-filer sends for the same extensions', () => {
     assert.ok(types.length > 20);
     for (const [, type, extensions = ''] of types) {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { candidateTypes } from '../../src/token/candidate-types.js';
 import { signDelete, verifyDeleteToken } from '../../src/token/delete-token.js';
 import type { AnnouncedUpload, TokenSettings } from '../../src/token/token.js';
 import { verifyToken } from '../../src/token/verify-token.js';
@@ -92,12 +93,66 @@ describe('the signed content type', () => {
     ['application/octet-stream', 'image/jpeg'],
     ['image/jpeg', 'omemo'],
     ['', ''],
+    ['text/plain;charset=utf-8', 'text/plain; charset=utf-8'],
+    ['text/plain; charset=utf-8; format=flowed', 'text/plain;format=flowed;charset=utf-8'],
+    ['Text/Plain; Charset="UTF-8"', 'text/plain; charset=utf-8'],
+    ['text/plain', 'text/plain; charset=utf-8'],
+    ['image/jpeg', 'image/jpg'],
+    ['image/jpg', 'image/jpeg'],
   ];
   for (const [sent, signed] of lenient) {
     it(`is ${signed || 'empty'} when the PUT says ${sent || 'nothing'}`, async () => {
       assert.equal((await verify(signedFor(signed), announce('s/photo.jpg', 5, sent))).contentType, signed);
     });
   }
+
+  // As QMimeDatabase names them by shared-mime-info 2.2 or 2.4.
+  const unsent: [name: string, signed: string][] = [
+    ['archive.tar.gz', 'application/x-compressed-tar'],
+    ['README', 'text/x-readme'],
+    ['README.txt', 'text/plain'],
+    ['Makefile', 'text/x-makefile'],
+    ['tone.wav', 'audio/vnd.wave'],
+    ['tone.WAV', 'audio/x-wav'],
+    ['a.flac', 'audio/flac'],
+    ['a.heic', 'image/heif'],
+    ['a.avi', 'video/x-msvideo'],
+    ['a.avi', 'video/vnd.avi'],
+    ['a.m4v', 'video/mp4'],
+    ['a.m4a', 'audio/mp4'],
+    ['a.m4a', 'audio/x-m4a'],
+    ['a.log', 'text/x-log'],
+    ['a.sh', 'application/x-shellscript'],
+    ['a.py', 'text/x-python3'],
+    ['a.yaml', 'application/x-yaml'],
+    ['a.deb', 'application/vnd.debian.binary-package'],
+    ['a.iso', 'application/x-cd-image'],
+    ['a.txt', 'text/plain; charset=utf-8'],
+    ['unknown', 'text/plain'],
+  ];
+  for (const [name, signed] of unsent) {
+    it(`may be ${signed} if a PUT of ${name} says nothing`, async () => {
+      const query = `v2=${v2Token(`s/${name}`, 5, signed)}`;
+      assert.equal((await verify(query, announce(`s/${name}`, 5, ''))).contentType, signed);
+    });
+  }
+
+  it('has few candidates, whatever the header and the name', () => {
+    for (const [name, header] of [
+      ['f.iso.ogg', 'text/plain; a=A; b=B; c=C'],
+      ['f.sub.spx', `text/plain${'; a=b'.repeat(3000)}`],
+      ['readme.tar.gz', 'x/y;'],
+    ] as const) {
+      const count = candidateTypes(announce(`s/${name}`, 5, header)).length;
+      assert.ok(count <= 40, `${count}`);
+    }
+  });
+
+  it('is not told by a PUT without a Content-Type, which the reason for a refusal says', async () => {
+    await refuses(signedFor('image/png'), announce('s/photo.jpg', 5, ''), /5 bytes; no Content-Type was sent$/);
+    const strict = { strictContentType: true };
+    await refuses(signedFor('image/jpeg'), announce('s/photo.jpg', 5, ''), /is on; no Content-Type was sent$/, strict);
+  });
 
   it('is read as latin1 bytes', async () => {
     const sent = Buffer.from('text/plain; name=é').toString('latin1');

@@ -4,15 +4,19 @@ import type { Sample } from '../remote/visit.js';
 import { explainStatus } from './explain-status.js';
 import { adviceOnDownload } from './explain-store.js';
 
+function withoutCharset(type: string): string {
+  return type.replace(/; *charset=[^;]*/i, '');
+}
+
 function explainDifference({ body, contentType }: Sample, answer: Answer): Problem | undefined {
   const type = headerOf(answer, 'content-type');
-  if (type !== contentType) {
+  // A charset on text changes nothing for clients, and prosody-filer adds one itself.
+  if (withoutCharset(type) !== withoutCharset(contentType)) {
     return {
       found: `The Content-Type ${contentType} came back as ${type === '' ? 'no Content-Type' : type}.`,
       cause:
-        'The proxy changes the type (charset, add_header or proxy_set_header Content-Type), or serves files itself and takes the type from the name.',
-      change:
-        'Remove these directives from the location, or set charset off; in it. Do not use try_files with mod_http_file_share.',
+        'The proxy changes the type (add_header or proxy_set_header Content-Type), or serves files itself and takes the type from the name.',
+      change: 'Remove these directives from the location. Do not use try_files with mod_http_file_share.',
     };
   }
   if (!answer.body.equals(body)) {

@@ -1,4 +1,4 @@
-import { STATUS_CODES } from 'node:http';
+import { isRefusalSentence } from '../../refusal-sentence.js';
 import type { CauseAndChange, Problem } from '../finding.js';
 import { type Answer, headerOf } from '../remote/send-request.js';
 import { storeAdvice } from './explain-store.js';
@@ -109,8 +109,8 @@ const unknownAdvice: CauseAndChange = [
 ];
 
 /** True if the body is that of an error of prosody-filer. */
-export function isErrorOfFiler({ status, body }: Answer): boolean {
-  return body.toString() === `${status} ${STATUS_CODES[status]}\n`;
+export function isErrorOfFiler({ body }: Answer): boolean {
+  return isRefusalSentence(body.toString().trimEnd());
 }
 
 /** True if prosody-filer wrote the answer, not a proxy in front of it. */

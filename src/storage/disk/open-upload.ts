@@ -1,6 +1,8 @@
 import { constants, fstatSync, readlinkSync } from 'node:fs';
 import { systemErrorCode } from '../../errors.js';
+import { lacksCharset } from '../../upload/content-type.js';
 import { factsOfKey } from '../../upload/facts-of-key.js';
+import { charsetBytes, typeByContent } from '../../upload/text-charset.js';
 import type { UploadKey } from '../../upload/upload-key.js';
 import type { ReportUnreadable, StoredFacts, StoredUpload } from '../store.js';
 import type { BufferPool } from './buffer-pool.js';
@@ -43,6 +45,13 @@ async function openPlainFile(file: string) {
   }
 }
 
+/** The facts, with a charset that goes by the bytes of a text: other programs may put files there too. */
+async function withCharsetOf(fd: number, facts: StoredFacts): Promise<StoredFacts> {
+  const buffer = Buffer.allocUnsafe(Math.min(facts.size, charsetBytes));
+  const { bytesRead } = await disk.read(fd, buffer, 0, buffer.length, 0);
+  return { ...facts, contentType: typeByContent(facts.contentType, buffer.subarray(0, bytesRead)) };
+}
+
 /** Opens the upload in a file (an absolute path without symbolic links); `undefined` if it does not exist. */
 export async function openUpload(
   file: string,
@@ -54,10 +63,14 @@ export async function openUpload(
   if (opened === undefined) return undefined;
   const { fd, stats } = opened;
   const { size, mtimeMs } = stats;
-  const facts = await readFacts(key, stats, sidecars).catch((error: unknown) => {
+  let facts: StoredFacts;
+  try {
+    facts = await readFacts(key, stats, sidecars);
+    if (lacksCharset(facts.contentType)) facts = await withCharsetOf(fd, facts);
+  } catch (error) {
     closeRead(fd);
     throw error;
-  });
+  }
   return {
     ...facts,
     etag: `"${Math.floor(mtimeMs / 1000).toString(16)}-${size.toString(16)}"`,

@@ -2,6 +2,7 @@
  * A body on its way to a store in the network. When 256 KiB of it wait here, the body is paused. The store gets exactly the
  * announced bytes, or its request breaks off before the last byte, so that it keeps nothing.
  */
+import { once } from 'node:events';
 import { PassThrough, type Readable } from 'node:stream';
 import { FilerError } from '../../errors.js';
 
@@ -10,6 +11,14 @@ const handedBytes = 16 * 1024;
 
 /** How long the store may take no byte, or not answer after the last byte. */
 const patienceMs = 20_000;
+
+/** The first bytes of a body that is not empty; they stay in it. */
+export async function beginningOf(body: Readable, signal: AbortSignal): Promise<Buffer> {
+  await once(body, 'readable', { signal });
+  const beginning: Buffer = body.read();
+  body.unshift(beginning);
+  return beginning;
+}
 
 /**
  * Has `send` send `size` bytes of the body. Aborts it and throws `BODY_INCOMPLETE` when the body is longer, or ends or breaks

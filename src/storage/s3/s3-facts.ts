@@ -53,8 +53,8 @@ export function objectHeaders(
 ): ObjectHeaders {
   const caching =
     keptUntil === undefined
-      ? { CacheControl: `max-age=${yearSeconds}, immutable` }
-      : { CacheControl: 'immutable', Expires: new Date(keptUntil) };
+      ? { CacheControl: `max-age=${yearSeconds}, immutable, no-transform` }
+      : { CacheControl: 'immutable, no-transform', Expires: new Date(keptUntil) };
   return {
     ContentType: servedType(contentType),
     ContentDisposition: dispositionOf(key, contentType) ?? 'inline',

@@ -10,6 +10,8 @@
 import { randomUUID } from 'node:crypto';
 import type { HeadObjectCommandOutput } from '@aws-sdk/client-s3';
 import { FilerError } from '../../errors.js';
+import { lacksCharset } from '../../upload/content-type.js';
+import { typeByContent } from '../../upload/text-charset.js';
 import { reservedFolder, type UploadKey } from '../../upload/upload-key.js';
 import type { UploaderIds } from '../../upload/uploader.js';
 import { DownloadMemory } from '../download-memory.js';
@@ -23,7 +25,7 @@ import type {
   StoredUpload,
   TidyOptions,
 } from '../store.js';
-import { relayBody } from './relay-body.js';
+import { beginningOf, relayBody } from './relay-body.js';
 import type { ObjectHeaders, S3Bucket } from './s3-bucket.js';
 import { S3Download } from './s3-download.js';
 import { type NotedExpiry, noteBytes, S3Expiries } from './s3-expiries.js';
@@ -89,11 +91,14 @@ export class S3Store implements ServedStore {
     const facts = { ...upload, key, uploader, modifiedAt: this.#now() };
     // The token's expiry is noted even where the settings of now let the upload expire earlier: they may change.
     const dueAt = this.#lifetimes.dueAt(facts) ?? upload.expiresAt;
-    const headers = { ...objectHeaders(facts, this.#lifetimes.keptUntil(facts), { putId, dueAt }), ...condition };
+    const headersFor = (contentType: string) => ({
+      ...objectHeaders({ ...facts, contentType }, this.#lifetimes.keptUntil(facts), { putId, dueAt }),
+      ...condition,
+    });
     if (dueAt !== undefined) await this.#expiries.note({ key, putId, dueAt });
     let isSent = false;
     try {
-      await this.#send(key, upload, headers, () => {
+      await this.#send(key, upload, headersFor, () => {
         isSent = true;
       });
     } catch (error) {
@@ -175,10 +180,17 @@ export class S3Store implements ServedStore {
     await this.#expiries.forget(expiry).catch(() => undefined);
   }
 
-  async #send(key: UploadKey, upload: IncomingUpload, headers: ObjectHeaders, onSent: () => void): Promise<void> {
-    await relayBody(upload.openBody(), upload.size, (body, signal) => {
+  async #send(
+    key: UploadKey,
+    { size, contentType, openBody }: IncomingUpload,
+    headersFor: (contentType: string) => ObjectHeaders,
+    onSent: () => void,
+  ): Promise<void> {
+    await relayBody(openBody(), size, async (body, signal) => {
       body.once('end', onSent);
-      return this.#bucket.writeStream(key, body, upload.size, headers, signal);
+      const isText = lacksCharset(contentType) && size > 0;
+      const type = isText ? typeByContent(contentType, await beginningOf(body, signal)) : contentType;
+      await this.#bucket.writeStream(key, body, size, headersFor(type), signal);
     });
   }
 
