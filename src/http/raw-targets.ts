@@ -134,15 +134,16 @@ export function encodeRawTarget(
   const bytes = connection && withEncodedTarget(error, connection.begunHead);
   const onClose = closeListener(socket);
   if (connection === undefined || bytes === undefined || onClose === undefined) return false;
-  connection.encodedAt ??= performance.now();
-  // With each byte that is encoded, Node's own limit to the time for a head begins again.
-  if (performance.now() - connection.encodedAt > server.headersTimeout) return false;
+  // Node's own limit to the time for a head begins again each time.
+  const encodedAt = connection.encodedAt ?? Number.POSITIVE_INFINITY;
+  if (performance.now() - encodedAt > server.headersTimeout) return false;
   socket.pause();
   const isTooMuch = connection.owed !== undefined && bytes.length > maxHeaderSize + maxHeldBytes;
   if (isTooMuch) onTooMuch(socket);
   connection.next = isTooMuch
     ? () => closeGently(socket)
     : () => {
+        connection.encodedAt ??= performance.now();
         takeFromServer(socket, onClose);
         socket.unshift(bytes);
         server.emit('connection', socket);

@@ -135,6 +135,13 @@ describe('raw UTF-8 in a request target', () => {
     assert.deepEqual(await filesIn(server.storeDir), []);
   });
 
+  it('closes the connection after the answer if more than a head and 4 KiB come behind another request', async (t) => {
+    const server = await startServer(t);
+    const packet = Buffer.concat([get('/upload/a'), put('x'.repeat(40_000))]);
+    assert.deepEqual(statuses(await exchange(t, server, [packet])), [404]);
+    assert.deepEqual(await filesIn(server.storeDir), []);
+  });
+
   it('that is not UTF-8 is 400, with its path in the log', async (t) => {
     const server = await startServer(t);
     const request = Buffer.from('GET /upload/s/\xe8.jpg HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n', 'latin1');
