@@ -66,7 +66,9 @@ function parserOf(socket: Socket): Parser | undefined {
 
 /** Keeps a packet if a head began in it or before, and is not complete. */
 function remember(connection: Connection, packet: () => Buffer): void {
-  if (connection.begunHead !== undefined) connection.begunHead = Buffer.concat([connection.begunHead, packet()]);
+  if (connection.begunHead === undefined) return;
+  // Before the head, a packet may hold the end of a body.
+  connection.begunHead = Buffer.concat([connection.begunHead, packet().subarray(-maxHeaderSize)]);
 }
 
 /** Remembers the packets that Node's parser reads by itself. */
