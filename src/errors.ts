@@ -11,6 +11,7 @@ export type HttpErrorCode =
   | 'KEY_TAKEN'
   | 'LENGTH_MISSING'
   | 'METHOD_UNKNOWN'
+  | 'NAME_TOO_LONG'
   | 'NOT_FOUND'
   | 'PRECONDITION_FAILED'
   | 'QUOTA_REACHED'

@@ -9,6 +9,7 @@
  *   Logging. request-log.ts writes one line for each request.
  */
 import { randomUUID } from 'node:crypto';
+import type { Socket } from 'node:net';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { FilerError } from '../errors.js';
 import { answerClientErrors } from './client-error.js';
@@ -23,6 +24,7 @@ import { measureExchange } from './measure-exchange.js';
 import { noSchemas } from './no-schemas.js';
 import { holdEarlyRequests, turnTakingMessage } from './pipelining.js';
 import { putUpload } from './put-upload.js';
+import { encodeRawTarget, rememberHeads } from './raw-targets.js';
 import { logExchange } from './request-log.js';
 import type { HandlerContext } from './settings.js';
 import { cutStalledClients } from './stalls.js';
@@ -75,6 +77,14 @@ export function buildApp(dependencies: Omit<HandlerContext, 'commonRawHeaders' |
   const context = { ...dependencies, commonRawHeaders, uploadLimit: new UploadLimit(settings.maxUploads) };
   metrics?.watchUploads(() => context.uploadLimit.running);
   const connections = new Connections();
+  const refusePipeline = ({ remoteAddress: client }: Socket) => {
+    logger.info(
+      { client },
+      'closed a connection: the client sent more than 4 KiB of further requests before the answer to the first',
+    );
+    metrics?.refusals.inc({ method: 'other', reason: 'PIPELINE_LIMITED' });
+  };
+  const answerClientError = answerClientErrors(headers, connections, logger);
   const app = Fastify({
     rewriteUrl: () => '/',
     schemaController: noSchemas,
@@ -90,16 +100,13 @@ export function buildApp(dependencies: Omit<HandlerContext, 'commonRawHeaders' |
       headersTimeout: Math.min(maxHeadMs, settings.stallTimeoutMs),
       connectionsCheckingInterval: headCheckMs,
     },
-    clientErrorHandler: answerClientErrors(headers, connections, logger),
+    clientErrorHandler: (error, socket) => {
+      if (!encodeRawTarget(app.server, connections, [error, socket], refusePipeline)) answerClientError(error, socket);
+    },
   });
   connections.watch(app.server);
-  holdEarlyRequests(app.server, connections, ({ remoteAddress: client }) => {
-    logger.info(
-      { client },
-      'closed a connection: the client sent more than 4 KiB of further requests before the answer to the first',
-    );
-    metrics?.refusals.inc({ method: 'other', reason: 'PIPELINE_LIMITED' });
-  });
+  rememberHeads(app.server, connections);
+  holdEarlyRequests(app.server, connections, refusePipeline);
   cutStalledClients(app.server, connections, settings.stallTimeoutMs);
 
   app.decorateRequest('exchange');

@@ -14,7 +14,7 @@ const statusOf: Readonly<Record<string, number>> = {
 const body = `${unclearRequest}\n`;
 
 /**
- * Answers a request that the HTTP parser rejects, for example one with raw UTF-8 in its target. An earlier answer on the
+ * Answers a request that the HTTP parser rejects, for example one with a control character in its target. An earlier answer on the
  * same connection is completed first. If the error is in the body of a request, the connection is closed instead.
  */
 export function answerClientErrors(
@@ -25,8 +25,9 @@ export function answerClientErrors(
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
   return (error, socket) => {
     const status = statusOf[error.code ?? ''] ?? 400;
+    const client = socket.remoteAddress;
     const answer = () => {
-      logger.info({ status }, `answered ${status} to a malformed HTTP request: ${error.message}`);
+      logger.info({ client, status }, `answered ${status} to a malformed HTTP request: ${error.message}`);
       const head = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}`;
       socket.write(
         `${head}content-type: text/plain\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n${body}`,

@@ -31,6 +31,9 @@ export interface Connection {
   /** Consecutive timeouts in which the client read no data, and the bytes that it had read by then: see stalls.ts. */
   stalls: number;
   takenBytes: number;
+  /** The packets of a head that is not complete yet, and since when its target has been encoded: see raw-targets.ts. */
+  begunHead: Buffer | undefined;
+  encodedAt: number | undefined;
 }
 
 /** The open connections of a server. */
@@ -51,6 +54,8 @@ export class Connections {
         readBefore: 0,
         stalls: 0,
         takenBytes: 0,
+        begunHead: undefined,
+        encodedAt: undefined,
       };
       this.#connections.set(socket, connection);
       socket.once('close', () => this.#connections.delete(socket));
@@ -70,8 +75,10 @@ export class Connections {
   takeTurn(socket: Socket): boolean {
     const connection = this.#connections.get(socket);
     if (connection === undefined) return true;
+    connection.begunHead = undefined;
     if (connection.owed !== undefined || connection.headAt === socket.bytesRead) return false;
     connection.headAt = socket.bytesRead;
+    connection.encodedAt = undefined;
     return true;
   }
 

@@ -15,6 +15,7 @@ const statusOf: Readonly<Record<HttpErrorCode, number>> = {
   KEY_TAKEN: 409,
   LENGTH_MISSING: 411,
   METHOD_UNKNOWN: 405,
+  NAME_TOO_LONG: 414,
   NOT_FOUND: 404,
   PRECONDITION_FAILED: 412,
   QUOTA_REACHED: 413,

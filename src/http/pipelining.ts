@@ -12,7 +12,7 @@ import type { Connections } from './connections.js';
 import { closeGently } from './gentle-close.js';
 
 /** With more bytes, the connection is closed after the answer. Pipelining clients can handle that (RFC 9112 §9.3.2). */
-const maxHeldBytes = 4 * 1024;
+export const maxHeldBytes = 4 * 1024;
 
 /** A class for a server's requests that stops Node's parser at a request that comes before its turn. */
 export function turnTakingMessage(connections: Connections): typeof IncomingMessage {

@@ -1,7 +1,7 @@
 /*
  * Which slots may be given, as far as the settings decide it. The key of a slot has three segments, as with ejabberd:
  *
- *   <uploader's id, 64 hex digits (upload/uploader.ts)>/<40 random characters of A-Z a-z 0-9 - _>/<file name from the client>
+ *   <uploader's id, 64 hex digits (upload/uploader.ts)>/<40 random characters of A-Z a-z 0-9 - _>/<file name from the client, 255 bytes at most>
  */
 import { randomBytes } from 'node:crypto';
 import { FilerError } from '../errors.js';
@@ -9,6 +9,7 @@ import { isExpired } from '../retention/expiry.js';
 import { essenceOf, typeOfName } from '../upload/content-type.js';
 import { compilePattern } from '../upload/name-pattern.js';
 import { keyBelow, type UploadKey } from '../upload/upload-key.js';
+import { shortName } from './short-name.js';
 import type { PlannedSlot } from './slot-issuer.js';
 
 /** Who may get slots, and for which files. */
@@ -74,7 +75,7 @@ function checkedSize(size: string | undefined, maxFileSize: number): number {
 
 function newKey(uploader: string, filename: string | undefined): UploadKey {
   const slot = `${uploader}/${randomBytes(randomKeyBytes).toString('base64url')}` as UploadKey;
-  const key = filename === undefined ? undefined : keyBelow(slot, filename);
+  const key = filename === undefined ? undefined : keyBelow(slot, shortName(filename));
   if (key !== undefined) return key;
   throw new FilerError('REQUEST_INVALID', `invalid file name in the slot request: ${quote(filename)}`);
 }

@@ -136,7 +136,7 @@ export interface Store {
   /**
    * Stores an upload. When it resolves, the upload can be opened, and in a durable store it survives a power failure.
    * Throws `KEY_TAKEN`, `BODY_INCOMPLETE` (the body ended early or ran over), `STORE_FULL`, `STORE_BUSY` (try again later),
-   * `KEY_INVALID` (the store cannot hold such a name), `SIZE_REFUSED` (the store cannot hold an upload of this size),
+   * `NAME_TOO_LONG` (the store cannot hold such a name), `SIZE_REFUSED` (the store cannot hold an upload of this size),
    * `STORE_REFUSED` or `STORE_FAILED`; then nothing is left of the upload and its key is free.
    */
   put(key: UploadKey, upload: IncomingUpload): Promise<void>;

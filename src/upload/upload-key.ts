@@ -1,7 +1,10 @@
 /*
  * An upload key is the upload's path below the base URL: percent-decoded UTF-8 segments joined by "/".
  * The raw path is split before it is decoded. A segment that is not a plain file name is refused, never repaired: "." and
- * "..", an encoded "/", a control character, or more than 255 bytes.
+ * "..", an encoded "/", a control character of ASCII, or more than 255 bytes.
+ * DEL and the control characters C1 (U+0080 to U+009F) are accepted. Names from old archives have them when a program read
+ * them with the wrong character set; clients send such names, and adopted stores contain them.
+ * A longer name gets no shorter one on disk: nginx, rsync and other programs that read storeDir find a file by its URL.
  */
 import { FilerError } from '../errors.js';
 
@@ -13,8 +16,10 @@ export type UploadKey = string & { readonly [brand]: true };
 /** The folder in storeDir for everything except uploads. No key begins with it. */
 export const reservedFolder = '.prosody-filer';
 
-const maxSegmentBytes = 255;
-const controlCharacter = /\p{Cc}/u;
+/** How many bytes of UTF-8 a segment may have. No common filesystem takes more. */
+export const maxNameBytes = 255;
+
+const asciiControl = /(?![\u007f-\u009f])\p{Cc}/u;
 
 function decodeSegment(raw: string): string {
   try {
@@ -28,13 +33,19 @@ function faultOf(segment: string): string | undefined {
   if (segment === '') return 'an empty segment';
   if (segment === '.' || segment === '..') return `the segment "${segment}"`;
   if (segment.includes('/')) return 'an encoded slash';
-  if (controlCharacter.test(segment)) return 'a control character';
-  return Buffer.byteLength(segment) > maxSegmentBytes ? `a segment over ${maxSegmentBytes} bytes` : undefined;
+  return asciiControl.test(segment) ? 'a control character' : undefined;
+}
+
+function isTooLong(segment: string): boolean {
+  return Buffer.byteLength(segment) > maxNameBytes;
 }
 
 function requireFileName(segment: string): void {
   const fault = faultOf(segment);
   if (fault !== undefined) throw new FilerError('KEY_INVALID', `the path contains ${fault}`);
+  if (!isTooLong(segment)) return;
+  const found = `a name in the path has ${Buffer.byteLength(segment)} bytes, and filesystems take at most ${maxNameBytes}`;
+  throw new FilerError('NAME_TOO_LONG', `${found}; the user has to shorten the name of the file`);
 }
 
 /** Whether the first segment of a path is the reserved folder, in any letter case. */
@@ -42,8 +53,13 @@ export function isReserved(firstSegment: string | undefined): boolean {
   return firstSegment?.toLowerCase() === reservedFolder;
 }
 
+const slashTooMany = 'does the base URL on the XMPP server, or the path in the proxy, have a slash too many?';
+
 function refuseOutside(segments: readonly string[], baseSegments: readonly string[]): never {
   const base = `/${baseSegments.join('/')}/`;
+  if (segments.slice(0, -1).includes('')) {
+    throw new FilerError('NOT_FOUND', `the path is not below ${base}, and contains "//"; ${slashTooMany}`);
+  }
   const glued = baseSegments.at(-1) ?? '';
   const isGlued = glued !== '' && segments[baseSegments.length - 1]?.startsWith(glued) === true;
   const hint =
@@ -55,7 +71,8 @@ function refuseOutside(segments: readonly string[], baseSegments: readonly strin
 
 /**
  * The key for a request's raw path (percent-encoded, without query). `baseSegments` are the decoded segments of the base
- * URL's path. Throws `NOT_FOUND` for the base URL itself and outside of it, and `KEY_INVALID` if no upload can have the path.
+ * URL's path. Throws `NOT_FOUND` for the base URL itself and outside of it, and `KEY_INVALID` or `NAME_TOO_LONG` if no
+ * upload can have the path.
  */
 export function parseUploadKey(rawPath: string, baseSegments: readonly string[]): UploadKey {
   const segments = rawPath.split('/').slice(1).map(decodeSegment);
@@ -65,6 +82,7 @@ export function parseUploadKey(rawPath: string, baseSegments: readonly string[])
   if (keySegments.length === 1 && keySegments[0] === '') {
     throw new FilerError('NOT_FOUND', 'the path ends before the name of an upload');
   }
+  if (keySegments[0] === '') throw new FilerError('KEY_INVALID', `the path contains "//"; ${slashTooMany}`);
   keySegments.forEach(requireFileName);
   if (isReserved(keySegments[0])) {
     throw new FilerError('NOT_FOUND', `the path is in the reserved folder ${reservedFolder}`);
@@ -77,7 +95,7 @@ export function parseUploadKey(rawPath: string, baseSegments: readonly string[])
  * `parseUploadKey` would refuse that path.
  */
 export function keyBelow(parent: UploadKey | undefined, name: string): UploadKey | undefined {
-  if (faultOf(name) !== undefined || (parent === undefined && isReserved(name))) return undefined;
+  if (faultOf(name) !== undefined || isTooLong(name) || (parent === undefined && isReserved(name))) return undefined;
   return (parent === undefined ? name : `${parent}/${name}`) as UploadKey;
 }
 

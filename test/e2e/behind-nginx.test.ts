@@ -2,12 +2,14 @@ import assert from 'node:assert/strict';
 import path from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
+import { encodedPath } from '../../src/upload/encoded-path.js';
 import { send } from '../support/http-client.js';
 import { sendByHttp2 } from '../support/http2-client.js';
 import { missingPeer } from '../support/peers.js';
 import { startProgram } from '../support/program.js';
 import { connectTo } from '../support/raw-socket.js';
 import { tempDir } from '../support/temp-dir.js';
+import { ids } from '../support/uploader-ids.js';
 import { putTarget } from '../support/uploading.js';
 import { startNginx, startNginxLayout } from './nginx.js';
 
@@ -65,6 +67,24 @@ describe('behind nginx', { skip: missingPeer('nginx') }, () => {
     const options = { method: 'PUT', headers: { 'content-length': undefined }, body: Buffer.alloc(1) };
     const { status, body } = await sendByHttp2(to, options);
     assert.deepEqual([status, body.toString()], [411, 'The upload has no Content-Length header.\n']);
+  });
+
+  it('takes URLs with raw UTF-8, as ejabberd hands them out since 25.08', async (t) => {
+    const program = await startProgram(t);
+    const origin = await keepAliveProxy(t, program.origin);
+    const path = `${ids.ofEjabberd}/wqrMMc7txe2Ptcv1wSoAl8MWHGnLvFbPLql9Os9C/büro_日本.jpg`;
+    for (const [at, url] of [program.origin, origin].entries()) {
+      const key = path.replace('büro', `büro${at}`);
+      const target = putTarget(program, key, 5);
+      const put = () => send(`${url}${target}`, { method: 'PUT', body: Buffer.from('hello') });
+      assert.deepEqual([(await put()).status, (await put()).status], [201, 409]);
+      assert.equal((await send(`${url}/upload/${key}`)).body.toString(), 'hello');
+      const line = await program.waitForLog(({ status, path }) => status === 201 && String(path).includes(`ro${at}_`));
+      assert.deepEqual(
+        [line['method'], line['path'], line['client']],
+        ['PUT', `/upload/${encodedPath(key)}`, '127.0.0.1'],
+      );
+    }
   });
 
   it('keeps an idle connection for longer than nginx does', async (t) => {

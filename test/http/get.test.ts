@@ -39,6 +39,15 @@ describe('a GET', () => {
     assert.equal(headers['content-disposition'], undefined);
   });
 
+  it('gets a file whose name has DEL and C1 control characters, as archives with old names do', async (t) => {
+    const { origin, storeDir } = await startWithFile(t);
+    await writeFile(path.join(storeDir, 's/bÃ¼\u0085\u007f.zip'), text);
+    const { status, headers, body } = await send(`${origin}/upload/s/bÃ¼\u0085%7F.zip`);
+    assert.deepEqual([status, body.toString()], [200, text]);
+    const expected = /^attachment; filename="[ -~\xa0-\xff]+"; filename\*=UTF-8''b%C3%83%C2%BC%C2%85%7F\.zip$/;
+    assert.match(headers['content-disposition'] ?? '', expected);
+  });
+
   it('has the same headers as its HEAD', async (t) => {
     const { url } = await startWithFile(t);
     const { date: _getDate, ...get } = (await send(url)).headers;

@@ -234,14 +234,14 @@ describe('an entry of the tree that is no upload', () => {
   it('cannot have a name that the filesystem cannot hold', async (t) => {
     const { store, contents } = await open(t);
     const tooLong = Array.from({ length: 30 }, () => 'x'.repeat(200)).join('/');
-    await assert.rejects(store.put(key(tooLong), incoming(Buffer.from('x'))), { code: 'KEY_INVALID' });
+    await assert.rejects(store.put(key(tooLong), incoming(Buffer.from('x'))), { code: 'NAME_TOO_LONG' });
     assert.equal(await store.open(key(tooLong)), undefined);
     assert.deepEqual(await contents(), []);
   });
 
   for (const [what, name, code] of [
-    ['longer than the system takes', `${'x/'.repeat(2050)}f`, 'KEY_INVALID'],
-    ['with a long name below new folders', `a/b/${'x'.repeat(256)}/f`, 'KEY_INVALID'],
+    ['longer than the system takes', `${'x/'.repeat(2050)}f`, 'NAME_TOO_LONG'],
+    ['with a long name below new folders', `a/b/${'x'.repeat(256)}/f`, 'NAME_TOO_LONG'],
     ['below a file', 'file/a/b', 'KEY_TAKEN'],
     ['below a link, with new folders before', 'folder/new/link/a', 'KEY_TAKEN'],
   ] as const) {

@@ -7,6 +7,7 @@ import { compileRetention } from '../../src/retention/expiry.js';
 import { openRetention } from '../../src/retention/open-retention.js';
 import { tombstonePhases } from '../../src/retention/tombstone-phase.js';
 import { openStore } from '../../src/storage/open-store.js';
+import { noLimits } from '../support/no-limits.js';
 import { nobody } from '../support/nobody.js';
 import { incoming, key } from '../support/store-contract.js';
 import { tempDir } from '../support/temp-dir.js';
@@ -183,6 +184,20 @@ describe('a sweep skips, logs once and counts', () => {
 });
 
 describe('a sweep', () => {
+  it('counts uploads and folders with DEL and C1 control characters in their names, and lets them expire', async (t) => {
+    const { storeDir, sweeper, store } = await openWithUpload(t);
+    await mkdir(path.join(storeDir, 'bÃ¼\u0085\u007f'));
+    await writeFile(path.join(storeDir, 'bÃ¼\u0085\u007f/f\u009b31m.zip'), 'hello');
+    const { files, bytes, unreadable } = await sweeper.sweep();
+    assert.deepEqual([files, bytes, unreadable], [2, 10, 0]);
+    const retention = compileRetention({ rules: [], expiresAfterMs: hourMs });
+    const log = () => undefined;
+    const limits = { ...noLimits, evictMinAgeMs: 0 };
+    const later = { uploaderIds, logger: { info: log, warn: log }, now: () => Date.now() + 2 * hourMs };
+    await openRetention(store, retention, limits, later).sweeper.sweep();
+    assert.deepEqual(await readdir(storeDir), ['.prosody-filer']);
+  });
+
   it('removes a sidecar whose upload would be below a file', async (t) => {
     const { sweeper, storeDir } = await openWithUpload(t);
     const file = await placeIn(storeDir, 'sidecars');

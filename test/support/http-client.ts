@@ -1,7 +1,7 @@
 import { type IncomingHttpHeaders, type OutgoingHttpHeaders, request } from 'node:http';
 import { request as requestByTls } from 'node:https';
 
-/** Where to send a request: `rawTarget` is written into the request line as it stands. */
+/** Where to send a request: `rawTarget` is written into the request line as it stands, as UTF-8. */
 export interface Target {
   readonly origin: string;
   readonly rawTarget: string;
@@ -34,7 +34,9 @@ export function send(to: string | Target, options: RequestOptions = {}): Promise
   const length = body === undefined ? {} : { 'content-length': body.length };
   const headers = { ...length, ...options.headers };
   return new Promise((resolve, reject) => {
-    const options = { hostname, port, path: rawTarget, method, headers, agent: false };
+    // node:http writes a path as latin1.
+    const path = Buffer.from(rawTarget).toString('latin1');
+    const options = { hostname, port, path, method, headers, agent: false };
     const outgoing = protocol === 'https:' ? requestByTls({ ...options, rejectUnauthorized: false }) : request(options);
     outgoing.on('response', (response) => {
       const chunks: Buffer[] = [];
@@ -61,12 +63,4 @@ export function splitUrl(url: string): Target {
     throw new Error(`not an http URL with a path: ${url}`);
   }
   return { origin, rawTarget };
-}
-
-/**
- * Percent-encodes the raw UTF-8 of a URL and nothing else, as browsers do (WHATWG URL, path state):
- * no request line may hold the non-ASCII letters that ejabberd (not 23.01, but later ones) leaves raw.
- */
-export function encodeRawUtf8(url: string): string {
-  return url.replace(/\P{ASCII}+/gu, encodeURIComponent);
 }

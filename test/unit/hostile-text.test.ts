@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { evaluateConditions, matchesIfRange } from '../../src/http/conditional.js';
 import { parseRange } from '../../src/http/range.js';
+import { withEncodedTarget } from '../../src/http/raw-targets.js';
 import { trustedProxies } from '../../src/http/trusted-proxies.js';
 import { printable } from '../../src/printable.js';
 import { redact } from '../../src/redact.js';
@@ -82,6 +83,7 @@ const fillers = [
     '<a>',
     '&',
     '&amp;',
+    'GET ',
     "a='",
     '\t',
   ],
@@ -143,7 +145,16 @@ const readers: Record<string, (text: string) => unknown> = {
       0,
     ),
   'a JID': (text) => [bareJid(text), new UploaderIds(['s']).idsOf(text)],
+  'bytes before a raw target': (text) => {
+    const rawPacket = Buffer.from(`GET ${text}GET ${text}\xff`, 'latin1');
+    const error = Object.assign(new Error(), { code: 'HPE_INVALID_URL', rawPacket });
+    return [
+      withEncodedTarget({ ...error, bytesParsed: rawPacket.length - 1 }),
+      withEncodedTarget({ ...error, bytesParsed: rawPacket.indexOf(0xff) }),
+    ];
+  },
   'a slot request': (text) => [
+    planSlot('a', { filename: text, size: '1', contentType: undefined, expireBefore: undefined }, slots),
     planSlot(text, { filename: 'f', size: '1', contentType: text, expireBefore: undefined }, slots),
     planSlot('a@b', { filename: 'f', size: '1', contentType: undefined, expireBefore: text }, slots),
   ],

@@ -45,6 +45,20 @@ describe('a planned slot', () => {
     assert.deepEqual([uploaderOfKey(key), uploader], [ids.ofMysecret, ids.ofMysecret]);
   });
 
+  const shortened: Record<string, readonly [name: string, kept: string]> = {
+    '130 Cyrillic letters': ['ф'.repeat(130), 'ф'.repeat(127)],
+    '90 Chinese characters and an extension': [`${'語'.repeat(90)}.jpg`, `${'語'.repeat(83)}.jpg`],
+    'two extensions': [`${'x'.repeat(300)}.tar.gz`, `${'x'.repeat(248)}.tar.gz`],
+    'a long word behind a dot': [`a.${'x'.repeat(300)}`, `a.${'x'.repeat(253)}`],
+    'emoji of several code points': [`${'👨‍👩‍👧‍👦'.repeat(20)}.png`, `${'👨‍👩‍👧‍👦'.repeat(10)}.png`],
+    'letters with accents of their own': [`x${'e\u0301'.repeat(100)}`, `x${'e\u0301'.repeat(84)}`],
+  };
+  for (const [what, [filename, kept]] of Object.entries(shortened)) {
+    it(`has a name of 255 bytes at most, with whole characters and the extension: ${what}`, () => {
+      assert.equal(plan({ filename }).key.split('/')[2], kept);
+    });
+  }
+
   it('has a unique key', () => {
     assert.equal(new Set(Array.from({ length: 1000 }, () => plan({}).key)).size, 1000);
   });
@@ -61,7 +75,18 @@ describe('a planned slot', () => {
       assert.throws(() => plan({ size }), { code: 'REQUEST_INVALID' }));
   }
 
-  for (const filename of [undefined, '', '.', '..', 'a/b', '/', 'a\nb', '\0', '\u0085', 'é'.repeat(128)]) {
+  for (const filename of [
+    undefined,
+    '',
+    '.',
+    '..',
+    'a/b',
+    '/',
+    'a\nb',
+    '\0',
+    '\u001b',
+    `a${'\u0301'.repeat(130)}.jpg`,
+  ]) {
     it(`is refused for the name ${JSON.stringify(filename?.slice(0, 10))}`, () =>
       assert.throws(() => plan({ filename }), { code: 'REQUEST_INVALID' }));
   }

@@ -16,6 +16,7 @@ describe('parseUploadKey', () => {
     ['/upload/abc/...', 'abc/...'],
     ['/upload/abc/.hidden', 'abc/.hidden'],
     ['/upload/abc/.prosody-filer', 'abc/.prosody-filer'],
+    ['/upload/abc/b%c3%83%c2%bcro%c2%85%7f', 'abc/bÃ¼ro\u0085\u007f'],
     [`/upload/abc/${'%e2%82%ac'.repeat(85)}`, `abc/${'€'.repeat(85)}`],
   ];
   for (const [path, key] of accepted) {
@@ -30,18 +31,24 @@ describe('parseUploadKey', () => {
     'an encoded slash': '/upload/abc/a%2fb',
     'an encoded NUL': '/upload/abc/a%00b',
     'a line feed': '/upload/abc/a%0ab',
-    'a C1 control character': '/upload/abc/a%c2%85b',
+    'an escape character': '/upload/abc/a%1bb',
     'an empty segment': '/upload/abc//f',
     'a folder': '/upload/abc/',
     'malformed percent-encoding': '/upload/abc/%zz',
     'overlong UTF-8': '/upload/abc/%c0%af',
     'a lone surrogate': '/upload/abc/%ed%a0%80',
     'latin1 in place of UTF-8': '/upload/abc/%e8',
-    'a name over 255 bytes': `/upload/abc/${'%e2%82%ac'.repeat(85)}x`,
   };
   for (const [what, path] of Object.entries(invalid)) {
     it(`refuses ${what}`, () => assert.throws(() => parseUploadKey(path, base), { code: 'KEY_INVALID' }));
   }
+
+  it('refuses a name over 255 bytes, and says what to do', () => {
+    assert.throws(() => parseUploadKey(`/upload/abc/${'%d1%84'.repeat(130)}`, base), {
+      code: 'NAME_TOO_LONG',
+      message: /260 bytes.* 255; the user has to shorten the name/,
+    });
+  });
 
   const outside = ['/', '/upload', '/upload/', '/uploads/abc/f', '/abc/f', '/UPLOAD/abc/f', '/upload/.prosody-filer/x'];
   for (const path of outside) {
@@ -57,6 +64,21 @@ describe('parseUploadKey', () => {
     for (const name of ['.prosody-filer', '.Prosody-Filer', '%2eprosody%2dfiler']) {
       assert.throws(() => parseUploadKey(`/${name}/temporary`, []), { code: 'NOT_FOUND' });
     }
+  });
+
+  it('names a slash too many in a base URL', () => {
+    for (const [path, segments] of [
+      ['/upload//57bb1d75/f.jpg', base],
+      ['//upload/57bb1d75/f.jpg', base],
+      ['//57bb1d75/f.jpg', []],
+      ['/a//b/57bb1d75/f.jpg', ['a', 'b']],
+    ] as const) {
+      assert.throws(() => parseUploadKey(path, segments), { message: /"\/\/".* a slash too many\?/ });
+    }
+    assert.throws(
+      () => parseUploadKey('/other/', base),
+      (error: Error) => !error.message.includes('slash too many'),
+    );
   });
 
   it('names the missing trailing slash of a base URL', () => {

@@ -44,6 +44,10 @@ const proxyAdvice: Readonly<Record<number, CauseAndChange>> = {
     "The upload exceeds the proxy's body limit (client_max_body_size, 1m by default). Web clients see only a failed upload.",
     "Set client_max_body_size 0; in nginx's location. prosody-filer checks the size itself.",
   ],
+  414: [
+    'The proxy limits the length of URLs.',
+    'Raise large_client_header_buffers: names can take 800 bytes of a URL.',
+  ],
   500: [
     'The proxy failed, often because it cannot write its temporary files.',
     "Look at the proxy's error log. Set proxy_request_buffering off; in the location.",
@@ -87,6 +91,10 @@ const filerAdvice: Readonly<Record<number, CauseAndChange>> = {
   413: [
     'The running server has a smaller maxFileSize than this configuration, or a quota is reached.',
     'Restart prosody-filer with this configuration, or raise maxFileSize, userQuota or dailyQuota.',
+  ],
+  414: [
+    'The filesystem of storeDir does not take a name of 254 bytes. An encrypted one may take only 143 (eCryptfs).',
+    'Move storeDir to another filesystem, or tell users to give files shorter names.',
   ],
   500: ['A disk operation failed.', 'Look at the log of prosody-filer: it names the operation and the error.'],
   502: [

@@ -63,16 +63,22 @@ export function checkScheme(scheme: TokenScheme): (visit: Visit) => Promise<Verd
 /** Names with characters that proxies decode, encode or cut at; a refusal of the first one tells most. */
 const unusualNames = ['%41 percent.jpg', 'a+b&c=d;e.jpg', 'two  spaces.jpg', 'hash#mark?.jpg', '日本 résumé.jpg'];
 
+/** Nearly as many bytes as a name can have, and three times as many in a URL. */
+const longName = `${'д'.repeat(125)}.jpg`;
+
 /** Checks that unusual file names reach prosody-filer unchanged. */
 export async function checkNames(visit: Visit): Promise<Verdict> {
   const problems: { name: string; problem: Problem }[] = [];
-  for (const name of unusualNames) {
+  for (const name of [...unusualNames, longName]) {
     const sample: Sample = { scheme: 'v1', name, contentType: 'image/jpeg', body: Buffer.from(name) };
     const problem = await findProblem(visit, sample);
     if (problem !== undefined) problems.push({ name, problem });
   }
   const [first] = problems;
-  if (first === undefined) return `${unusualNames.length} names with %, +, &, #, ?, spaces and UTF-8 arrive unchanged.`;
+  if (first === undefined) {
+    const others = `${unusualNames.length} names with %, +, &, #, ?, spaces and UTF-8`;
+    return `${others} and one of 254 bytes arrive unchanged. Names over 255 bytes get 414.`;
+  }
   const found = problems.map(({ name, problem }) => `"${name}": ${problem.found}`).join(' ');
   return { ...first.problem, found };
 }

@@ -12,7 +12,7 @@ const meanings: Readonly<Record<string, readonly [ErrorCode, string]>> = {
   EISDIR: ['KEY_TAKEN', 'a folder has this path'],
   ELOOP: ['KEY_TAKEN', 'a part of this path is a symbolic link'],
   ENOTDIR: ['KEY_TAKEN', 'a file is where this path needs a folder'],
-  ENAMETOOLONG: ['KEY_INVALID', 'the name is too long for the filesystem'],
+  ENAMETOOLONG: ['NAME_TOO_LONG', 'the name is too long for the filesystem'],
 };
 
 /** A failed system call as a FilerError that names the call; a FilerError is passed on as it is. */

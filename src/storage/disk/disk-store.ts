@@ -217,7 +217,7 @@ export class DiskStore implements ServedStore, FreeSpace {
     const bytes = Buffer.byteLength(this.#pathOf(key));
     if (bytes <= maxPathBytes) return;
     const found = `with storeDir it has ${bytes} bytes, at most ${maxPathBytes} are possible`;
-    throw new FilerError('KEY_INVALID', `the path is too long for the filesystem: ${found}`);
+    throw new FilerError('NAME_TOO_LONG', `the path is too long for the filesystem: ${found}`);
   }
 
   async #requireFree(key: UploadKey): Promise<void> {

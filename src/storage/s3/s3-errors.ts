@@ -10,7 +10,7 @@ const meanings: Readonly<Record<string, ErrorCode>> = {
   CredentialsProviderError: 'STORE_BUSY',
   EntityTooLarge: 'SIZE_REFUSED',
   InsufficientStorage: 'STORE_FULL',
-  KeyTooLongError: 'KEY_INVALID',
+  KeyTooLongError: 'NAME_TOO_LONG',
   NotImplemented: 'STORE_REFUSED',
   PreconditionFailed: 'KEY_TAKEN',
   QuotaExceeded: 'STORE_FULL',

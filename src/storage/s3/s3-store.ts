@@ -83,7 +83,7 @@ export class S3Store implements ServedStore {
 
   async put(key: UploadKey, upload: IncomingUpload): Promise<void> {
     if (!this.#isShort(key)) {
-      throw new FilerError('KEY_INVALID', `the key is longer than S3 takes, ${maxNameBytes} bytes`);
+      throw new FilerError('NAME_TOO_LONG', `the key is longer than S3 takes, ${maxNameBytes} bytes`);
     }
     const condition = await this.#slots.conditionFor(await this.#bucket.head(key));
     const putId = randomUUID();
