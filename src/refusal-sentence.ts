@@ -14,6 +14,7 @@ const sentences: Readonly<Record<HttpErrorCode, string>> = {
   KEY_TAKEN: 'This URL has already been used for an upload, so send the file anew.',
   LENGTH_MISSING: 'The upload has no Content-Length header.',
   METHOD_UNKNOWN: 'This method is not supported here.',
+  NAME_TOO_LONG: 'The name of the file is too long, so shorten it.',
   NOT_FOUND: 'There is no file at this URL.',
   PRECONDITION_FAILED: 'The file does not meet the conditions of the request.',
   QUOTA_REACHED: 'Your upload quota has no room for this file.',

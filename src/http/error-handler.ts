@@ -74,7 +74,8 @@ export function handleError(
   if (code === undefined && status === 500) {
     logger.error({ reqId: id, path: exchange.path, err: error }, 'unexpected error');
   }
-  closeAfterAnswer(raw, reply, { isTooSlow: status === 408 });
+  // The addresses are those of this connection and, from trusted proxies only, of X-Forwarded-For.
+  closeAfterAnswer(raw, reply, { isTooSlow: status === 408, isProxied: (request.ips?.length ?? 0) > 1 });
   if (error instanceof FilerError && error.retryAt !== undefined) {
     reply.header('retry-after', Math.max(1, Math.ceil((error.retryAt - Date.now()) / 1000)));
   }

@@ -3,7 +3,7 @@
 # ports and folders of its own. Skips what is installed; leaves no service running.
 set -euo pipefail
 
-packages=(busybox prosody prosody-modules ejabberd nginx-light openssl faketime strace btrfs-progs exfat-fuse exfatprogs curl prometheus chromium php-cli python3-yaml systemd ceph-mon ceph-osd radosgw ceph-common swift-proxy swift-account swift-container swift-object)
+packages=(busybox prosody prosody-modules ejabberd nginx-light caddy apache2 haproxy openssl faketime strace btrfs-progs exfat-fuse exfatprogs curl prometheus chromium php-cli python3-yaml systemd ceph-mon ceph-osd radosgw ceph-common swift-proxy swift-account swift-container swift-object)
 
 missing=()
 for package in "${packages[@]}"; do

@@ -62,10 +62,18 @@ export async function startNginx(t: Teardown, locations: string, besideServer = 
   return `http://${address}`;
 }
 
-async function makeCertificate(folder: string) {
+/** The files of a certificate and its key. */
+export interface Certificate {
+  readonly file: string;
+  readonly keyFile: string;
+}
+
+/** Makes a certificate for 127.0.0.1 that signs itself. */
+export async function makeCertificate(folder: string): Promise<Certificate> {
   const certificate = { file: path.join(folder, 'fullchain.pem'), keyFile: path.join(folder, 'privkey.pem') };
   const { code, stderr } = await run('openssl', [
     ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-subj', '/CN=localhost'],
+    ...['-addext', 'subjectAltName=IP:127.0.0.1'],
     ...['-keyout', certificate.keyFile, '-out', certificate.file],
   ]);
   if (code !== 0) throw new Error(`openssl failed: ${stderr}`);

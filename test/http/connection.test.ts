@@ -93,6 +93,18 @@ describe('a refused client', () => {
     assert.match(await connection.untilClosed(), /^HTTP\/1.1 403 Forbidden[\s\S]*The token [^\n]*\n$/);
   });
 
+  it('whose trusted proxy passes on the whole body before it reads, as Apache does, still gets its answer', async (t) => {
+    const { origin } = await startServer(t, { trustProxy: ['127.0.0.1'] });
+    const size = 20_000_000;
+    const connection = await connectTo(t, origin);
+    connection.socket.pause();
+    connection.socket.write(putHead(size, 'X-Forwarded-For: 192.0.2.1\r\n', '0'.repeat(64)));
+    const error = await new Promise((resolve) => connection.socket.write(Buffer.alloc(size), resolve));
+    assert.ok(!error, String(error));
+    connection.socket.resume();
+    assert.match(await connection.untilClosed(), /^HTTP\/1.1 403 Forbidden[\s\S]*403 Forbidden\n$/);
+  });
+
   it('with a small body keeps its connection', async (t) => {
     const { origin } = await startServer(t);
     const connection = await connectTo(t, origin);

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
+import { createServer as createRawServer } from 'node:net';
 import { it } from 'node:test';
 import { sendRequest } from '../../src/diagnosis/remote/send-request.js';
 import { listenOnFreePort } from '../support/listening.js';
@@ -17,4 +18,21 @@ it('a request of doctor reports the bytes of its body and of the answer, piece b
     2 * body.length,
   );
   assert.ok(Math.max(...reported) <= 256 * 1024, reported.join());
+});
+
+it('an answer whose Content-Length stands there twice is read as browsers read it', async (t) => {
+  const lengths = ['0', '0'];
+  const server = createRawServer((socket) => {
+    socket.on('error', () => undefined);
+    socket.once('data', () => {
+      const head = ['HTTP/1.1 200 OK', 'X-A: b', ...lengths.map((length) => `Content-Length: ${length}`), '', ''];
+      socket.end(head.join('\r\n'));
+    });
+  });
+  const origin = `http://127.0.0.1:${await listenOnFreePort(t, server)}`;
+  const ask = () => sendRequest(origin, { method: 'OPTIONS', target: '/' }, () => undefined);
+  const { status, headers } = await ask();
+  assert.deepEqual([status, headers['x-a'], headers['content-length']], [200, ['b'], ['0']]);
+  lengths[1] = '1';
+  await assert.rejects(ask(), { code: 'HPE_UNEXPECTED_CONTENT_LENGTH' });
 });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { nginxLocations, nginxUpstream } from '../../src/config/nginx-locations.js';
+import { otherProxies, proxySnippet } from '../../src/config/proxy-snippets.js';
 import { makeSnippets } from '../../src/config/snippets.js';
 import { readmeBlock, withNames } from '../support/readme.js';
 
@@ -22,4 +23,13 @@ it("the snippets of init are the README's, which the tests load into the servers
       .replace('/var/lib/prosody-filer/upload', '/srv/x')
       .replaceAll('/internal-uploads/', '/internal/'),
   );
+});
+
+it("the proxies' snippets of init are the README's, which the tests load into the proxies", () => {
+  assert.ok(otherProxies.length > 2);
+  for (const proxy of otherProxies) {
+    const inReadme = readmeBlock(proxy, '127.0.0.1:5050').replaceAll('/upload/', '/a/b/');
+    const expected = inReadme.replace('uploads.example.org', 'files.example.net:8443');
+    assert.equal(proxySnippet(proxy, 'https://files.example.net:8443/a/b/'), expected);
+  }
 });

@@ -4,6 +4,7 @@
 import http, { type OutgoingHttpHeaders } from 'node:http';
 import https from 'node:https';
 import { messageOf, systemErrorCode } from '../../errors.js';
+import { readLeniently } from './lenient-answer.js';
 
 /** A request; the target is sent in the request line unchanged. */
 export interface Request {
@@ -80,7 +81,11 @@ export function sendRequest(origin: string, request: Request, onBytes: (bytes: n
   return new Promise((resolve, reject) => {
     const outgoing = (protocol === 'https:' ? https : http).request(options);
     const fail = (error: unknown) => reject(toNoAnswer(error));
-    outgoing.on('error', fail);
+    outgoing.on('error', (error) => {
+      const answer = readLeniently(error);
+      if (answer === undefined) fail(error);
+      else resolve({ ...answer, durationMs: performance.now() - startedAt });
+    });
     outgoing.on('response', (incoming) => {
       const chunks: Buffer[] = [];
       incoming.on('data', (chunk: Buffer) => {

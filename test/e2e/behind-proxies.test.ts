@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { get } from 'node:https';
+import { describe, it, type TestContext } from 'node:test';
+import { type Answer, send } from '../support/http-client.js';
+import { sendByHttp2 } from '../support/http2-client.js';
+import { missingPeer } from '../support/peers.js';
+import { type Program, startProgram } from '../support/program.js';
+import { v1Token } from '../support/tokens.js';
+import { type ProxyName, proxyPrograms, type RunningProxy, startProxy } from './proxies.js';
+
+/** File names as they are encoded in the URL, and as they are. Clients encode more than they must, or less. */
+const hostileNames = {
+  '%61%41': 'aA',
+  '%25%34%31%252F.pdf': '%41%2F.pdf',
+  'a%23b%3fc%3bd%3de.html': 'a#b?c;d=e.html',
+  'two%20%20spaces': 'two  spaces',
+  '%e6%97%a5r%c3%a9': '日ré',
+  '%F0%9F%98%80.jpg': '😀.jpg',
+  'a+b&c=d;e': 'a+b&c=d;e',
+  '~!*()$,@:': '~!*()$,@:',
+  "%22%3C%3E'%7B%7D%5C%5E%60%7C": `"<>'{}\\^\`|`,
+  '...': '...',
+  '.htaccess': '.htaccess',
+};
+
+type Send = typeof send;
+
+/** HTTP/1.1 and HTTP/2. */
+const protocols: readonly Send[] = [
+  send,
+  (to, options) => (typeof to === 'string' ? assert.fail('a raw target is needed') : sendByHttp2(to, options)),
+];
+
+async function startBehind(t: TestContext, name: ProxyName): Promise<{ program: Program; proxy: RunningProxy }> {
+  const program = await startProgram(t, { trustProxy: ['127.0.0.1'], maxFileSize: '25MB' });
+  return { program, proxy: await startProxy(t, name, program.origin) };
+}
+
+/** PUT and GET of a name as it is encoded in the URL, through the proxy. */
+async function exchange(
+  sendBy: Send,
+  { origin, secret }: Pick<Program, 'origin' | 'secret'>,
+  [encoded, name]: readonly [string, string],
+  body: Buffer,
+): Promise<{ put: Answer; download: Answer; range: Answer }> {
+  const slot = randomBytes(8).toString('hex');
+  const rawTarget = `/upload/${slot}/${encoded}`;
+  const query = `?v=${v1Token(`${slot}/${name}`, body.length, secret)}`;
+  const put = await sendBy({ origin, rawTarget: rawTarget + query }, { method: 'PUT', body });
+  const download = await sendBy({ origin, rawTarget });
+  const range = await sendBy({ origin, rawTarget }, { headers: { range: 'bytes=1-3' } });
+  return { put, download, range };
+}
+
+for (const [name, executable] of Object.entries(proxyPrograms) as [ProxyName, string][]) {
+  describe(`behind ${name}, with the lines of the README`, { skip: missingPeer(executable, 'openssl') }, () => {
+    it('uploads and downloads arrive unchanged, whatever the name and the protocol', async (t) => {
+      const { program, proxy } = await startBehind(t, name);
+      const through = { origin: proxy.origin, secret: program.secret };
+      for (const sendBy of protocols) {
+        for (const names of Object.entries(hostileNames)) {
+          const body = Buffer.from(names.join());
+          const { put, download, range } = await exchange(sendBy, through, names, body);
+          assert.deepEqual(
+            [put.status, download.status, download.body.toString()],
+            [201, 200, body.toString()],
+            names[0],
+          );
+          assert.deepEqual([range.status, range.body.toString()], [206, body.subarray(1, 4).toString()], names[0]);
+        }
+        const large = randomBytes(20_000_000);
+        const { put, download, range } = await exchange(sendBy, through, ['large', 'large'], large);
+        assert.deepEqual([put.status, download.status, range.status], [201, 200, 206]);
+        assert.ok(download.body.equals(large) && range.body.equals(large.subarray(1, 4)));
+      }
+    });
+
+    it('prosody-filer knows the address of the client, whatever the client claims', async (t) => {
+      const { program, proxy } = await startBehind(t, name);
+      const headers = { 'x-forwarded-for': '192.0.2.1' };
+      const options = { localAddress: '127.0.0.9', headers, rejectUnauthorized: false };
+      get(`${proxy.origin}/upload/none`, options, (answer) => answer.resume());
+      assert.equal((await program.waitForLog(({ status }) => status === 404))['client'], '127.0.0.9');
+    });
+  });
+}
