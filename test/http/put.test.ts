@@ -280,11 +280,11 @@ describe('a PUT is refused', () => {
     assert.equal((await send(`${origin}/upload/s/f.jpg${good}`, { method: 'PUT', body })).status, 409);
   });
 
-  it('if the path is too long for the filesystem (400)', async (t) => {
+  it('if the path is too long for the filesystem (414)', async (t) => {
     const { origin } = await startServer(t);
     const long = Array.from({ length: 30 }, () => 'x'.repeat(200)).join('/');
     const answer = await send(`${origin}/upload/${long}?v=${v1Token(long, 5)}`, { method: 'PUT', body });
-    assert.equal(answer.status, 400);
+    assert.equal(answer.status, 414);
   });
 });
 
