@@ -79,7 +79,7 @@ describe('a filesystem that becomes full', { skip: process.getuid?.() !== 0 && '
     assert.equal((await put(program, 's/early', Buffer.alloc(size, 'e'))).status, 201);
 
     late.socket.write(Buffer.alloc(size - 1_000_000));
-    await late.waitFor(/^HTTP\/1\.1 507 [\s\S]*507 Insufficient Storage\n$/);
+    await late.waitFor(/^HTTP\/1\.1 507 [\s\S]*The server has no room for this file\.\n$/);
     const { reason } = await program.waitForLog(({ status }) => status === 507);
     assert.match(String(reason), /no space is left on the device/);
     small.socket.write('56789');
