@@ -33,9 +33,9 @@ describe('too many open files', () => {
     }
     const [first, second] = open();
     first?.socket.write(`${putHead(program, 's/f', 5)}hello`);
-    assert.match((await first?.waitFor(/HTTP\/1\.1 503 [\s\S]*503 Service/)) ?? '', /\r\nretry-after: \d+\r\n/);
+    assert.match((await first?.waitFor(/HTTP\/1\.1 503 [\s\S]*The server is busy/)) ?? '', /\r\nretry-after: \d+\r\n/);
     second?.socket.write('GET /upload/s/first HTTP/1.1\r\nHost: x\r\n\r\n');
-    await second?.waitFor(/HTTP\/1\.1 503 [\s\S]*503 Service/);
+    await second?.waitFor(/HTTP\/1\.1 503 [\s\S]*The server is busy/);
     await program.waitForLog(({ level, reason }) => level === 'error' && /too many files.*limit/.test(String(reason)));
     assert.deepEqual(await filesIn(program.storeDir), ['s/first']);
 
@@ -106,8 +106,8 @@ it('a setgid bit that may not be set causes a warning at the start, and uploads 
 describe('a path', () => {
   const longest = 'n'.repeat(255);
   for (const [what, key, status, reason] of [
-    ['with a name over 255 bytes', `s/${longest}n`, 400, /over 255 bytes/],
-    ['longer than the system takes', `${`${longest}/`.repeat(17)}f`, 400, /too long for the filesystem/],
+    ['with a name over 255 bytes', `s/${longest}n`, 414, /over 255 bytes/],
+    ['longer than the system takes', `${`${longest}/`.repeat(17)}f`, 414, /too long for the filesystem/],
     ['below a file', 'file/f', 409, /a file is where this path needs a folder/],
     ['that is a folder', 'folder', 409, /exists/],
   ] as const) {
@@ -118,7 +118,7 @@ describe('a path', () => {
       assert.equal((await put(program, key, Buffer.from('hello'))).status, status);
       await program.waitForLog((line) => line['status'] === status && reason.test(String(line['reason'])));
       assert.deepEqual(await filesIn(program.storeDir), ['file']);
-      assert.equal((await get(program, key)).status, key.includes(`${longest}n`) ? 400 : 404);
+      assert.equal((await get(program, key)).status, key.includes(`${longest}n`) ? 414 : 404);
       assert.equal((await put(program, `s/${longest}`, Buffer.from('hello'))).status, 201);
     });
   }
