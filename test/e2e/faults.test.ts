@@ -106,7 +106,7 @@ it('a setgid bit that may not be set causes a warning at the start, and uploads 
 describe('a path', () => {
   const longest = 'n'.repeat(255);
   for (const [what, key, status, reason] of [
-    ['with a name over 255 bytes', `s/${longest}n`, 414, /over 255 bytes/],
+    ['with a name over 255 bytes', `s/${longest}n`, 414, /has 256 bytes/],
     ['longer than the system takes', `${`${longest}/`.repeat(17)}f`, 414, /too long for the filesystem/],
     ['below a file', 'file/f', 409, /a file is where this path needs a folder/],
     ['that is a folder', 'folder', 409, /exists/],
