@@ -28,10 +28,10 @@ async function findCronWarnings({ storeDir }: Config): Promise<string[]> {
 
 async function serve({ config: configFile, createConfig = false }: ServeOptions): Promise<void> {
   const { isWorker } = await import('../service/workers.js');
-  const { findClosedModes } = await import('../service/find-closed-modes.js');
   const { startService, startWorker } = await import('../service/start-service.js');
   if (isWorker) return startWorker(configFile);
   const { loadConfig } = await import('../config/load-config.js');
+  const { findClosedModes } = await import('../service/find-closed-modes.js');
   const isCreated = createConfig && !existsSync(configFile);
   if (isCreated) writeDefaultConfig(configFile, defaultBaseUrl);
   const { config, warnings, oddFiles } = loadConfig(configFile);

@@ -35,7 +35,7 @@ export async function openStore(options: OpenOptions): Promise<OpenedStore> {
   return openS3Store(options);
 }
 
-/** The configured store for a look at what is in it: makes, removes and tries nothing. Throws `STORE_UNUSABLE` where there is none. */
+/** Opens the configured store to read it only: changes and tries nothing. Throws `STORE_UNUSABLE` if it does not exist. */
 export async function readStore(options: OpenOptions): Promise<Pick<Store, 'list'>> {
   if (options.s3 === undefined) return readDiskStore(options);
   const { makeS3Store } = await import('./s3/open-s3-store.js');

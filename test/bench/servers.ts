@@ -1,8 +1,8 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { connect } from 'node:net';
 import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { programCommand } from '../support/command.js';
+import { isListening } from '../support/listening.js';
 import { layoutSettings } from '../support/nginx-example.js';
 import { findProgram, freePort } from '../support/peers.js';
 import { RunningProcess } from '../support/running-process.js';
@@ -111,15 +111,6 @@ const recipes: readonly Recipe[] = [
   },
 ];
 
-function accepts(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1', () => {
-      socket.destroy();
-      resolve(true);
-    }).on('error', () => resolve(false));
-  });
-}
-
 /** Starts what listens on the port, with its configuration in this file; rejects with its log if it does not listen. */
 async function startListener(configFile: string, config: string, command: readonly string[], port: number) {
   await writeFile(configFile, config);
@@ -129,7 +120,7 @@ async function startListener(configFile: string, config: string, command: readon
   const running = new RunningProcess('sh', [...redirect, ...command]);
   const stop = () => running.stop();
   const deadline = Date.now() + readyMs;
-  while (!(await accepts(port))) {
+  while (!(await isListening(port))) {
     if (Date.now() > deadline) {
       await stop();
       throw new Error(`what has ${configFile} does not listen: ${await readFile(log, 'utf8')}`);

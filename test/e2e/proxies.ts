@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { connect } from 'node:net';
 import path from 'node:path';
 import type { TestContext } from 'node:test';
 import { eventually } from '../support/eventually.js';
+import { isListening } from '../support/listening.js';
 import { findProgram, freePort } from '../support/peers.js';
 import { readmeBlock } from '../support/readme.js';
 import { RunningProcess } from '../support/running-process.js';
@@ -101,19 +100,8 @@ export interface RunningProxy {
 /** Resolves once a proxy accepts connections at this address; rejects with what it printed if it ends before. */
 async function listening(proxy: RunningProcess, address: string): Promise<void> {
   const [host, port] = address.split(':');
-  const accepts = async () => {
-    const socket = connect(Number(port), host);
-    try {
-      await once(socket, 'connect');
-      return true;
-    } catch {
-      return false;
-    } finally {
-      socket.destroy();
-    }
-  };
   const ended = proxy.ended.then(() => assert.fail(`the proxy ended: ${proxy.lines.join('\n')}`));
-  await Promise.race([ended, eventually(accepts)]);
+  await Promise.race([ended, eventually(() => isListening(Number(port), host))]);
 }
 
 /**

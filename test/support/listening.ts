@@ -1,6 +1,19 @@
 import { once } from 'node:events';
-import type { Server, Socket } from 'node:net';
+import { connect, type Server, type Socket } from 'node:net';
 import type { Teardown } from './temp-dir.js';
+
+/** Whether something accepts connections on this port. */
+export async function isListening(port: number, host = '127.0.0.1'): Promise<boolean> {
+  const socket = connect(port, host);
+  try {
+    await once(socket, 'connect');
+    return true;
+  } catch {
+    return false;
+  } finally {
+    socket.destroy();
+  }
+}
 
 /** Has a server listen on a free loopback port; resolves to the port. The end of `t` closes it and its connections. */
 export async function listenOnFreePort(t: Teardown, server: Server): Promise<number> {

@@ -8,13 +8,12 @@
  * which is written here, since swift-ring-builder takes seconds for three. The sign-in needs a cache to ask: nothing
  * listens where this one should be, so that nothing is remembered wrongly.
  */
-import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
-import { connect } from 'node:net';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { eventually } from './eventually.js';
+import { isListening } from './listening.js';
 import { findProgram, freePort } from './peers.js';
 import { RunningProcess } from './running-process.js';
 import { lookInside, type S3Service } from './s3-service.js';
@@ -64,18 +63,6 @@ export async function startSwift(t: Teardown): Promise<S3Service> {
     start('proxy', port, proxyConfig),
   ]);
   return lookInside(t, { ...user, endpoint: `http://127.0.0.1:${port}` });
-}
-
-async function isListening(port: number): Promise<boolean> {
-  const socket = connect(port, '127.0.0.1');
-  try {
-    await once(socket, 'connect');
-    return true;
-  } catch {
-    return false;
-  } finally {
-    socket.destroy();
-  }
 }
 
 function makeRing(port: number): Buffer {

@@ -7,7 +7,7 @@ export const nginxUsers = ['www-data', 'nginx', 'http'];
 /** The bits of a mode that let one read a file or enter a folder. */
 export const permissions = { read: 4, enter: 1 } as const;
 
-/** Finds the user that nginx runs as on this host; `undefined` if there is none. */
+/** Finds the user that nginx runs as on this host; `undefined` if this host has no such user. */
 export async function findNginxUser(): Promise<SystemUser | undefined> {
   return (await Promise.all(nginxUsers.map(findUser))).find((found) => found !== undefined);
 }

@@ -4,7 +4,8 @@
  *   put:  temporary file → hard link to storeDir/<key> (write-upload.ts)
  *
  * The link publishes an upload. It is atomic and, unlike a rename, never replaces a file. If a put fails before, nothing is
- * visible. Where there are no hard links, rename-exclusively.ts publishes. The store follows no symbolic link below storeDir, neither to read nor to write.
+ * visible. Where there are no hard links, rename-exclusively.ts publishes. The store follows no symbolic link below storeDir,
+ * neither to read nor to write.
  */
 import { access, constants } from 'node:fs/promises';
 import path from 'node:path';
