@@ -1,12 +1,17 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
 import { get } from 'node:https';
+import path from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
+import { run } from '../support/command.js';
 import { type Answer, send } from '../support/http-client.js';
 import { sendByHttp2 } from '../support/http2-client.js';
 import { missingPeer } from '../support/peers.js';
 import { type Program, startProgram } from '../support/program.js';
+import { tempDir } from '../support/temp-dir.js';
 import { v1Token } from '../support/tokens.js';
+import { assertProblems, examine } from './examination.js';
 import { type ProxyName, proxyPrograms, type RunningProxy, startProxy } from './proxies.js';
 
 /** File names as they are encoded in the URL, and as they are. Clients encode more than they must, or less. */
@@ -22,6 +27,24 @@ const hostileNames = {
   "%22%3C%3E'%7B%7D%5C%5E%60%7C": `"<>'{}\\^\`|`,
   '...': '...',
   '.htaccess': '.htaccess',
+};
+
+/** A mistake in the lines of the README, and what the doctor says about it. */
+const mistakes: Readonly<
+  Record<ProxyName, { change: (block: string) => string; problems: Readonly<Record<string, RegExp>> }>
+> = {
+  caddy: {
+    change: (block) => block.replace('reverse_proxy', 'request_body {\nmax_size 1MB\n}\nreverse_proxy'),
+    problems: { 'large file': /Remove max_size of request_body/ },
+  },
+  apache: {
+    change: (block) => block.replace('SetEnv no-gzip 1', ''),
+    problems: { compression: /served as gzip.*Set SetEnv no-gzip 1/ },
+  },
+  haproxy: {
+    change: (block) => block.replace('timeout connect', 'http-request set-path %[path,url_dec]\ntimeout connect'),
+    problems: { names: /Remove http-request set-path/ },
+  },
 };
 
 type Send = typeof send;
@@ -54,7 +77,7 @@ async function exchange(
 }
 
 for (const [name, executable] of Object.entries(proxyPrograms) as [ProxyName, string][]) {
-  describe(`behind ${name}, with the lines of the README`, { skip: missingPeer(executable, 'openssl') }, () => {
+  describe(`behind ${name}, with the lines of the README`, { skip: missingPeer(executable, 'openssl', 'curl') }, () => {
     it('uploads and downloads arrive unchanged, whatever the name and the protocol', async (t) => {
       const { program, proxy } = await startBehind(t, name);
       const through = { origin: proxy.origin, secret: program.secret };
@@ -82,6 +105,35 @@ for (const [name, executable] of Object.entries(proxyPrograms) as [ProxyName, st
       const options = { localAddress: '127.0.0.9', headers, rejectUnauthorized: false };
       get(`${proxy.origin}/upload/none`, options, (answer) => answer.resume());
       assert.equal((await program.waitForLog(({ status }) => status === 404))['client'], '127.0.0.9');
+    });
+
+    it('the doctor finds no problem, and knows the proxy', async (t) => {
+      const { program, proxy } = await startBehind(t, name);
+      const trust = [`NODE_EXTRA_CA_CERTS=${proxy.certificate}`];
+      const examination = await examine(program, `${proxy.origin}/upload/`, trust);
+      assertProblems(examination, {});
+      const connection = examination.findings.find(({ check }) => check === 'connection');
+      assert.match(connection?.found ?? '', new RegExp(`behind ${name}`));
+    });
+
+    it('a refused large PUT gets its status, and pages of other sites can read it', async (t) => {
+      const { program, proxy } = await startBehind(t, name);
+      const target = `/upload/s/large?v=${v1Token('s/large', 20_000_000, program.secret)}0`;
+      const file = path.join(await tempDir(t), 'large');
+      await writeFile(file, Buffer.alloc(20_000_000));
+      for (const version of ['--http1.1', '--http2']) {
+        const options = ['-sSki', version, '-H', 'Expect:', '-T', file];
+        const { stdout, stderr } = await run('curl', [...options, proxy.origin + target]);
+        assert.match(stdout, /^HTTP\S+ 403[\s\S]*access-control-allow-origin: \*/i, stderr);
+      }
+    });
+
+    it('the doctor names a mistake in the words of the proxy', async (t) => {
+      const program = await startProgram(t, { trustProxy: ['127.0.0.1'] });
+      const { change, problems } = mistakes[name];
+      const proxy = await startProxy(t, name, program.origin, change);
+      const trust = [`NODE_EXTRA_CA_CERTS=${proxy.certificate}`];
+      assertProblems(await examine(program, `${proxy.origin}/upload/`, trust), problems);
     });
   });
 }

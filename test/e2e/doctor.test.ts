@@ -105,6 +105,10 @@ const brokenSetUps: Record<string, BrokenSetUp> = {
     changes: withMore('if ($request_method = OPTIONS) { return 204; }'),
     problems: { preflight: /204 from the proxy.*answers OPTIONS itself/, CORS: /missing on OPTIONS 204/ },
   },
+  "a preflight that the original's README has nginx answer": {
+    changes: withMore('if ($request_method = OPTIONS) { add_header Content-Length 0; return 200; }'),
+    problems: { preflight: /200 from the proxy.*answers OPTIONS itself/, CORS: /missing on OPTIONS 200/ },
+  },
   'a Content-Type that nginx changes on downloads': {
     changes: withMore('proxy_hide_header Content-Type; add_header Content-Type text/html;'),
     problems: {
@@ -133,7 +137,7 @@ const brokenSetUps: Record<string, BrokenSetUp> = {
     settings: { strictContentType: true },
     changes: withMore('proxy_set_header Content-Type text/plain;'),
     problems: {
-      'v2 token': /403.*The proxy changes the Content-Type.*proxy_set_header Content-Type/,
+      'v2 token': /403.*The proxy changes the Content-Type.*Remove what sets Content-Type.*proxy_set_header/,
       'Metronome token': /403.*The proxy changes the Content-Type/,
       'safe headers': /without Content-Disposition/,
       names: /image\/jpeg came back as text\/plain/,
@@ -237,7 +241,7 @@ const brokenSetUps: Record<string, BrokenSetUp> = {
     changes: [[/add_header X-Content-Type-Options .*;/, '']],
     problems: {
       HEAD: /headers that differ: x-content-type-options/,
-      'safe headers': /without X-Content-Type-Options: nosniff.*add the headers where nginx serves the files/,
+      'safe headers': /without X-Content-Type-Options: nosniff.*add the headers where the proxy serves the files/,
     },
   },
   'a redirect': {

@@ -3,6 +3,7 @@ import { type Answer, headerOf } from '../remote/send-request.js';
 import type { Sample } from '../remote/visit.js';
 import { explainStatus } from './explain-status.js';
 import { adviceOnDownload } from './explain-store.js';
+import { directivesOf } from './proxies.js';
 
 function withoutCharset(type: string): string {
   return type.replace(/; *charset=[^;]*/i, '');
@@ -10,6 +11,7 @@ function withoutCharset(type: string): string {
 
 function explainDifference({ body, contentType }: Sample, answer: Answer): Problem | undefined {
   const type = headerOf(answer, 'content-type');
+  const proxy = directivesOf(answer.proxy);
   // A charset on text changes nothing for clients, and prosody-filer adds one itself.
   if (withoutCharset(type) !== withoutCharset(contentType)) {
     return {
@@ -22,18 +24,16 @@ function explainDifference({ body, contentType }: Sample, answer: Answer): Probl
   if (!answer.body.equals(body)) {
     return {
       found: `${body.length} bytes came back as ${answer.body.length} different bytes.`,
-      cause:
-        'The proxy changes or truncates bodies: sub_filter, ssi, add_after_body, or a full disk at proxy_temp_path.',
-      change:
-        "Set proxy_max_temp_file_size 0; in the location and remove filters from it. Look at the proxy's error log.",
+      cause: 'The proxy changes or truncates bodies: by a filter, or since its disk is full.',
+      change: `${proxy.noFilters} Look at the proxy's error log.`,
     };
   }
   const length = headerOf(answer, 'content-length');
   if (length !== String(body.length)) {
     return {
       found: `Content-Length is ${length === '' ? 'missing' : length} for a file of ${body.length} bytes.`,
-      cause: 'The proxy sends the body in chunks, because it changes it: gzip, sub_filter.',
-      change: 'Set gzip off; in the location and remove filters from it.',
+      cause: 'The proxy sends the body in chunks, because it changes it.',
+      change: proxy.noFilters,
     };
   }
   return undefined;

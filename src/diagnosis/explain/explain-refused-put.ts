@@ -19,8 +19,6 @@ interface Suspicion {
   readonly problem: Advice;
 }
 
-const passUnchanged = 'Set proxy_pass http://127.0.0.1:5050; with nothing after the port: no path, no $uri, no $1.';
-
 function prefixSuspicions(visit: Visit, sample: Sample): Suspicion[] {
   const { url, baseSegments } = visit.settings;
   const own = baseSegments.map((segment) => `${segment}/`).join('');
@@ -34,7 +32,7 @@ function prefixSuspicions(visit: Visit, sample: Sample): Suspicion[] {
         prefix === own
           ? {
               cause: `The prefix arrives twice, as /${own}${prefix}: the proxy adds it to a path that already has it.`,
-              change: passUnchanged,
+              change: visit.directives.passUnchanged,
             }
           : {
               cause: `uploadSubDir lacks the prefix ${prefix}, which the URL has and the proxy passes on.`,
@@ -51,13 +49,14 @@ function encodingSuspicions(visit: Visit, sample: Sample): Suspicion[] {
   return mistakes.flatMap(({ name, cause }) =>
     name === undefined || name === sample.name
       ? []
-      : [{ sample, signing: { key: visit.keyOf(name) }, problem: { cause, change: passUnchanged } }],
+      : [{ sample, signing: { key: visit.keyOf(name) }, problem: { cause, change: visit.directives.passUnchanged } }],
   );
 }
 
-function querySuspicion(sample: Sample): Suspicion {
+function querySuspicion(visit: Visit, sample: Sample): Suspicion {
   const cause = 'The proxy drops the query, which holds the token.';
-  const change = `${passUnchanged} If you need a path there, end it with $is_args$args.`;
+  const inPath = visit.proxy === 'nginx' ? ' If you need a path there, end it with $is_args$args.' : '';
+  const change = visit.directives.passUnchanged + inPath;
   return { sample: { ...sample, scheme: 'bearer' }, signing: {}, problem: { cause, change } };
 }
 
@@ -70,7 +69,7 @@ function clockSuspicion(sample: Sample): Suspicion {
 function suspicionsOf(visit: Visit, sample: Sample): Suspicion[] {
   if (sample.scheme === 'bearer' || sample.scheme === 'slot') return [clockSuspicion(sample)];
   if (sample.scheme !== 'v1') return [];
-  return [...prefixSuspicions(visit, sample), ...encodingSuspicions(visit, sample), querySuspicion(sample)];
+  return [...prefixSuspicions(visit, sample), ...encodingSuspicions(visit, sample), querySuspicion(visit, sample)];
 }
 
 /**

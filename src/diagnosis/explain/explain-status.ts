@@ -2,47 +2,34 @@ import { isRefusalSentence } from '../../refusal-sentence.js';
 import type { CauseAndChange, Problem } from '../finding.js';
 import { type Answer, headerOf } from '../remote/send-request.js';
 import { storeAdvice } from './explain-store.js';
+import { type Directives, directivesOf } from './proxies.js';
 
-const nobodyBehind: CauseAndChange = [
-  'prosody-filer does not run, or proxy_pass and listenPort name different addresses.',
-  'Start prosody-filer, and compare proxy_pass with listenPort. nginx writes the reason to its error log.',
-];
-const slowBehind: CauseAndChange = [
-  'prosody-filer did not answer the proxy in time.',
-  'Look at the log of prosody-filer. Raise proxy_read_timeout and proxy_send_timeout in the location.',
-];
 const redirected: CauseAndChange = [
   'The proxy redirects to https or to another host. Clients do not follow the redirect of a PUT.',
   'Use the URL that it redirects to, here and as the base URL in the XMPP server.',
 ];
 
 /** What a status usually means that a proxy sends itself. */
-const proxyAdvice: Readonly<Record<number, CauseAndChange>> = {
+const proxyAdvice = (proxy: Directives): Readonly<Record<number, CauseAndChange>> => ({
   400: [
     'The proxy rejects the request: plain http on its https port, or a header that is too large.',
     'Compare the scheme and port of the URL with listen. Raise large_client_header_buffers.',
   ],
-  401: [
-    'The proxy asks for a password.',
-    'Set auth_basic off; in the location. prosody-filer checks the token of each upload itself.',
-  ],
-  403: ['The proxy itself refuses the request.', 'Look for deny, limit_except or a firewall module in this location.'],
-  404: [
-    'No location of the proxy leads to prosody-filer, or another server block answers.',
-    "Compare the location's path with the URL's path, and server_name with the URL's host.",
-  ],
+  401: ['The proxy asks for a password.', `${proxy.noPassword} prosody-filer checks the token of each upload itself.`],
+  403: ['The proxy itself refuses the request.', `Look for ${proxy.refusing} or a firewall module for this path.`],
+  404: ['No location of the proxy leads to prosody-filer, or another virtual host answers.', proxy.route],
   405: [
     'The proxy serves the location from its own files and does not pass requests on.',
-    'Set proxy_pass in the location of the URL, and remove root, alias and try_files from it.',
+    `Set ${proxy.address} for the path of the URL, and have the proxy serve no files there.`,
   ],
-  408: ['The proxy stopped waiting for the body of the request.', 'Raise client_body_timeout.'],
+  408: ['The proxy stopped waiting for the body of the request.', proxy.waitForClient],
   411: [
     'Another proxy in front sends the body in chunks, and this proxy requires Content-Length.',
     'Make the proxy in front pass on Content-Length.',
   ],
   413: [
-    "The upload exceeds the proxy's body limit (client_max_body_size, 1m by default). Web clients see only a failed upload.",
-    "Set client_max_body_size 0; in nginx's location. prosody-filer checks the size itself.",
+    "The upload exceeds the proxy's body limit. Web clients see only a failed upload.",
+    `${proxy.noBodyLimit} prosody-filer checks the size itself.`,
   ],
   414: [
     'The proxy limits the length of URLs.',
@@ -50,29 +37,29 @@ const proxyAdvice: Readonly<Record<number, CauseAndChange>> = {
   ],
   500: [
     'The proxy failed, often because it cannot write its temporary files.',
-    "Look at the proxy's error log. Set proxy_request_buffering off; in the location.",
+    `Look at the proxy's error log. ${proxy.noBuffering}`,
   ],
-  502: nobodyBehind,
+  502: [
+    `prosody-filer does not run, or ${proxy.address} and listenPort name different addresses.`,
+    `Start prosody-filer, and compare ${proxy.address} with listenPort. The proxy writes the reason to its error log.`,
+  ],
   503: [
-    'nginx limits requests (limit_req, limit_conn). With other proxies: prosody-filer does not run.',
-    'Raise or remove limit_req and limit_conn. If the proxy is not nginx, start prosody-filer.',
+    `prosody-filer does not run, or ${proxy.address} and listenPort differ, or the proxy limits requests (nginx: limit_req).`,
+    `Start prosody-filer, and compare ${proxy.address} with listenPort. Raise or remove limits of requests.`,
   ],
-  504: slowBehind,
-};
+  504: ['prosody-filer did not answer the proxy in time.', `Look at the log of prosody-filer. ${proxy.waitForFiler}`],
+});
 
 /** What a status of prosody-filer means that the doctor should not get; `explainRefusedPut` looks closer at a 403. */
-const filerAdvice: Readonly<Record<number, CauseAndChange>> = {
+const filerAdvice = (proxy: Directives): Readonly<Record<number, CauseAndChange>> => ({
   302: [
     'The running server has another s3.download than this configuration.',
     "run the doctor with the server's own configuration; restart prosody-filer",
   ],
-  400: [
-    'The proxy decodes the path before it passes it on.',
-    'Set proxy_pass http://127.0.0.1:5050; with nothing after the port: no path, no $uri, no $1.',
-  ],
+  400: ['The proxy decodes the path before it passes it on.', proxy.passUnchanged],
   401: [
     "The proxy replaces the client's Authorization header with its own.",
-    'Remove proxy_set_header Authorization from the location.',
+    `Remove what sets Authorization (${proxy.settingRequestHeaders}).`,
   ],
   403: [
     'The running server has another secret than this configuration, or was not restarted after the change.',
@@ -80,13 +67,13 @@ const filerAdvice: Readonly<Record<number, CauseAndChange>> = {
   ],
   404: [
     'The proxy cuts the prefix off the path or replaces it.',
-    'Set proxy_pass http://127.0.0.1:5050; with no slash or path after the port. Set uploadSubDir to the path of the URL.',
+    `${proxy.passUnchanged} Set uploadSubDir to the path of the URL.`,
   ],
-  405: ['The proxy changes the method.', 'Remove proxy_method from the location.'],
-  409: ['The proxy sends a request twice.', 'Set proxy_next_upstream off; in the location.'],
+  405: ['The proxy changes the method.', 'Make the proxy pass on the method (nginx: no proxy_method).'],
+  409: ['The proxy sends a request twice.', 'Switch off its retries (nginx: proxy_next_upstream off;).'],
   411: [
     'A proxy sends the body in chunks, without Content-Length.',
-    'Remove modules that change request bodies, and make each proxy in front of nginx pass on Content-Length.',
+    'Remove modules that change request bodies, and make each proxy in front of it pass on Content-Length.',
   ],
   413: [
     'The running server has a smaller maxFileSize than this configuration, or a quota is reached.',
@@ -109,7 +96,7 @@ const filerAdvice: Readonly<Record<number, CauseAndChange>> = {
     'The disk or bucket is full, or minFreeSpace or maxStoreSize is reached.',
     'Free space on the disk, lower minFreeSpace or raise maxStoreSize.',
   ],
-};
+});
 
 const unknownAdvice: CauseAndChange = [
   'The doctor knows no usual cause of this status.',
@@ -139,8 +126,9 @@ export function describeAnswer(answer: Answer): string {
 
 function adviceOn(answer: Answer): Readonly<Record<number, CauseAndChange>> {
   if (answer.redirectedTo !== undefined) return storeAdvice;
-  if (isFromFiler(answer)) return filerAdvice;
-  return answer.status >= 300 && answer.status < 400 ? { [answer.status]: redirected } : proxyAdvice;
+  const proxy = directivesOf(answer.proxy);
+  if (isFromFiler(answer)) return filerAdvice(proxy);
+  return answer.status >= 300 && answer.status < 400 ? { [answer.status]: redirected } : proxyAdvice(proxy);
 }
 
 /** Explains why a request got this status instead of the expected one. */

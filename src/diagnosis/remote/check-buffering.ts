@@ -25,12 +25,15 @@ async function answerToHalfPut(visit: Visit): Promise<Answer | undefined> {
 /** Checks that the proxy passes an upload's bytes on to prosody-filer as they arrive. */
 export async function checkBuffering(visit: Visit): Promise<Verdict> {
   const answer = await answerToHalfPut(visit);
+  if (answer === undefined && visit.proxy === 'apache') {
+    return 'Apache passes an upload on as it arrives. It passes on a refusal only after the whole body.';
+  }
   if (answer === undefined) {
     return {
       found: `A PUT that must be refused got no answer before its whole body was sent (waited ${patienceMs / 1000} s).`,
       cause:
         'The proxy stores each upload before it passes it on. It writes each upload twice and reports errors late.',
-      change: 'Set proxy_request_buffering off; and proxy_http_version 1.1; in the location.',
+      change: visit.directives.noBuffering,
     };
   }
   if (!isFromFiler(answer)) return { skipped: `prosody-filer did not answer this PUT: ${describeAnswer(answer)}.` };

@@ -9,7 +9,9 @@ const missingName = 'missing.txt';
 export async function checkConnection(visit: Visit): Promise<Verdict> {
   const answer = await visit.get(missingName);
   if (answer.status >= 500 || (answer.status >= 300 && answer.status < 400)) return explainStatus(answer);
-  return `The server answered after ${Math.round(answer.durationMs)} ms.`;
+  if (visit.proxy === undefined) await visit.provokeProxy();
+  const of = visit.proxy === undefined ? 'The server' : `The server (behind ${visit.proxy})`;
+  return `${of} answered after ${Math.round(answer.durationMs)} ms.`;
 }
 
 /** Checks that prosody-filer itself answers 404 for a file that does not exist. */
@@ -42,6 +44,6 @@ export function checkEncryption({ settings: { url } }: Pick<Visit, 'settings'>):
     found: `Clients send uploads by plain http to ${url.host}.`,
     cause: 'The proxy has no certificate, or the base URL begins with http://.',
     change:
-      'Set listen 443 ssl; in nginx and https:// in the base URL. XEP-0363 requires TLS, and many clients refuse http.',
+      'Give the proxy a certificate (nginx: listen 443 ssl;), and set https:// in the base URL. XEP-0363 requires TLS, and many clients refuse http.',
   };
 }

@@ -50,7 +50,7 @@ export async function checkPreflight(visit: Visit): Promise<Verdict> {
       ]
     : [
         'The proxy answers OPTIONS itself.',
-        'Remove limit_except and if ($request_method = OPTIONS) from the location, so that OPTIONS reaches prosody-filer.',
+        `Remove ${visit.directives.refusing} and all rules for OPTIONS from this path, so that OPTIONS reaches prosody-filer.`,
       ];
   return { found: `${found}. It does not allow ${lacking.join(', ')}.`, cause, change };
 }
@@ -63,7 +63,11 @@ function namesOf(observations: readonly Observation[]): string {
  * Checks that pages of other sites can read each answer, also errors: it has exactly one Access-Control-Allow-Origin.
  * It skips refusals of the proxy, which other checks report.
  */
-export function checkCors({ observations, settings: { cors } }: Pick<Visit, 'observations' | 'settings'>): Verdict {
+export function checkCors({
+  observations,
+  directives,
+  settings: { cors },
+}: Pick<Visit, 'observations' | 'settings' | 'directives'>): Verdict {
   const relevant = observations.filter(({ answer }) => answer.status < 300 || isFromFiler(answer));
   if (relevant.length === 0) return { skipped: 'There was no answer from prosody-filer.' };
   const origins = ({ answer }: Observation) => listOf(answer, 'access-control-allow-origin');
@@ -72,18 +76,18 @@ export function checkCors({ observations, settings: { cors } }: Pick<Visit, 'obs
     return {
       found: `Access-Control-Allow-Origin appears more than once on ${namesOf(doubled)}: browsers reject these answers.`,
       cause: 'Both prosody-filer and the proxy add it.',
-      change: "Remove the proxy's add_header Access-Control-…, or set cors = false.",
+      change: `Remove what adds Access-Control-… in the proxy (${directives.addingHeaders}), or set cors = false.`,
     };
   }
   const missing = relevant.filter((observation) => origins(observation).length === 0);
   if (missing.length === 0) return `Each of ${relevant.length} answers has one Access-Control-Allow-Origin.`;
   const [cause, change] = cors
     ? [
-        'The proxy removes it (proxy_hide_header), or answers itself.',
-        'Remove proxy_hide_header Access-Control-… from the location, and pass all requests on to prosody-filer.',
+        `The proxy removes it (${directives.removingHeaders}), or answers itself.`,
+        'Remove what removes Access-Control-… in the proxy, and pass all requests on to prosody-filer.',
       ]
     : [
-        'The configuration has cors = false, and the proxy does not add it, or not to errors (add_header without always).',
+        'The configuration has cors = false, and the proxy does not add it, or not to errors (in nginx, add_header without always).',
         "Set cors = true, and remove the proxy's own CORS headers.",
       ];
   const found = `Access-Control-Allow-Origin is missing on ${namesOf(missing)}: web clients cannot read these answers.`;

@@ -15,8 +15,6 @@ const entityHeaders = [
 /** The headers that a store sends itself; prosody-filer cannot make it send the others. */
 const storeHeaders = ['content-length', 'content-type', 'last-modified', 'etag', 'accept-ranges'];
 
-const noFilters = 'Set gzip off; in the location and remove filters from it (brotli, sub_filter, ssi, image_filter).';
-
 /** Checks that a download equals the upload. */
 export async function checkDownload(visit: Visit): Promise<Verdict> {
   const sample = sampleOf('v1');
@@ -35,7 +33,7 @@ export async function checkHead(visit: Visit): Promise<Verdict> {
   const found = `GET got ${describeAnswer(get)}, HEAD got ${describeAnswer(head)}; headers that differ: ${differing.join(', ') || 'none'}.`;
   const advice = {
     cause: 'A cache or filter of the proxy treats HEAD differently from GET.',
-    change: `Set proxy_cache off; in the location. ${noFilters}`,
+    change: `Switch off caches of the proxy (nginx: proxy_cache off;). ${visit.directives.noFilters}`,
   };
   return { found, ...adviceOnDownload(get, advice) };
 }
@@ -48,8 +46,8 @@ export async function checkRange(visit: Visit): Promise<Verdict> {
   const isRight = contentRange === `bytes 5-14/${body.length}` && answer.body.equals(body.subarray(5, 15));
   if (answer.status === 206 && isRight) return `206 with Content-Range ${contentRange}.`;
   const advice = {
-    cause: 'The proxy drops the Range header (max_ranges 0, proxy_set_header Range ""), or compresses the file.',
-    change: `Remove these directives from the location. ${noFilters}`,
+    cause: `The proxy drops the Range header (nginx: max_ranges 0; or ${visit.directives.settingRequestHeaders} Range), or compresses the file.`,
+    change: `Remove what changes Range. ${visit.directives.noFilters}`,
   };
   return {
     found: `A request for bytes 5-14 of ${body.length} got ${describeAnswer(answer)}, Content-Range "${contentRange}".`,
@@ -68,8 +66,8 @@ export async function checkCondition(visit: Visit): Promise<Verdict> {
       etag === ''
         ? 'The download has no ETag.'
         : `A GET with If-None-Match got ${describeAnswer(answer)} instead of 304.`,
-    cause: 'The proxy drops or changes ETag or If-None-Match (proxy_hide_header, proxy_set_header, etag off).',
-    change: 'Remove these directives from the location.',
+    cause: `The proxy drops or changes ETag or If-None-Match (${visit.directives.removingHeaders}, ${visit.directives.settingRequestHeaders}).`,
+    change: 'Remove these directives for this path.',
   };
 }
 
@@ -104,8 +102,8 @@ export async function checkSafety(visit: Visit): Promise<Verdict> {
   if (put.status !== 201) return explainStatus(put);
   const answer = await visit.download(page.name);
   const advice = {
-    cause: 'The proxy removes or replaces headers (proxy_hide_header), or serves the files itself without them.',
-    change: 'Remove proxy_hide_header from the location, or add the headers where nginx serves the files.',
+    cause: `The proxy removes or replaces headers (${visit.directives.removingHeaders}), or serves the files itself without them.`,
+    change: 'Remove these directives for this path, or add the headers where the proxy serves the files.',
   };
   return judgeSafety(answer, adviceOnDownload(answer, advice));
 }
@@ -129,7 +127,7 @@ export async function checkCompression(visit: Visit): Promise<Verdict> {
   if (encoding === '' && etag.startsWith('"')) return 'HTML is not compressed and has a strong ETag.';
   const advice = {
     cause: 'The proxy compresses or filters downloads. They lose their size, ranges and strong ETag.',
-    change: noFilters,
+    change: visit.directives.noFilters,
   };
   return {
     found: `HTML is served ${encoding === '' ? '' : `as ${encoding}, `}with ${etag === '' ? 'no ETag' : `the ETag ${etag}`}.`,

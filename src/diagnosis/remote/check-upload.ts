@@ -2,28 +2,33 @@ import { randomBytes } from 'node:crypto';
 import type { TokenScheme } from '../../token/sign-token.js';
 import { explainDownload } from '../explain/explain-download.js';
 import { explainRefusedPut } from '../explain/explain-refused-put.js';
+import { describeAnswer } from '../explain/explain-status.js';
+import type { Directives } from '../explain/proxies.js';
 import type { Advice, Problem, Verdict } from '../finding.js';
+import type { Answer } from './send-request.js';
 import type { Sample, Visit } from './visit.js';
 
-const contentTypeChanged: Advice = {
-  cause: 'The proxy changes the Content-Type, which this token signs. The secret is right.',
-  change: 'Remove proxy_set_header Content-Type from the location.',
-};
+function contentTypeChanged({ settingRequestHeaders }: Directives): Advice {
+  return {
+    cause: 'The proxy changes the Content-Type, which this token signs. The secret is right.',
+    change: `Remove what sets Content-Type in the proxy (${settingRequestHeaders}).`,
+  };
+}
 
-const otherwise: Readonly<Record<TokenScheme, Advice | undefined>> = {
+const otherwise = (proxy: Directives): Readonly<Record<TokenScheme, Advice | undefined>> => ({
   v1: undefined,
-  v2: contentTypeChanged,
-  token: contentTypeChanged,
+  v2: contentTypeChanged(proxy),
+  token: contentTypeChanged(proxy),
   bearer: {
     cause: 'The proxy drops or replaces the Authorization header. The secret is right.',
-    change: 'Remove proxy_set_header Authorization from the location.',
+    change: `Remove what sets Authorization in the proxy (${proxy.settingRequestHeaders}).`,
   },
   slot: {
     cause: 'The proxy cuts or filters the query, which has about 400 characters. The secret is right.',
     change:
       'Make the proxy pass on long queries unchanged. Look for a firewall module or a limit on the length of URLs.',
   },
-};
+});
 
 /** Only the Bearer sample has a type that differs from its name's: a proxy that serves files itself would get it wrong. */
 const files: Readonly<Record<TokenScheme, Pick<Sample, 'name' | 'contentType'>>> = {
@@ -51,7 +56,8 @@ export async function checkUpload(visit: Visit): Promise<Verdict> {
 /** Uploads and downloads a sample; `undefined` if it comes back unchanged. Throws a NoAnswerError. */
 async function findProblem(visit: Visit, sample: Sample): Promise<Problem | undefined> {
   const answer = await visit.put(sample);
-  if (answer.status !== 201) return explainRefusedPut(visit, sample, answer, otherwise[sample.scheme]);
+  if (answer.status !== 201)
+    return explainRefusedPut(visit, sample, answer, otherwise(visit.directives)[sample.scheme]);
   return explainDownload(sample, await visit.download(sample.name));
 }
 
@@ -90,7 +96,16 @@ export async function checkSecondPut(visit: Visit): Promise<Verdict> {
   return {
     found: `A second PUT to the same URL got ${status} instead of 409.`,
     cause: 'Another server than prosody-filer accepts the uploads, such as the WebDAV module of nginx.',
-    change: 'Set proxy_pass in the location of the URL, and remove dav_methods from it.',
+    change: `Set ${visit.directives.address} for the path of the URL (in nginx, without dav_methods).`,
+  };
+}
+
+/** A small upload has arrived, so prosody-filer runs: Caddy and Apache answer so too if they end an upload themselves. */
+function explainBadGateway({ directives }: Visit, answer: Answer): Problem {
+  return {
+    found: `${describeAnswer(answer)}.`,
+    cause: 'Small uploads arrive, but the proxy ends this one: by a body limit or a time limit of its own.',
+    change: `${directives.noBodyLimit} ${directives.waitForClient}`,
   };
 }
 
@@ -100,7 +115,8 @@ export async function checkLargeFile(visit: Visit): Promise<Verdict> {
   const sample: Sample = { scheme: 'v1', name: 'large.mp4', contentType: 'video/mp4', body: randomBytes(size) };
   const put = await visit.put(sample);
   if (put.status !== 201) {
-    const { found, ...advice } = await explainRefusedPut(visit, sample, put);
+    const { found, ...advice } =
+      put.status === 502 ? explainBadGateway(visit, put) : await explainRefusedPut(visit, sample, put);
     return { found: `An upload of ${size} bytes got ${found}`, ...advice };
   }
   const get = await visit.download(sample.name);

@@ -4,6 +4,7 @@
 import http, { type OutgoingHttpHeaders } from 'node:http';
 import https from 'node:https';
 import { messageOf, systemErrorCode } from '../../errors.js';
+import type { ProxyName } from '../explain/proxies.js';
 import { readLeniently } from './lenient-answer.js';
 
 /** A request; the target is sent in the request line unchanged. */
@@ -25,6 +26,8 @@ export interface Answer {
   readonly body: Buffer;
   /** From the start of the connection to the end of the answer. */
   readonly durationMs: number;
+  /** The proxy in front of prosody-filer, where one is known. */
+  readonly proxy?: ProxyName | undefined;
   /** Set if the store answered: the URL to which a redirect or a slot sent the client. */
   readonly redirectedTo?: URL;
 }

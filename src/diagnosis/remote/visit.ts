@@ -3,6 +3,7 @@ import { signPut, type TokenScheme } from '../../token/sign-token.js';
 import { hourMs } from '../../units.js';
 import { encodedPath } from '../../upload/encoded-path.js';
 import type { UploadKey } from '../../upload/upload-key.js';
+import { type Directives, directivesOf, type ProxyName, recogniseProxy } from '../explain/proxies.js';
 import { type Answer, NoAnswerError, NoStoreError, type Request, sendRequest } from './send-request.js';
 
 /** Direct uploads: clients send them to the store, not to prosody-filer. */
@@ -83,6 +84,8 @@ export class Visit {
   readonly startedAt = Date.now();
   readonly observations: Observation[] = [];
   readonly stored = new Set<StoredSample>();
+  /** The proxy that the answers so far have told of. */
+  proxy: ProxyName | undefined;
   /** Called for the bytes of each body as they are sent and received. */
   onBytes: (bytes: number) => void = () => undefined;
 
@@ -103,9 +106,24 @@ export class Visit {
   /** Sends a request; `what` names it in findings. Throws a NoAnswerError. */
   async send(what: string, request: Request): Promise<Answer> {
     const headers = { origin: webClientOrigin, ...request.headers };
-    const answer = await sendRequest(this.settings.url.origin, { ...request, headers }, this.onBytes);
+    const received = await sendRequest(this.settings.url.origin, { ...request, headers }, this.onBytes);
+    this.proxy = recogniseProxy(received) ?? this.proxy;
+    const answer = { ...received, proxy: this.proxy };
     this.observations.push({ what, answer, at: Date.now() });
     return answer;
+  }
+
+  /** What to change in the proxy. */
+  get directives(): Directives {
+    return directivesOf(this.proxy);
+  }
+
+  /** HAProxy says who it is only in its error pages: has it refuse a header that is too large for its buffer. */
+  async provokeProxy(): Promise<void> {
+    const headers = { 'x-doctor': 'x'.repeat(20_000) };
+    const request = { method: 'GET', target: this.settings.url.pathname, headers };
+    const answer = await sendRequest(this.settings.url.origin, request, this.onBytes).catch(() => undefined);
+    if (answer !== undefined) this.proxy = recogniseProxy(answer);
   }
 
   /** GET of a name in the slot. Throws a NoAnswerError. */
