@@ -4,6 +4,8 @@ import { writeFile } from 'node:fs/promises';
 import { get } from 'node:https';
 import path from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
+import { checkSlowUpload } from '../../src/diagnosis/remote/check-slow-upload.js';
+import { Visit } from '../../src/diagnosis/remote/visit.js';
 import { run } from '../support/command.js';
 import { type Answer, send } from '../support/http-client.js';
 import { sendByHttp2 } from '../support/http2-client.js';
@@ -137,3 +139,38 @@ for (const [name, executable] of Object.entries(proxyPrograms) as [ProxyName, st
     });
   });
 }
+
+describe('a slow upload of the doctor', { skip: missingPeer('caddy', 'openssl') }, () => {
+  // As Traefik does after 60 s, so that no test has to take that long.
+  const limited = 'servers {\n    timeouts {\n      read_body 1s\n    }';
+  for (const [limit, expected] of [
+    ['', /^201 for an upload/],
+    [limited, /An upload that takes 3 s was ended.*Remove read_body/],
+  ] as const) {
+    it(`${limit === '' ? 'passes a proxy without a time limit' : 'finds the time limit of a proxy'}`, async (t) => {
+      const program = await startProgram(t);
+      const proxy = await startProxy(t, 'caddy', program.origin, undefined, (text) =>
+        limit === '' ? text : text.replace('servers {', limit),
+      );
+      process.env['NODE_TLS_REJECT_UNAUTHORIZED'] = '0';
+      t.after(() => delete process.env['NODE_TLS_REJECT_UNAUTHORIZED']);
+      const visit = new Visit({
+        url: new URL(`${proxy.origin}/upload/`),
+        secret: program.secret,
+        baseSegments: ['upload'],
+        cors: true,
+        storage: program.storeDir,
+        removeCommand: (slot) => slot,
+        removeFromStore: 'no',
+        maxFileSize: undefined,
+        deleteSecret: undefined,
+        accelRedirect: undefined,
+        slotUrl: undefined,
+        direct: undefined,
+        downloadsFrom: undefined,
+      });
+      await visit.get('missing');
+      assert.match(JSON.stringify(await checkSlowUpload(3000)(visit)).replace(/^"/, ''), expected);
+    });
+  }
+});

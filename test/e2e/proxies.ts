@@ -113,6 +113,7 @@ export async function startProxy(
   name: ProxyName,
   filerOrigin: string,
   change: (block: string) => string = (block) => block,
+  changeWhole: (configuration: string) => string = (text) => text,
 ): Promise<RunningProxy> {
   let running: RunningProcess | undefined;
   t.after(() => running?.stop()); // hooks run in this order: first the server, then its folder
@@ -127,7 +128,7 @@ export async function startProxy(
   const place = { listen: `127.0.0.1:${await freePort()}`, filer, folder, certificate };
   const block = change(readmeBlock(...kind.block).replaceAll('127.0.0.1:5050', filer));
   const configFile = path.join(folder, 'proxy.conf');
-  await writeFile(configFile, kind.configuration(block, place));
+  await writeFile(configFile, changeWhole(kind.configuration(block, place)));
   await mkdir(path.join(folder, 'logs'));
   const proxy = new RunningProcess(findProgram(kind.program) ?? kind.program, kind.args(configFile));
   running = proxy;

@@ -24,6 +24,7 @@ import {
   checkSafety,
 } from './check-download.js';
 import { checkRedirect, checkStoreCors, checkStoreDomain } from './check-redirect.js';
+import { checkSlowUpload } from './check-slow-upload.js';
 import { checkLargeFile, checkNames, checkScheme, checkSecondPut, checkUpload } from './check-upload.js';
 import { checkRemoval, removeSamples } from './remove-samples.js';
 import { NoAnswerError } from './send-request.js';
@@ -101,7 +102,7 @@ async function examineDirect(
 export async function examine(settings: DoctorSettings, report: Report): Promise<void> {
   const visit = new Visit(settings);
   const isRedirected = settings.downloadsFrom !== undefined;
-  const { storeDir } = settings;
+  const { slowUploadMs, storeDir } = settings;
 
   const perform: Perform = async (checks, isUsable = true) => {
     let isFine = isUsable;
@@ -123,6 +124,7 @@ export async function examine(settings: DoctorSettings, report: Report): Promise
     if (storeDir !== undefined) isUsable = await perform({ accelRedirect: checkAccelRedirect(storeDir) }, isUsable);
     if (isRedirected) isUsable = await perform({ redirect: checkRedirect }, isUsable);
     await perform({ ...(isRedirected ? checksOfStore : {}), ...checksOfUploads }, isUsable);
+    if (slowUploadMs !== undefined) await perform({ 'slow upload': checkSlowUpload(slowUploadMs) }, isUsable);
     await examineDirect(settings, isUsable, perform);
     await perform(checksOfAllAnswers);
   } finally {

@@ -1,7 +1,7 @@
 /*
  * Uses node:http, because fetch normalises paths, follows redirects and joins repeated headers.
  */
-import http, { type OutgoingHttpHeaders } from 'node:http';
+import http, { type ClientRequest, type OutgoingHttpHeaders } from 'node:http';
 import https from 'node:https';
 import { messageOf, systemErrorCode } from '../../errors.js';
 import type { ProxyName } from '../explain/proxies.js';
@@ -15,6 +15,8 @@ export interface Request {
   readonly body?: Buffer;
   /** How many bytes Content-Length announces after the body that are never sent. */
   readonly withheldBytes?: number;
+  /** How long the body takes to be sent, in pieces of 1 KiB; `undefined`: at once. */
+  readonly paceMs?: number;
   /** How long the connection may be idle. */
   readonly patienceMs?: number;
 }
@@ -55,6 +57,7 @@ export class NoStoreError extends NoAnswerError {
 const defaultPatienceMs = 30_000;
 /** What is sent of a body at once. */
 const pieceBytes = 256 * 1024;
+const slowPieceBytes = 1024;
 
 function toNoAnswer(error: unknown): NoAnswerError {
   if (error instanceof NoAnswerError) return error;
@@ -67,9 +70,25 @@ export function headerOf({ headers }: Answer, name: string): string {
   return (headers[name] ?? []).join(', ');
 }
 
+/** Sends a body in pieces of 1 KiB, evenly over this time, and ends the request. Stops when the request is over. */
+function sendSlowly(outgoing: ClientRequest, body: Buffer, paceMs: number, write: (piece: Buffer) => void): void {
+  let at = 0;
+  const timer = setInterval(
+    () => {
+      write(body.subarray(at, at + slowPieceBytes));
+      at += slowPieceBytes;
+      if (at < body.length) return;
+      clearInterval(timer);
+      outgoing.end();
+    },
+    (paceMs * slowPieceBytes) / body.length,
+  );
+  outgoing.once('close', () => clearInterval(timer));
+}
+
 /** Sends one request on a connection of its own. Throws a NoAnswerError. */
 export function sendRequest(origin: string, request: Request, onBytes: (bytes: number) => void): Promise<Answer> {
-  const { method, target, body = Buffer.alloc(0), withheldBytes = 0, patienceMs = defaultPatienceMs } = request;
+  const { method, target, body = Buffer.alloc(0), withheldBytes = 0, patienceMs = defaultPatienceMs, paceMs } = request;
   const { protocol, hostname, port } = new URL(origin);
   const length = request.body === undefined ? {} : { 'content-length': body.length + withheldBytes };
   const options = {
@@ -106,10 +125,12 @@ export function sendRequest(origin: string, request: Request, onBytes: (bytes: n
       const code = outgoing.socket?.connecting === false ? 'SILENT' : 'ETIMEDOUT';
       outgoing.destroy(new NoAnswerError(code, `no data for ${patienceMs / 1000} s`));
     });
-    for (let at = 0; at < body.length; at += pieceBytes) {
-      const piece = body.subarray(at, at + pieceBytes);
-      outgoing.write(piece, (error) => !error && onBytes(piece.length));
+    const write = (piece: Buffer) => outgoing.write(piece, (error) => !error && onBytes(piece.length));
+    if (paceMs !== undefined) {
+      sendSlowly(outgoing, body, paceMs, write);
+      return;
     }
+    for (let at = 0; at < body.length; at += pieceBytes) write(body.subarray(at, at + pieceBytes));
     if (withheldBytes === 0) outgoing.end();
   });
 }

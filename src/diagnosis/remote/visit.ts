@@ -20,6 +20,8 @@ export interface DirectUploads {
 
 /** What the doctor knows about the server that it examines. */
 export interface DoctorSettings {
+  /** How long an upload of the doctor takes, to find time limits; `undefined`: there is none such. */
+  readonly slowUploadMs?: number | undefined;
   /** The public base URL: http or https, with its trailing slash, without query and fragment. */
   readonly url: URL;
   readonly secret: string;
@@ -54,10 +56,12 @@ export interface Sample {
   readonly body: Buffer;
 }
 
-/** What a token signs in place of the key in the URL and the current time, to find a mistake. */
+/** What a token signs in place of the key in the URL and the current time, to find a mistake; and how fast it is sent. */
 export interface Signing {
   readonly key?: UploadKey;
   readonly now?: number;
+  /** How long the body takes to be sent. */
+  readonly paceMs?: number;
 }
 
 /** An upload of the doctor that is in the store, or may be. */
@@ -179,6 +183,7 @@ export class Visit {
       target: query === '' ? target : `${target}?${query}`,
       headers: { ...headers, 'content-type': contentType },
       body,
+      ...(signing.paceMs === undefined ? {} : { paceMs: signing.paceMs }),
     });
     return this.#remember({ target, key }, put);
   }
