@@ -1,8 +1,9 @@
 import type { TestContext } from 'node:test';
 import { UploaderIds } from '../../src/upload/uploader.js';
 import { send } from '../support/http-client.js';
-import { freePort, missingPeer } from '../support/peers.js';
+import { freePort } from '../support/peers.js';
 import { type Program, type Settings, startProgram } from '../support/program.js';
+import type { Debian } from './debian.js';
 import { ejabberdRefusal, startEjabberd } from './ejabberd.js';
 import { startProsody } from './prosody.js';
 import type { Slot, XmppServer } from './xmpp-client.js';
@@ -45,17 +46,21 @@ export function put({ put: { url, headers } }: Slot, content: Buffer): Promise<{
   return send(url, { method: 'PUT', headers, body: content });
 }
 
-/** The XMPP servers that take a component, why one of them cannot run here, and how it is started. */
-export const servers: Record<
-  string,
-  { whyNot(): string | undefined; start(t: TestContext, port: number): Promise<XmppServer> }
-> = {
-  Prosody: {
-    whyNot: () => missingPeer('prosody', 'prosodyctl'),
-    start: (t, componentPort) => startProsody(t, { issuer: 'component', componentPort, secret }),
-  },
-  ejabberd: {
-    whyNot: () => missingPeer('ejabberdctl') ?? ejabberdRefusal(),
-    start: (t, componentPort) => startEjabberd(t, { componentPort, secret }),
-  },
-};
+interface ComponentServer {
+  whyNot(): string | undefined;
+  start(t: TestContext, port: number): Promise<XmppServer>;
+}
+
+/** The XMPP servers of a Debian, why one of them cannot run here, and how it is started for a component. */
+export function serversOf(debian: Debian): Readonly<Record<string, ComponentServer>> {
+  return {
+    [debian.prosody]: {
+      whyNot: () => debian.missingPeer('prosody', 'prosodyctl'),
+      start: (t, componentPort) => startProsody(t, { issuer: 'component', componentPort, secret }, debian),
+    },
+    [debian.ejabberd]: {
+      whyNot: () => ejabberdRefusal(debian),
+      start: (t, componentPort) => startEjabberd(t, { componentPort, secret }, debian),
+    },
+  };
+}

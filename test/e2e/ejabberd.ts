@@ -4,10 +4,11 @@ import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { promisify } from 'node:util';
-import { findProgram, freePort, skipOrFail } from '../support/peers.js';
+import { freePort, skipOrFail } from '../support/peers.js';
 import { readmeBlock, withNames } from '../support/readme.js';
 import { RunningProcess } from '../support/running-process.js';
 import { tempDir } from '../support/temp-dir.js';
+import { type Debian, thisDebian } from './debian.js';
 import type { XmppServer } from './xmpp-client.js';
 
 /** How mod_http_upload is set. */
@@ -29,36 +30,40 @@ const run = promisify(execFile);
 const account = { domain: 'localhost', username: 'alice', password: 'alice-password' };
 const systemUser = 'ejabberd';
 
-/** Says why this user cannot run ejabberd, if so (only root and ejabberd can); throws it where CI=true. */
-export function ejabberdRefusal(): string | undefined {
-  const { uid, username } = userInfo();
-  return uid === 0 || username === systemUser ? undefined : skipOrFail('ejabberdctl runs as root only');
+/** Says why this user cannot run this Debian's ejabberd, if so (only root can); throws it where CI=true. */
+export function ejabberdRefusal({ missingPeer }: Debian = thisDebian): string | undefined {
+  if (userInfo().uid !== 0) return skipOrFail('ejabberdctl runs as root only');
+  return missingPeer('ejabberdctl');
 }
 
 /** Starts an ejabberd of its own with one account and an upload service; resolves once it listens. */
-export async function startEjabberd(t: Pick<TestContext, 'after'>, options: EjabberdOptions): Promise<XmppServer> {
+export async function startEjabberd(
+  t: Pick<TestContext, 'after'>,
+  options: EjabberdOptions,
+  debian: Debian = thisDebian,
+): Promise<XmppServer> {
   let running: RunningProcess | undefined;
   t.after(() => running?.stop()); // hooks run in this order: first the server, then its folder
   const folder = await tempDir(t);
   const port = await freePort();
-  const user = { uid: await systemId('-u'), gid: await systemId('-g') };
+  const [uid, gid] = [await systemId(debian, '-u'), await systemId(debian, '-g')];
   // Erlang keeps its cookie in HOME. Each account gets a folder that it can write to.
-  const environment = { ...user, env: { PATH: process.env['PATH'], HOME: folder } };
+  const environment = { env: { PATH: process.env['PATH'], HOME: folder } };
 
   await writeConfig(folder, port, options);
-  for (const path of ['', 'spool', 'logs']) await chown(join(folder, path), user.uid, user.gid);
+  for (const path of ['', 'spool', 'logs']) await chown(join(folder, path), uid, gid);
 
-  const ejabberdctl = findProgram('ejabberdctl') ?? 'ejabberdctl';
   const args = [
     ...['-n', 'prosody-filer-test@localhost', '-c', join(folder, 'ejabberdctl.cfg')],
     ...['-s', join(folder, 'spool'), '-l', join(folder, 'logs')],
     ...['-d', folder, '-f', join(folder, 'ejabberd.yml')],
   ];
-  const ejabberd = new RunningProcess(ejabberdctl, [...args, 'foreground'], environment);
+  const [ejabberdctl, ...first] = debian.commandOf('ejabberdctl', args, systemUser);
+  const ejabberd = new RunningProcess(ejabberdctl, [...first, 'foreground'], environment);
   running = ejabberd;
   await ejabberd.waitForLine((line) => line.includes(`connections at 127.0.0.1:${port} for`));
   const { username, domain, password } = account;
-  await run(ejabberdctl, [...args, 'register', username, domain, password], environment);
+  await run(ejabberdctl, [...first, 'register', username, domain, password], environment);
   return { ...account, port };
 }
 
@@ -101,7 +106,8 @@ function toModules(folder: string, options: EjabberdOptions): string {
     docroot: ${JSON.stringify(join(folder, 'spool', 'upload'))}`;
 }
 
-async function systemId(option: '-u' | '-g'): Promise<number> {
-  const { stdout } = await run('id', [option, systemUser]);
+async function systemId(debian: Debian, option: '-u' | '-g'): Promise<number> {
+  const [command, ...args] = debian.commandOf('id', [option, systemUser]);
+  const { stdout } = await run(command, args);
   return Number(stdout);
 }

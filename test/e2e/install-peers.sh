@@ -1,31 +1,59 @@
 #!/usr/bin/env bash
 # Installs the Debian packages of the peers that the e2e tests start themselves, each on
 # ports and folders of its own. Skips what is installed; leaves no service running.
+# The newer Prosody and ejabberd come into a Debian 13 of their own in .cache/trixie.
 set -euo pipefail
+cd "$(dirname "$0")/../.."
 
-packages=(busybox prosody prosody-modules ejabberd nginx-light caddy apache2 haproxy openssl faketime strace btrfs-progs exfat-fuse exfatprogs curl prometheus chromium php-cli python3-yaml systemd ceph-mon ceph-osd radosgw ceph-common swift-proxy swift-account swift-container swift-object)
+packages=(busybox prosody prosody-modules ejabberd nginx-light caddy apache2 haproxy openssl faketime strace btrfs-progs exfat-fuse exfatprogs curl prometheus chromium php-cli python3-yaml systemd ceph-mon ceph-osd radosgw ceph-common swift-proxy swift-account swift-container swift-object debootstrap)
 
 missing=()
 for package in "${packages[@]}"; do
   status=$(dpkg-query --show --showformat='${db:Status-Status}' "$package" 2>/dev/null || true)
   [[ $status == installed ]] || missing+=("$package")
 done
-if [[ ${#missing[@]} -eq 0 ]]; then
-  echo "installed already: ${packages[*]}"
+trixie=.cache/trixie
+if [[ ${#missing[@]} -eq 0 && -d $trixie ]]; then
+  echo "installed already: ${packages[*]}, and Prosody and ejabberd in $trixie"
   exit 0
 fi
 
 as_root=()
 [[ $(id -u) -eq 0 ]] || as_root=(sudo)
+install=(env DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends)
 
 # The packages' scripts ask this program whether they may start their service: 101 means no.
-policy=/usr/sbin/policy-rc.d
-if [[ ! -e $policy ]]; then
-  trap '"${as_root[@]}" rm -f "$policy"' EXIT
-  printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$policy" >/dev/null
-  "${as_root[@]}" chmod 755 "$policy"
-fi
+forbid_services() {
+  printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$1" >/dev/null
+  "${as_root[@]}" chmod 755 "$1"
+}
 
-"${as_root[@]}" apt-get update
-"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
-  apt-get install --yes --no-install-recommends "${missing[@]}"
+install_here() {
+  local policy=/usr/sbin/policy-rc.d
+  if [[ ! -e $policy ]]; then
+    trap '"${as_root[@]}" rm -f /usr/sbin/policy-rc.d' EXIT
+    forbid_services "$policy"
+  fi
+  "${as_root[@]}" apt-get update
+  "${as_root[@]}" "${install[@]}" "${missing[@]}"
+}
+
+# It gets its name when it is complete: one that broke off is made anew.
+install_trixie() {
+  local new=$trixie.new
+  mkdir -p .cache
+  "${as_root[@]}" rm -rf "$new"
+  "${as_root[@]}" debootstrap --variant=minbase trixie "$new"
+  forbid_services "$new/usr/sbin/policy-rc.d"
+  # ejabberdctl looks for the node at this name.
+  echo 127.0.0.1 localhost | "${as_root[@]}" tee "$new/etc/hosts"
+  sed 's/ trixie / trixie-backports /' "$new/etc/apt/sources.list" |
+    "${as_root[@]}" tee "$new/etc/apt/sources.list.d/backports.list"
+  "${as_root[@]}" chroot "$new" apt-get update
+  "${as_root[@]}" chroot "$new" "${install[@]}" --target-release trixie-backports prosody prosody-modules ejabberd curl
+  "${as_root[@]}" rm -rf "$new/var/cache/apt" "$new/var/lib/apt/lists"
+  "${as_root[@]}" mv "$new" "$trixie"
+}
+
+[[ ${#missing[@]} -eq 0 ]] || install_here
+[[ -d $trixie ]] || install_trixie

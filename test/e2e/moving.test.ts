@@ -1,18 +1,19 @@
 import assert from 'node:assert/strict';
-import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { it, type TestContext } from 'node:test';
 import { mainFile, projectFolder, run } from '../support/command.js';
 import { send } from '../support/http-client.js';
-import { findProgram, freePort, missingPeer, skipOrFail } from '../support/peers.js';
+import { freePort, missingPeer, skipOrFail } from '../support/peers.js';
 import { startProgram } from '../support/program.js';
 import { readmeBlock, readmeNginx } from '../support/readme.js';
 import { RunningProcess } from '../support/running-process.js';
 import { tempDir } from '../support/temp-dir.js';
 import { v1Token } from '../support/tokens.js';
 import { filesIn } from '../support/tree.js';
+import { type Debian, debians } from './debian.js';
 import { startNginx } from './nginx.js';
-import { startProsody } from './prosody.js';
+import { type Prosody, startProsody } from './prosody.js';
 import { connectXmppClient, type Slot, type XmppServer } from './xmpp-client.js';
 
 const day = 24 * 60 * 60;
@@ -70,12 +71,10 @@ logLevel   = "info"
   assert.equal(await readFile(path.join(folder, 'config.toml'), 'utf8'), config);
 });
 
-it("moves the files of Prosody's built-in mod_http_file_share by the README's command", async (t) => {
-  const reason = missingPeer('prosody', 'prosodyctl', 'curl');
-  if (reason !== undefined) return t.skip(reason);
+async function moveFiles(t: TestContext, debian: Debian): Promise<void> {
   const port = await freePort();
   const settings = { baseUrl: `http://127.0.0.1:${port}/file_share/`, secret: 's3cret' };
-  const prosody = await startProsody(t, { ...settings, issuer: 'file_share itself' });
+  const prosody = await startProsody(t, { ...settings, issuer: 'file_share itself' }, debian);
   const old = {
     'très + cool & "50%".jpg': 'image/jpeg',
     'video without an extension': 'video/mp4',
@@ -86,6 +85,7 @@ it("moves the files of Prosody's built-in mod_http_file_share by the README's co
     const slot = await upload(t, prosody, name, type);
     slots.push([slot, type, (await send(slot.get)).body]);
   }
+  const { get: refused } = await upload(t, prosody, '..', 'text/plain');
   const client = await connectXmppClient(t, prosody);
   await client.requestSlot({ filename: 'never uploaded', size: 5 });
   await client.stop();
@@ -98,18 +98,20 @@ it("moves the files of Prosody's built-in mod_http_file_share by the README's co
   });
   const command = readmeBlock('sh', 'mod_file_share_move')
     .replace('/usr/lib/prosody/modules', prosody.pluginFolder)
-    .replace('prosodyctl', `${findProgram('prosodyctl')} --config ${prosody.configFile}`)
+    .replace('prosodyctl', prosody.prosodyctl.join(' '))
     .replace('example.org', prosody.domain);
-  const move = async () => {
+  const move = async (expectedCode: number) => {
     const { code, stdout, stderr } = await run('bash', ['-c', command], projectFolder);
-    assert.equal(code, 0, stdout);
+    assert.equal(code, expectedCode, stdout);
+    assert.equal(/^not moved: .*\/\.\.\. .*^1 of 4 files were not moved\. /ms.test(stdout), expectedCode === 1, stdout);
     assert.doesNotMatch(stdout + stderr, / of 3 files/);
     return stdout.match(/^\d{3}(?= http)/gm);
   };
   const elsewhere = await run('bash', ['-c', command.replace('upload.', 'nowhere.')], projectFolder);
   assert.equal(elsewhere.code, 1);
   assert.match(elsewhere.stdout, /^usage: prosodyctl mod_file_share_move HOST$/m);
-  assert.deepEqual(await move(), ['201', '201', '201']);
+  assert.deepEqual(await move(1), ['201', '201', '201']);
+  await removeStored(prosody, refused);
   for (const [{ get }, type, served] of slots) {
     const { status, headers, body } = await send(get);
     assert.deepEqual([status, headers['content-type']], [200, type]);
@@ -120,12 +122,28 @@ it("moves the files of Prosody's built-in mod_http_file_share by the README's co
   const isDownload = ({ method, status, uploader }: Readonly<Record<string, unknown>>) =>
     method === 'GET' && status === 200 && uploader === 'alice@localhost';
   await filer.waitForLog(isDownload);
-  assert.deepEqual(await move(), ['409', '409', '409']);
+  assert.deepEqual(await move(0), ['409', '409', '409']);
   const onTerminal = await run('script', ['-qec', command, '/dev/null'], projectFolder);
   assert.equal(onTerminal.stdout.match(/409 http/g)?.length, 3, onTerminal.stdout);
   assert.match(onTerminal.stdout, /0 of 3 files.*3 of 3 files, \d+\.\d\d MB, \d+\.\d\d MB\/s/s);
   await upload(t, prosody, 'new.txt', 'text/plain');
-});
+}
+
+/** Removes a file from the store of mod_http_file_share. */
+async function removeStored({ pluginFolder }: Prosody, url: string): Promise<void> {
+  const folder = path.dirname(pluginFolder);
+  const [slot = ''] = url.split('/').slice(-2);
+  const file = (await filesIn(folder)).find((name) => decodeURIComponent(path.basename(name)) === `${slot}.bin`);
+  await rm(path.join(folder, file ?? 'no such file'));
+}
+
+for (const debian of debians) {
+  it(`moves the files of mod_http_file_share of ${debian.prosody} by the README's command`, async (t) => {
+    const reason = debian.missingPeer('prosody', 'prosodyctl', 'curl');
+    if (reason !== undefined) return t.skip(reason);
+    await moveFiles(t, debian);
+  });
+}
 
 const shareScript = '/usr/share/doc/prosody-modules/examples/share.php';
 

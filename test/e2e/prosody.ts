@@ -3,10 +3,11 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { promisify } from 'node:util';
-import { findProgram, freePort } from '../support/peers.js';
+import { freePort } from '../support/peers.js';
 import { readmeBlock, withNames } from '../support/readme.js';
 import { RunningProcess } from '../support/running-process.js';
 import { tempDir } from '../support/temp-dir.js';
+import { type Debian, thisDebian } from './debian.js';
 import type { XmppServer } from './xmpp-client.js';
 
 /** Which of Prosody's upload modules hands out the slots, and how it is set. */
@@ -29,7 +30,8 @@ export type ProsodyOptions = ModuleOptions | ComponentOptions;
 
 /** A Prosody with its own data. */
 export interface Prosody extends XmppServer {
-  readonly configFile: string;
+  /** The command line of its prosodyctl without arguments. */
+  readonly prosodyctl: readonly [string, ...string[]];
   /** One of its plugin_paths, empty. */
   readonly pluginFolder: string;
   /** Stops it and starts it on its data with other options. */
@@ -42,7 +44,11 @@ const run = promisify(execFile);
 const account = { domain: 'localhost', username: 'alice', password: 'alice-password' };
 
 /** Starts a Prosody of its own with one account and one upload component; resolves once it listens. */
-export async function startProsody(t: Pick<TestContext, 'after'>, options: ProsodyOptions): Promise<Prosody> {
+export async function startProsody(
+  t: Pick<TestContext, 'after'>,
+  options: ProsodyOptions,
+  debian: Debian = thisDebian,
+): Promise<Prosody> {
   let running: RunningProcess | undefined;
   t.after(() => running?.stop()); // hooks run in this order: first the server, then its folder
   const folder = await tempDir(t);
@@ -55,14 +61,16 @@ export async function startProsody(t: Pick<TestContext, 'after'>, options: Proso
   const start = async (startOptions: ProsodyOptions): Promise<void> => {
     await running?.stop();
     await writeFile(configFile, toConfig(folder, port, startOptions));
-    running = new RunningProcess(findProgram('prosody') ?? 'prosody', ['-F', '--config', configFile]);
+    const [command, ...args] = debian.commandOf('prosody', ['-F', '--config', configFile]);
+    running = new RunningProcess(command, args);
     await running.waitForLine((line) => line.includes(`'c2s' on [127.0.0.1]:${port}`));
   };
   await start(options);
   const { username, domain, password } = account;
-  const prosodyctl = findProgram('prosodyctl') ?? 'prosodyctl';
-  await run(prosodyctl, ['--config', configFile, 'register', username, domain, password]);
-  return { ...account, port, configFile, pluginFolder, restart: start, stop: async (signal) => running?.stop(signal) };
+  const prosodyctl = debian.commandOf('prosodyctl', ['--config', configFile]);
+  const [command, ...args] = prosodyctl;
+  await run(command, [...args, 'register', username, domain, password]);
+  return { ...account, port, prosodyctl, pluginFolder, restart: start, stop: async (signal) => running?.stop(signal) };
 }
 
 function toConfig(folder: string, port: number, options: ProsodyOptions): string {

@@ -6,7 +6,8 @@ import { type Ceph, cephPrograms, sharedCeph } from '../support/ceph.js';
 import { send } from '../support/http-client.js';
 import { findProgram, freePort, missingPeer } from '../support/peers.js';
 import type { Settings } from '../support/program.js';
-import { aliceId, connected, put, secret, servers, startFiler } from './component-filer.js';
+import { aliceId, connected, put, secret, serversOf, startFiler } from './component-filer.js';
+import { thisDebian } from './debian.js';
 import { startProsody } from './prosody.js';
 import { connectXmppClient, type Slot } from './xmpp-client.js';
 
@@ -45,7 +46,7 @@ describe('slots on a bucket', { skip: missingPeer(...cephPrograms, 'prosody', 'p
     return { ceph, bucket, server, componentPort, filer, client: await connectXmppClient(t, server) };
   }
 
-  for (const [name, { whyNot, start: startServer }] of Object.entries(servers)) {
+  for (const [name, { whyNot, start: startServer }] of Object.entries(serversOf(thisDebian))) {
     it(`of ${name} lead uploads to the bucket, and downloads to its domain`, async (t) => {
       const reason = whyNot();
       if (reason !== undefined) return t.skip(reason);

@@ -7,7 +7,8 @@ import { send, splitUrl } from '../support/http-client.js';
 import { freePort, missingPeer } from '../support/peers.js';
 import { connectTo } from '../support/raw-socket.js';
 import { filesIn } from '../support/tree.js';
-import { aliceId, connected, type FilerSettings, jid, put, secret, servers, startFiler } from './component-filer.js';
+import { aliceId, connected, type FilerSettings, jid, put, secret, serversOf, startFiler } from './component-filer.js';
+import { debians } from './debian.js';
 import { startProsody } from './prosody.js';
 import { connectXmppClient, type Slot, type XmppClient } from './xmpp-client.js';
 
@@ -48,7 +49,8 @@ async function refusalOf(request: Promise<unknown>): Promise<Refusal> {
   );
 }
 
-for (const [name, { whyNot, start }] of Object.entries(servers)) {
+const servers = debians.flatMap((debian) => Object.entries(serversOf(debian)));
+for (const [name, { whyNot, start }] of servers) {
   it(`slots of our own on ${name}`, async (t) => {
     const reason = whyNot();
     if (reason !== undefined) return t.skip(reason);

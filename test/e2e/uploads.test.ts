@@ -12,6 +12,7 @@ import { type Program, startProgram } from '../support/program.js';
 import { startOnBucket } from '../support/s3-program.js';
 import { pathInBucket } from '../support/s3-service.js';
 import { filesIn } from '../support/tree.js';
+import { type Debian, debians, thisDebian } from './debian.js';
 import { ejabberdRefusal, startEjabberd } from './ejabberd.js';
 import { startNginxLayout } from './nginx.js';
 import { type ModuleOptions, startProsody } from './prosody.js';
@@ -45,23 +46,19 @@ interface Upload {
 }
 
 const issuers: readonly Issuer[] = [
-  prosody('Prosody mod_http_upload_external v1', 'v1', 403),
-  prosody('Prosody mod_http_upload_external v2', 'v2', 403),
-  prosody('Prosody mod_http_file_share', 'file_share', 413),
-  {
-    name: 'ejabberd mod_http_upload',
-    whyNot: () => missingPeer('ejabberdctl') ?? ejabberdRefusal(),
-    start: (t, { uploadUrl, secret }) => startEjabberd(t, { baseUrl: uploadUrl, secret }),
-    tooLongStatus: 403,
-    signsEmptyFiles: false,
-  },
+  ...debians.flatMap((debian) => [
+    prosody('mod_http_upload_external v1', 'v1', 403, debian),
+    prosody('mod_http_upload_external v2', 'v2', 403, debian),
+    prosody('mod_http_file_share', 'file_share', 413, debian),
+    ejabberd(debian),
+  ]),
   ...nginxLayouts.map((front) => ({
-    ...prosody(`Prosody mod_http_upload_external v2 behind nginx, layout (${front})`, 'v2', 403),
+    ...prosody(`mod_http_upload_external v2 behind nginx, layout (${front})`, 'v2', 403),
     whyNot: () => missingPeer('prosody', 'prosodyctl', 'nginx', 'openssl'),
     front,
   })),
   ...(['v2', 'file_share'] as const).map((protocol) => ({
-    ...prosody(`Prosody ${protocol} with uploads on S3`, protocol, protocol === 'v2' ? 403 : 413),
+    ...prosody(`${protocol} with uploads on S3`, protocol, protocol === 'v2' ? 403 : 413),
     whyNot: () => missingPeer('prosody', 'prosodyctl', ...cephPrograms),
     isOnS3: true,
   })),
@@ -131,13 +128,28 @@ async function startFilerOnS3(t: TestContext): Promise<Filer> {
   return { ...filer, stored, bytesOf };
 }
 
-function prosody(name: string, issuer: ModuleOptions['issuer'], tooLongStatus: number): Issuer {
+function prosody(
+  module: string,
+  issuer: ModuleOptions['issuer'],
+  tooLongStatus: number,
+  debian: Debian = thisDebian,
+): Issuer {
   return {
-    name,
-    whyNot: () => missingPeer('prosody', 'prosodyctl'),
-    start: (t, { uploadUrl, secret }) => startProsody(t, { issuer, baseUrl: uploadUrl, secret }),
+    name: `${debian.prosody} ${module}`,
+    whyNot: () => debian.missingPeer('prosody', 'prosodyctl'),
+    start: (t, { uploadUrl, secret }) => startProsody(t, { issuer, baseUrl: uploadUrl, secret }, debian),
     tooLongStatus,
     signsEmptyFiles: true,
+  };
+}
+
+function ejabberd(debian: Debian): Issuer {
+  return {
+    name: `${debian.ejabberd} mod_http_upload`,
+    whyNot: () => ejabberdRefusal(debian),
+    start: (t, { uploadUrl, secret }) => startEjabberd(t, { baseUrl: uploadUrl, secret }, debian),
+    tooLongStatus: 403,
+    signsEmptyFiles: false,
   };
 }
 
