@@ -9,6 +9,7 @@ import { connectTo } from '../support/raw-socket.js';
 import { filesIn } from '../support/tree.js';
 import { aliceId, connected, type FilerSettings, jid, put, secret, serversOf, startFiler } from './component-filer.js';
 import { debians } from './debian.js';
+import { sendByProfanity } from './profanity.js';
 import { startProsody } from './prosody.js';
 import { connectXmppClient, type Slot, type XmppClient } from './xmpp-client.js';
 
@@ -80,6 +81,12 @@ for (const [name, { whyNot, start }] of servers) {
         assert.deepEqual([line['uploader'], line['bytes']], ['alice@localhost', body.length]);
       });
     }
+
+    await t.test('Profanity uploads a file and downloads it', async (t) => {
+      const missing = missingPeer('profanity', 'tmux');
+      if (missing !== undefined) return t.skip(missing);
+      assert.equal((await sendByProfanity(t, server, 'note.txt', body)).toString(), body.toString());
+    });
 
     await t.test('clients of the older namespace get a slot', async () => {
       const request = xml(

@@ -15,6 +15,7 @@ import { filesIn } from '../support/tree.js';
 import { type Debian, debians, thisDebian } from './debian.js';
 import { ejabberdRefusal, startEjabberd } from './ejabberd.js';
 import { startNginxLayout } from './nginx.js';
+import { sendByProfanity } from './profanity.js';
 import { type ModuleOptions, startProsody } from './prosody.js';
 import { connectXmppClient, type Slot, type XmppClient, type XmppServer } from './xmpp-client.js';
 
@@ -83,7 +84,8 @@ for (const issuer of issuers) {
     const reason = issuer.whyNot();
     if (reason !== undefined) return t.skip(reason);
     const filer = await startFiler(t, issuer);
-    const client = await connectXmppClient(t, await issuer.start(t, filer));
+    const server = await issuer.start(t, filer);
+    const client = await connectXmppClient(t, server);
     const slots: Slot[] = [];
     const requestSlot: RequestSlot = async (request) => {
       const slot = await client.requestSlot(request);
@@ -92,6 +94,7 @@ for (const issuer of issuers) {
     };
 
     const intact = await testUploads(t, issuer, filer, requestSlot);
+    await t.test('Profanity uploads a file and downloads it', (t) => checkProfanity(t, issuer, server));
     await t.test("refuses to store a file named '..'", () => checkRefusedName(filer, requestSlot));
     await t.test('logs who uploaded what', () => checkRequestLog(filer, requestSlot));
     await t.test('logs no token', async () => {
@@ -210,6 +213,14 @@ async function checkUpload(
   assert.deepEqual([part.status, part.body], body.length === 0 ? [416, part.body] : [206, body.subarray(1, 3)]);
 
   assert.equal((await send(putUrl, upload)).status, 409);
+}
+
+async function checkProfanity(t: TestContext, { front }: Issuer, server: XmppServer): Promise<void> {
+  if (front !== undefined) return t.skip("Profanity does not know this nginx's certificate");
+  const reason = missingPeer('profanity', 'tmux');
+  if (reason !== undefined) return t.skip(reason);
+  const body = randomBytes(100_000);
+  assert.ok(body.equals(await sendByProfanity(t, server, 'photo.jpg', body)));
 }
 
 async function checkRefusedName(filer: Filer, requestSlot: RequestSlot): Promise<void> {
