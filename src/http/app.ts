@@ -27,7 +27,7 @@ import { putUpload } from './put-upload.js';
 import { encodeRawTarget, rememberHeads } from './raw-targets.js';
 import { logExchange } from './request-log.js';
 import type { HandlerContext } from './settings.js';
-import { cutStalledClients } from './stalls.js';
+import { cutStalledClients, silenceMs } from './stalls.js';
 import { trustedProxies } from './trusted-proxies.js';
 import { UploadLimit } from './upload-limit.js';
 
@@ -116,7 +116,7 @@ export function buildApp(dependencies: Omit<HandlerContext, 'commonRawHeaders' |
     request.exchange = beginExchange(request, connections.find(raw.socket)?.readBefore ?? 0);
     // Fastify refuses a Content-Type that it cannot parse, even without parsers. beginExchange() has kept the real one.
     raw.headers['content-type'] = 'application/octet-stream';
-    raw.socket.setTimeout(settings.stallTimeoutMs);
+    raw.socket.setTimeout(silenceMs(settings.stallTimeoutMs));
     logExchange(logger, request, reply);
     if (metrics !== undefined) measureExchange(metrics, request, reply);
     done();

@@ -28,9 +28,9 @@ export interface Connection {
   headAt: number | undefined;
   /** How many bytes had been read when the last request was over. */
   readBefore: number;
-  /** Consecutive timeouts in which the client read no data, and the bytes that it had read by then: see stalls.ts. */
+  /** How many looks in a row found that the client moved no byte, and what it had moved by then: see stalls.ts. */
   stalls: number;
-  takenBytes: number;
+  movedBytes: number;
   /** The packets of a head that is not complete yet, and since when its target has been encoded: see raw-targets.ts. */
   begunHead: Buffer | undefined;
   encodedAt: number | undefined;
@@ -53,7 +53,7 @@ export class Connections {
         headAt: undefined,
         readBefore: 0,
         stalls: 0,
-        takenBytes: 0,
+        movedBytes: 0,
         begunHead: undefined,
         encodedAt: undefined,
       };

@@ -1,6 +1,8 @@
 /*
- * A connection on which no byte moved for stallTimeout waits either for the client or for prosody-filer and its store.
- * Only in the first case is the connection closed: after one timeout for an upload, after 30 for a download.
+ * A connection on which no byte moves waits either for the client or for prosody-filer and its store. Only in the first case
+ * is the connection closed, and only if it has waited for the client all the time: the timer runs from the last byte, and
+ * prosody-filer may have begun to wait for the client a moment ago. So a silent connection is looked at several times in
+ * each stallTimeout. An upload may stand still for one timeout, a download for 30.
  */
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
@@ -13,12 +15,12 @@ import { cutOff } from './exchange.js';
  */
 const downloadPatience = 30;
 
-/** Counts a timeout of a download, and tells whether it was one too many. */
-function isGivenUp(socket: Socket, connection: Connection): boolean {
-  const takenBytes = socket.bytesWritten - socket.writableLength;
-  connection.stalls = takenBytes === connection.takenBytes ? connection.stalls + 1 : 1;
-  connection.takenBytes = takenBytes;
-  return connection.stalls >= downloadPatience;
+/** How often a silent connection is looked at in each stallTimeout. */
+const looksPerTimeout = 4;
+
+/** After how many ms without a byte a connection is looked at. */
+export function silenceMs(stallTimeoutMs: number): number {
+  return Math.ceil(stallTimeoutMs / looksPerTimeout);
 }
 
 /** Whether it is the client's turn to send: its body is being read and is not complete. */
@@ -26,14 +28,18 @@ function isBodyAwaited({ request: { raw } }: Owed): boolean {
   return !raw.complete && raw.readableFlowing === true;
 }
 
-/** Why the connection must be closed now, `undefined` if the client still has time or we do not wait for it. */
-function reasonToCut(
-  socket: Socket,
-  connection: Connection,
-  owed: Owed,
-): 'DOWNLOAD_STALLED' | 'UPLOAD_STALLED' | undefined {
-  if (socket.writableLength > 0) return isGivenUp(socket, connection) ? 'DOWNLOAD_STALLED' : undefined;
-  return isBodyAwaited(owed) ? 'UPLOAD_STALLED' : undefined;
+/** What is awaited of the client, and for how many stallTimeouts; `undefined` if it is not the client's turn. */
+function awaitedOf(socket: Socket, owed: Owed) {
+  if (socket.writableLength > 0) return { code: 'DOWNLOAD_STALLED', patience: downloadPatience } as const;
+  return isBodyAwaited(owed) ? ({ code: 'UPLOAD_STALLED', patience: 1 } as const) : undefined;
+}
+
+/** Counts how many looks in a row found that the client moved no byte. */
+function countStalls(socket: Socket, connection: Connection): number {
+  const movedBytes = socket.bytesRead + socket.bytesWritten - socket.writableLength;
+  connection.stalls = movedBytes === connection.movedBytes ? connection.stalls + 1 : 1;
+  connection.movedBytes = movedBytes;
+  return connection.stalls;
 }
 
 /** Closes the connections of clients that stall. Node's default would close every connection on which no byte moves. */
@@ -42,21 +48,25 @@ export function cutStalledClients(server: Server, connections: Connections, stal
     DOWNLOAD_STALLED: `the client read no data for ${(downloadPatience * stallTimeoutMs) / 1000} s (${downloadPatience} times stallTimeout)`,
     UPLOAD_STALLED: `the client sent no data for ${stallTimeoutMs / 1000} s (stallTimeout)`,
   };
-  const giveUpOn = (socket: Socket) => {
+  const look = (socket: Socket) => {
     const connection = connections.find(socket);
     if (connection?.owed === undefined) {
       socket.destroy();
       return;
     }
-    const code = reasonToCut(socket, connection, connection.owed);
-    if (code === undefined) socket.setTimeout(stallTimeoutMs);
-    else cutOff(connection.owed.request, code, reasons[code]);
+    const awaited = awaitedOf(socket, connection.owed);
+    if (awaited === undefined) connection.stalls = 0;
+    else if (countStalls(socket, connection) >= awaited.patience * looksPerTimeout) {
+      cutOff(connection.owed.request, awaited.code, reasons[awaited.code]);
+      return;
+    }
+    socket.setTimeout(silenceMs(stallTimeoutMs));
   };
   server.on('timeout', (socket: Socket) => {
     const { bytesRead } = socket;
     // If this process was stopped or busy for that long, the client's bytes may be there, and are read only after the timers.
     setImmediate(() => {
-      if (socket.bytesRead === bytesRead) giveUpOn(socket);
+      if (socket.bytesRead === bytesRead) look(socket);
     });
   });
 }

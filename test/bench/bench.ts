@@ -8,9 +8,10 @@ import { parseArgs, promisify } from 'node:util';
 import { projectFolder } from '../support/command.js';
 import { missingPeer } from '../support/peers.js';
 import { Meter } from './measure.js';
+import { measureFlags } from './measure-flags.js';
 import { judge, printReport } from './report.js';
 import { summarizeWorkload } from './results.js';
-import { measureMemory, measureStarts, runRounds } from './run-rounds.js';
+import { measureMemory, measureStarts, type NodeVersion, runRounds } from './run-rounds.js';
 import { startServers } from './servers.js';
 import { workloads } from './workloads.js';
 import { hasWrk } from './wrk.js';
@@ -24,7 +25,7 @@ const usage = `Usage: npm run bench -- [options]
   --json FILE     where to write everything (.cache/bench/result.json)
 
 BENCH_PEER="/path/to/filer --config {config}" adds another program that takes the configuration of prosody-filer. Node.js 22 and
-24 in .cache/node22 and .cache/node24, where .ci/run installs them, are measured for start and memory.
+24 in .cache/node22 and .cache/node24, where .ci/run installs them, are measured for start, memory and flags.
 `;
 const options = {
   rounds: { type: 'string', default: '5' },
@@ -44,7 +45,7 @@ async function makeRunFolder(parent: string): Promise<string> {
 }
 
 /** This Node.js, and those that .ci/run has installed. */
-async function findNodes(): Promise<{ name: string; file: string }[]> {
+async function findNodes(): Promise<NodeVersion[]> {
   const fileOf = (version: number) =>
     path.join(projectFolder, `.cache/node${version}/node_modules/node-linux-${process.arch}/bin/node`);
   const files = [process.execPath, ...[22, 24].map(fileOf).filter((file) => existsSync(file))];
@@ -75,13 +76,15 @@ async function main(): Promise<void> {
       const measurements = await runRounds(meter, servers, chosen, extent, progress);
       const memory = await measureMemory(meter, servers, progress);
       const summaries = chosen.map((workload) => ({ workload, cells: summarizeWorkload(workload, measurements) }));
-      const starts = await measureStarts(folder, extent.rounds, await findNodes(), progress);
-      const summary = { workloads: summaries, memory, starts };
+      const nodes = await findNodes();
+      const starts = await measureStarts(folder, extent.rounds, nodes, progress);
+      const flags = await measureFlags(meter, folder, extent, nodes, progress);
+      const summary = { workloads: summaries, memory, starts, flags };
       const verdicts = judge(summary);
       process.stdout.write(`${printReport(summary, verdicts)}\n`);
       const medians = summaries.map(({ workload, cells }) => ({ workload, servers: Object.fromEntries(cells) }));
       const machine = { cpus: cpus().map(({ model }) => model), node: process.version, at: new Date().toISOString() };
-      const everything = { machine, extent, medians, memory, starts, verdicts, measurements };
+      const everything = { machine, extent, medians, memory, starts, flags, verdicts, measurements };
       await mkdir(path.dirname(json), { recursive: true });
       await writeFile(json, `${JSON.stringify(everything, undefined, 2)}\n`);
     } finally {

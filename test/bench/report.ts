@@ -1,11 +1,12 @@
-import type { Cell, Memory, StartSummary } from './results.js';
-import { maxRssMiB, maxStartMs, slowUploads, type Workload } from './workloads.js';
+import type { Cell, FlagSummary, Memory, StartSummary } from './results.js';
+import { flagWorkload, maxRssMiB, maxStartMs, slowUploads, type Workload } from './workloads.js';
 
 /** What the bench found, as it is written to the JSON file. */
 export interface Summary {
   readonly workloads: readonly { readonly workload: Workload; readonly cells: ReadonlyMap<string, Cell> }[];
   readonly memory: readonly Memory[];
   readonly starts: readonly StartSummary[];
+  readonly flags: readonly FlagSummary[];
 }
 
 /** A target, what was found, and whether that is enough. */
@@ -97,6 +98,14 @@ export function printReport(summary: Summary, verdicts: readonly Verdict[]): str
       ...summary.starts.map(({ node, cpuMs, idleMiB, privateMiB }) => [
         node,
         ...[cpuMs, idleMiB, privateMiB].map(format),
+      ]),
+    ])}`,
+    `${flagWorkload.name} with flags of Node.js\n${toTable([
+      ['Node.js', 'flags', 'CPU µs of a request', 'peak RSS MiB'],
+      ...summary.flags.map(({ node, flags, cpuMsPerRequest, peakMiB }) => [
+        node,
+        flags === '' ? '–' : flags,
+        ...[cpuMsPerRequest * 1000, peakMiB].map(format),
       ]),
     ])}`,
     `targets (durability = "none", logLevel = "warn")\n${toTable([

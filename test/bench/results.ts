@@ -29,6 +29,14 @@ export interface StartSummary {
   readonly privateMiB: number;
 }
 
+/** What uploads of 1 MiB cost with one Node.js started with these flags. */
+export interface FlagSummary {
+  readonly node: string;
+  readonly flags: string;
+  readonly cpuMsPerRequest: number;
+  readonly peakMiB: number;
+}
+
 /** The middle value, or the mean of the two in the middle; NaN of none. */
 export function median(values: readonly number[]): number {
   const sorted = values.toSorted((left, right) => left - right);
@@ -37,7 +45,8 @@ export function median(values: readonly number[]): number {
   return (low + high) / 2;
 }
 
-function cpuPerRequest({ serverCpuSeconds, requests }: Measurement): number {
+/** The server's CPU time in seconds for each request. */
+export function cpuSecondsOfRequest({ serverCpuSeconds, requests }: Measurement): number {
   return serverCpuSeconds / requests;
 }
 
@@ -55,14 +64,14 @@ export function summarizeWorkload(workload: Workload, measurements: readonly Mea
           return other === undefined ? [] : [of(entry) / of(other)];
         }),
       );
-    const cpuSeconds = median(rounds.map(cpuPerRequest));
+    const cpuSeconds = median(rounds.map(cpuSecondsOfRequest));
     cells.set(server, {
       requestsPerSecond: median(rounds.map((entry) => entry.requestsPerSecond)),
       cpuMsPerRequest: cpuSeconds * 1000,
       generatorLoad: median(rounds.map((entry) => entry.generatorLoad)),
       generator: rounds[0]?.generator ?? '',
       ratio: compare((entry) => entry.requestsPerSecond),
-      cpuRatio: compare(cpuPerRequest),
+      cpuRatio: compare(cpuSecondsOfRequest),
     });
   }
   return cells;

@@ -12,7 +12,14 @@ export interface Extent {
   readonly seconds: number;
 }
 
-const noSeeds: Seeds = new Map();
+/** An installed Node.js. */
+export interface NodeVersion {
+  readonly name: string;
+  readonly file: string;
+}
+
+/** For workloads that download nothing. */
+export const noSeeds: Seeds = new Map();
 
 /** Begins with another server each round, so that none always follows the same one. */
 function rotate<T>(list: readonly T[], by: number): T[] {
@@ -79,7 +86,7 @@ export async function measureMemory(
 export async function measureStarts(
   folder: string,
   rounds: number,
-  nodes: readonly { readonly name: string; readonly file: string }[],
+  nodes: readonly NodeVersion[],
   onProgress: (text: string) => void,
 ): Promise<StartSummary[]> {
   const starts = new Map<string, Start[]>(nodes.map(({ name }) => [name, []]));

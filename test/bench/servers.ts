@@ -177,10 +177,15 @@ export interface Start {
 
 const settlingMs = 1000;
 
+/** Starts the program by this command in a folder of its own. */
+export function startProgram(folder: string, command: readonly string[]): Promise<Server> {
+  return start(filer('filer', asNginx, command), folder);
+}
+
 /** Starts the program once with this Node.js in a folder of its own, and stops it. */
 export async function measureStart(folder: string, node: string): Promise<Start> {
   const [, ...args] = programCommand;
-  const server = await start(filer('start', asNginx, [node, ...args]), folder);
+  const server = await startProgram(folder, [node, ...args]);
   try {
     const cpuMs = 1000 * cpuSecondsOf(server.pids);
     await wait(settlingMs);

@@ -37,6 +37,9 @@ const medium = { size: mebibyte, maxRequests: 4000, durationFactor: 1 };
 const large = { size: 100 * mebibyte, clients: 4, durationFactor: 2, isBeyondProsody: true };
 const bodyless = { size: 0, clients: 32, maxRequests: 1_000_000, durationFactor: 1 };
 
+/** The workload that the flags of Node.js are for. */
+export const flagWorkload: Workload = { name: 'PUT 1 MiB', kind: 'put', ...medium, clients: 16 };
+
 /** Downloads come first: Prosody knows an upload without a slot only while it is among its last 1,024. */
 export const workloads: readonly Workload[] = [
   {
@@ -99,10 +102,7 @@ export const workloads: readonly Workload[] = [
     isReconnecting: true,
   },
   {
-    name: 'PUT 1 MiB',
-    kind: 'put',
-    ...medium,
-    clients: 16,
+    ...flagWorkload,
     goals: { filer: { rate: 1, cpu: 0.75 }, 'filer, sync': { rate: 0.6 } },
   },
   {

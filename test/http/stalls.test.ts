@@ -68,6 +68,23 @@ describe('an upload is not cut as stalled', { concurrency: true }, () => {
   });
 });
 
+it('an upload is not cut as stalled a moment after the server began to wait for the client', async (t) => {
+  const timeoutMs = 400;
+  let sendRest = () => {};
+  const { origin } = await startServer(t, {
+    stallTimeoutMs: timeoutMs,
+    ...withPut(async (store, ...args) => {
+      await delay(0.95 * timeoutMs);
+      sendRest();
+      await store.put(...args);
+    }),
+  });
+  const { socket, waitFor } = await connectTo(t, origin);
+  socket.write(`PUT /upload/s/f?v=${v1Token('s/f', 2)} HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\na`);
+  sendRest = () => setTimeout(() => socket.write('b'), timeoutMs / 4);
+  await waitFor(/^HTTP\/1\.1 201 /);
+});
+
 // Not beside other tests, whose clients are in this process and would be kept from sending.
 it('an upload is not cut as stalled when its bytes came while the server was too busy to read them', async (t) => {
   const { origin } = await startServer(t, { stallTimeoutMs });

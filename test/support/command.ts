@@ -4,8 +4,11 @@ import { fileURLToPath } from 'node:url';
 /** The built program's file. */
 export const mainFile = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 
+/** The flags of Node.js that src/prosody-filer.sh starts it with. */
+export const nodeFlags = ['--no-incremental-marking', '--max-semi-space-size=4'];
+
 /** The command that starts it as src/prosody-filer.sh does. */
-export const programCommand = [process.execPath, '--no-incremental-marking', '--max-semi-space-size=4', mainFile];
+export const programCommand = [process.execPath, ...nodeFlags, mainFile];
 
 /** The root of the checkout. */
 export const projectFolder = fileURLToPath(new URL('../..', import.meta.url));
