@@ -1,10 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { TestContext } from 'node:test';
 import { programCommand } from './command.js';
 import { type ExitStatus, RunningProcess } from './running-process.js';
-import { tempDir } from './temp-dir.js';
+import { type Teardown, tempDir } from './temp-dir.js';
 
 type Setting = string | number | boolean | readonly string[] | undefined;
 type Table = Readonly<Record<string, Setting>>;
@@ -64,7 +63,7 @@ async function memoryOf(pid: number) {
  * rejects with what it printed if it ends before it listens.
  */
 export async function startProgram(
-  t: Pick<TestContext, 'after'>,
+  t: Teardown,
   settings: Settings = {},
   command: readonly string[] = [],
 ): Promise<Program> {

@@ -1,4 +1,3 @@
-import type { TestContext } from 'node:test';
 import { buildApp } from '../../src/http/app.js';
 import type { HttpSettings } from '../../src/http/settings.js';
 import type { Metrics } from '../../src/metrics.js';
@@ -6,9 +5,9 @@ import { compileRetention, type RetentionSettings } from '../../src/retention/ex
 import type { LimitSettings } from '../../src/retention/limits.js';
 import { openRetention } from '../../src/retention/open-retention.js';
 import { openStore } from '../../src/storage/open-store.js';
-import type { ServedStore } from '../../src/storage/store.js';
+import type { ServedStore, TombstonePhase } from '../../src/storage/store.js';
 import { noLimits } from './no-limits.js';
-import { tempDir } from './temp-dir.js';
+import { type Teardown, tempDir } from './temp-dir.js';
 import { secret } from './tokens.js';
 import { uploaderIds } from './uploader-ids.js';
 
@@ -19,6 +18,8 @@ export interface ServerOverrides extends Partial<HttpSettings> {
   readonly metrics?: Metrics;
   readonly retention?: RetentionSettings;
   readonly limits?: Partial<LimitSettings>;
+  /** Not set: deletions leave no tombstones. */
+  readonly tombstonePhase?: (ageMs: number) => TombstonePhase;
   /** Puts something between the app and the disk store. */
   readonly wrapStore?: (store: ServedStore) => ServedStore;
 }
@@ -35,19 +36,20 @@ export interface TestServer {
 }
 
 /** Starts the app in this process on a free port with a new storeDir and `mysecret`; the test's end stops it. */
-export async function startServer(t: TestContext, overrides: ServerOverrides = {}): Promise<TestServer> {
+export async function startServer(t: Teardown, overrides: ServerOverrides = {}): Promise<TestServer> {
   const {
     storeDir = await tempDir(t),
     now = Date.now,
     retention = { rules: [] },
     limits = {},
+    tombstonePhase = () => 'removable',
     wrapStore = (store) => store,
     metrics,
     ...settings
   } = overrides;
   const logLines: Record<string, unknown>[] = [];
   const log = (line: unknown) => logLines.push(line as Record<string, unknown>);
-  const { store } = await openStore({ storeDir, isDurable: false, stallTimeoutMs: 60_000 });
+  const { store } = await openStore({ storeDir, isDurable: false, stallTimeoutMs: 60_000, tombstonePhase });
   const logger = { info: log, warn: log, error: log, isLevelEnabled: () => true };
   const compiled = compileRetention(retention);
   const limitSettings = { ...noLimits, evictMinAgeMs: 0, ...limits };

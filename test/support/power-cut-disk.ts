@@ -1,0 +1,86 @@
+import assert from 'node:assert/strict';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { run } from './command.js';
+import { eventually } from './eventually.js';
+import { mountRecorded, type RecordedDisk } from './recorded-disk.js';
+import { type Teardown, tempDir } from './temp-dir.js';
+
+/** Makes small filesystems, and writes nothing later that no program asked for. */
+const formatCommands = {
+  ext4: ['mkfs.ext4', '-q', '-m', '0', '-b', '4096', '-E', 'nodiscard,lazy_itable_init=0,lazy_journal_init=0'],
+  xfs: ['mkfs.xfs', '-q', '-K', '--unsupported'],
+} as const;
+const imageSize = '20M';
+
+/** The filesystems that are tried. */
+export type Filesystem = keyof typeof formatCommands;
+
+async function runChecked(command: string, ...args: readonly string[]): Promise<void> {
+  const { code, stderr } = await run(command, args);
+  assert.equal(code, 0, `${command} ${args.join(' ')}: ${stderr}`);
+}
+
+/** Images of disks in memory, and a folder where one of them at a time is mounted. */
+export class PowerCutDisk {
+  /** The folder of the mounted disk. */
+  readonly folder: string;
+  readonly #memory: string;
+
+  private constructor(memory: string) {
+    this.#memory = memory;
+    this.folder = path.join(memory, 'mount');
+  }
+
+  /** Hooks of `t` from before run before its disks are unmounted. */
+  static async open(t: Teardown): Promise<PowerCutDisk> {
+    let memory = '';
+    t.after(async () => {
+      const mounts = [path.join(memory, 'mount'), path.join(memory, 'recorded'), memory];
+      // By force, since the process does not end before the recording thread does.
+      for (const each of mounts) await run('umount', ['--lazy', '--force', each]);
+    });
+    memory = await tempDir(t);
+    // Flushes of a mounted image cost nothing here.
+    await runChecked('mount', '-t', 'tmpfs', 'tmpfs', memory);
+    const disk = new PowerCutDisk(memory);
+    await mkdir(disk.folder);
+    return disk;
+  }
+
+  /** The image of an empty filesystem. */
+  async format(filesystem: Filesystem): Promise<Uint8Array> {
+    const file = path.join(this.#memory, filesystem);
+    await runChecked('truncate', `--size=${imageSize}`, file);
+    const [command, ...args] = formatCommands[filesystem];
+    await runChecked(command, ...args, file);
+    return readFile(file);
+  }
+
+  /** Mounts a disk with this content; what is written to it is recorded. */
+  async mountRecorded(image: Uint8Array): Promise<RecordedDisk> {
+    const file = path.join(this.#memory, 'recorded');
+    const recorded = await mountRecorded(image, file);
+    await runChecked('mount', '-o', 'loop', file, this.folder);
+    return recorded;
+  }
+
+  /** Mounts a disk with this content. */
+  async mount(image: Uint8Array): Promise<void> {
+    const file = path.join(this.#memory, 'image');
+    await writeFile(file, image);
+    await runChecked('mount', '-o', 'loop', file, this.folder);
+  }
+
+  /** Unmounts the disk, when nothing on it is open. */
+  async unmount(): Promise<void> {
+    await eventually(async () => (await run('umount', [this.folder])).code === 0);
+  }
+
+  /** Unmounts the recorded disk. */
+  async unmountRecorded(): Promise<void> {
+    await this.unmount();
+    const file = path.join(this.#memory, 'recorded');
+    await eventually(async () => (await run('umount', [file])).code === 0);
+  }
+}
