@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 import { closest, distance } from 'fastest-levenshtein';
-import { parseDuration, parseSize } from '../units.js';
+import { parseDuration, parseSize, unlimited } from '../units.js';
 import { successorOf } from './former-keys.js';
 import type { Schema, Unit } from './schema.js';
 import { parseMode } from './setting-types.js';
@@ -13,7 +13,7 @@ export interface Problem {
 }
 
 const parsers: Readonly<Record<Unit, (text: string) => number>> = {
-  bytes: parseSize,
+  bytes: (text) => (text === 'none' ? unlimited : parseSize(text)),
   ms: parseDuration,
   mode: parseMode,
 };

@@ -7,6 +7,7 @@ import { patternProblems } from './check-pattern.js';
 import { componentConfig } from './component-settings.js';
 import { SettingProblem } from './config-error.js';
 import { listenAddress, metricsAddress } from './listen-address.js';
+import { quotaProblems } from './quota-settings.js';
 import { type S3Config, s3Options } from './s3-settings.js';
 import { readSecretsOfFile } from './secret-file.js';
 import { type SettingsOf, settingsSchema } from './settings.js';
@@ -60,9 +61,12 @@ function proxies({ trustProxy, unixSocket }: SettingsOf<'trustProxy' | 'unixSock
 function limits({
   whenFull,
   minFreeSpace = 0,
+  quota,
   ...plain
-}: SettingsOf<'maxStoreSize' | 'whenFull' | 'minFreeSpace' | 'userQuota' | 'dailyQuota'>): LimitSettings {
-  return { ...plain, minFreeSpace, evictsWhenFull: whenFull === 'evict' };
+}: SettingsOf<'maxStoreSize' | 'whenFull' | 'minFreeSpace' | 'userQuota' | 'dailyQuota' | 'quota'>): LimitSettings {
+  const problems = quotaProblems(quota);
+  if (problems.length > 0) throw new SettingProblem(...problems);
+  return { ...plain, quotas: quota, minFreeSpace, evictsWhenFull: whenFull === 'evict' };
 }
 
 function retention({
@@ -112,7 +116,7 @@ export const configParts = {
     ['component', 's3', 'uploadSubDir'],
     ({ component, s3, uploadSubDir }) => component && componentConfig(component, baseSegments(uploadSubDir) ?? [], s3),
   ),
-  limits: part(['maxStoreSize', 'whenFull', 'minFreeSpace', 'userQuota', 'dailyQuota'], limits),
+  limits: part(['maxStoreSize', 'whenFull', 'minFreeSpace', 'userQuota', 'dailyQuota', 'quota'], limits),
   retention: part(['expiresAfter', 'retention', 'whenFull', 'evictMinAge'], retention),
   evictMinAgeMs: part(['evictMinAge'], ({ evictMinAgeMs }) => evictMinAgeMs),
   trustProxy: part(['trustProxy', 'unixSocket'], proxies),

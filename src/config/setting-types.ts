@@ -38,6 +38,7 @@ export const formats = {
   window: (text: string) => parseDuration(text) >= 0 && parseDuration(text) <= maxDurationMs,
   duration: (text: string) => parseDuration(text) > 0 && parseDuration(text) <= maxDurationMs,
   size: (text: string) => parseSize(text) > 0 && parseSize(text) <= maxSize,
+  sizeOrNone: (text: string): boolean => text === 'none' || formats.size(text),
   mode: (text: string) => parseMode(text) >= 0,
   // prosody-filer reads uploads, and makes and finds them in their folders, as their owner.
   fileMode: (text: string) => (parseMode(text) & 0o400) !== 0,

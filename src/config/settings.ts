@@ -1,4 +1,5 @@
 import { componentTable } from './component-settings.js';
+import { quotaTable } from './quota-settings.js';
 import { s3Table } from './s3-settings.js';
 import { choice, list, type TableOf, table } from './schema.js';
 import {
@@ -155,6 +156,10 @@ export const settingsSchema = table({
   dailyQuota: size(
     'How much each uploader may send in 24 hours, if the token or the path names the uploader. More is answered with 413 and `Retry-After`.',
     { unset: 'no limit', example: '200MB' },
+  ),
+  quota: list(quotaTable)(
+    'Other figures for the uploaders of a gateway, of a domain, or for one uploader. What a table does not set is as at the top.',
+    { default: [], unset: 'none', expected: 'tables [[quota]]' },
   ),
   sweepInterval: timeout(
     'How often prosody-filer looks for expired uploads and deletes them. From its expiry on, an upload is answered with 410, even before the sweep.',

@@ -11,6 +11,7 @@ import type { Metrics, ProcessMetrics } from '../metrics.js';
 import { compileRetention } from '../retention/expiry.js';
 import type { Limits } from '../retention/limits.js';
 import { type OpenRetention, openRetention } from '../retention/open-retention.js';
+import { Quotas } from '../retention/quotas.js';
 import type { StoreLimits } from '../retention/store-limits.js';
 import { sweepRegularly } from '../retention/sweep-regularly.js';
 import type { ServedStore } from '../storage/store.js';
@@ -78,7 +79,8 @@ async function buildConfiguredApp(
   const { buildApp } = await import('../http/app.js');
   const settings = { ...config, maxUploads: Math.max(1, Math.floor(config.maxUploads / config.workers)) };
   const retention = compileRetention(config.retention);
-  return buildApp({ store, settings, retention, limits, logger, now: Date.now, metrics });
+  const quotas = new Quotas(config.limits.quotas, new UploaderIds(config.secrets));
+  return buildApp({ store, settings, retention, limits, quotas, logger, now: Date.now, metrics });
 }
 
 /** Listens for uploads, and resolves to the address. */

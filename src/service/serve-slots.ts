@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { ComponentConfig } from '../config/component-settings.js';
 import type { Config } from '../config/config.js';
+import { Quotas } from '../retention/quotas.js';
 import { answerStanza } from '../slots/answer-stanza.js';
 import { Component } from '../slots/component.js';
 import { SlotService, type SlotServiceContext } from '../slots/slot-service.js';
@@ -16,11 +17,13 @@ export async function serveSlots(
   const { jid, access, isDefaultAccess } = component;
   const maxFileSize = Math.min(component.maxFileSize, config.maxFileSize ?? Number.POSITIVE_INFINITY);
   const issuer = await openSlotIssuer(component, config);
-  const service = new SlotService({ ...component, maxFileSize }, { ...parts, issuer, now: Date.now });
+  const quotas = new Quotas(config.limits.quotas, parts.uploaderIds);
+  const service = new SlotService({ ...component, maxFileSize }, { ...parts, quotas, issuer, now: Date.now });
   const byDefault = isDefaultAccess ? ' (the default: component.access is not set)' : '';
   logger.info({ jid }, `accepting slot requests from ${access.join(', ')}${byDefault}`);
   const give = service.give.bind(service);
-  const context = { ...component, maxFileSize, takesExpiry: component.upload === 'filer', give, logger };
+  const maxFileSizeFor = service.maxFileSizeFor.bind(service);
+  const context = { ...component, maxFileSizeFor, takesExpiry: component.upload === 'filer', give, logger };
   return new Component(component, {
     answer: (stanza) => answerStanza(stanza, context),
     logger,

@@ -9,6 +9,8 @@ export interface PlannedSlot {
   readonly contentType: string | undefined;
   /** The uploader's id. */
   readonly uploader: string;
+  /** How the token names the uploader's table of quotas. */
+  readonly quota: string | undefined;
   /** The expiry that the client asked for, ms since the epoch. */
   readonly expiresAt: number | undefined;
 }

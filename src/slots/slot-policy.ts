@@ -9,6 +9,7 @@ import { isExpired } from '../retention/expiry.js';
 import { essenceOf, typeOfName } from '../upload/content-type.js';
 import { compilePattern } from '../upload/name-pattern.js';
 import { keyBelow, type UploadKey } from '../upload/upload-key.js';
+import { domainOf } from '../upload/uploader.js';
 import { shortName } from './short-name.js';
 import type { PlannedSlot } from './slot-issuer.js';
 
@@ -20,6 +21,14 @@ export interface SlotSettings {
   readonly maxFileSize: number;
   /** Patterns for content types such as `image/*`; empty: all types are allowed. */
   readonly allowedTypes: readonly string[];
+}
+
+/** Who asks for a slot. */
+export interface Asker {
+  /** The uploader's id. */
+  readonly uploader: string;
+  /** How the token names the uploader's table of quotas. */
+  readonly quota: string | undefined;
 }
 
 /** The raw fields of a client's request; `undefined` if a field is missing. */
@@ -47,11 +56,6 @@ const timePattern = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/;
 
 function quote(value: string | undefined): string {
   return value === undefined ? 'missing' : JSON.stringify(value.slice(0, maxQuotedLength));
-}
-
-/** The domain of a bare JID. */
-export function domainOf(jid: string): string {
-  return jid.replace(/^.*@/s, '');
 }
 
 /** Whether the bare JID or its domain may get slots. */
@@ -109,11 +113,11 @@ export function requireFuture({ expiresAt }: PlannedSlot, now: number): void {
 }
 
 /**
- * Checks the request of the uploader with this id, and gives the upload a key that nobody can guess.
+ * Checks the request, and gives the upload a key that nobody can guess.
  * Throws `REQUEST_INVALID`, `SIZE_REFUSED` or `TYPE_REFUSED`.
  */
 export function planSlot(
-  uploader: string,
+  { uploader, quota }: Asker,
   request: SlotRequest,
   { maxFileSize, allowedTypes }: SlotSettings,
 ): PlannedSlot {
@@ -122,5 +126,5 @@ export function planSlot(
   const typeIfNone = allowedTypes.length === 0 ? undefined : typeOfName(key);
   const contentType = announcedType(request.contentType) ?? typeIfNone;
   if (contentType !== undefined) requireType(contentType, allowedTypes);
-  return { key, size, contentType, uploader, expiresAt: checkedTime(request.expireBefore) };
+  return { key, size, contentType, uploader, quota, expiresAt: checkedTime(request.expireBefore) };
 }

@@ -10,6 +10,7 @@
  */
 import type { Element } from 'ltx';
 import { type ErrorCode, FilerError, type SlotErrorCode } from '../errors.js';
+import { unlimited } from '../units.js';
 import type { IssuedSlot } from './slot-issuer.js';
 import type { SlotRequest } from './slot-policy.js';
 import { type StanzaError, xml } from './stanza.js';
@@ -45,8 +46,9 @@ export function slotElement(namespace: string, { putUrl, getUrl }: IssuedSlot): 
   return xml('slot', { xmlns: namespace }, ...children);
 }
 
-/** The size limit for service discovery: a data form for each namespace (XEP-0363 §4, XEP-0128). */
+/** The size limit for service discovery: a data form for each namespace (XEP-0363 §4, XEP-0128). None if there is no limit. */
 export function limitForms(maxFileSize: number): Element[] {
+  if (maxFileSize === unlimited) return [];
   return uploadNamespaces.map((namespace) =>
     xml(
       'x',

@@ -26,6 +26,8 @@ export interface Grant {
   readonly expiresAt?: number | undefined;
   /** The uploader's bare JID or id (upload/uploader.ts). */
   readonly uploader?: string | undefined;
+  /** The table of quotas that counts for the uploader, as retention/quotas.ts names it. */
+  readonly quota?: string | undefined;
 }
 
 /** The settings for verifying tokens. */

@@ -19,6 +19,11 @@ export function bareJid(jid: string): string {
   return jid.replace(/\/.*$/s, '').toLowerCase();
 }
 
+/** The domain of a bare JID. */
+export function domainOf(jid: string): string {
+  return jid.replace(/^.*@/s, '');
+}
+
 /** Whether the text is an uploader's id, ours or ejabberd's, and not a JID. */
 export function isUploaderId(uploader: string): boolean {
   return idPattern.test(uploader);
@@ -53,7 +58,10 @@ export class UploaderIds {
   idsOf(uploader: string): readonly string[] {
     if (isUploaderId(uploader)) return [uploader];
     const jid = bareJid(uploader);
-    const ofEjabberd = createHash('sha1').update(jid).digest('hex');
+    // A gateway's JID has no name before the domain. ejabberd hashes it with the @ all the same.
+    const ofEjabberd = createHash('sha1')
+      .update(jid.includes('@') ? jid : `@${jid}`)
+      .digest('hex');
     const ids = [this.#newestKey, ...this.#olderKeys].map((key) => keyedId(key, jid));
     return [...new Set([...ids, ofEjabberd])];
   }

@@ -5,6 +5,7 @@ import type { Metrics } from '../../src/metrics.js';
 import { compileRetention, type RetentionSettings } from '../../src/retention/expiry.js';
 import type { LimitSettings } from '../../src/retention/limits.js';
 import { openRetention } from '../../src/retention/open-retention.js';
+import { Quotas } from '../../src/retention/quotas.js';
 import { openStore } from '../../src/storage/open-store.js';
 import type { ServedStore } from '../../src/storage/store.js';
 import { noLimits } from './no-limits.js';
@@ -67,6 +68,7 @@ export async function startServer(t: TestContext, overrides: ServerOverrides = {
     },
     retention: compiled,
     limits: opened.limits,
+    quotas: new Quotas(limitSettings.quotas, uploaderIds),
     logger,
     now,
     metrics,

@@ -8,12 +8,13 @@ import { filerIssuer } from '../../src/slots/filer-issuer.js';
 import { planSlot, type SlotRequest } from '../../src/slots/slot-policy.js';
 import { xml } from '../../src/slots/stanza.js';
 import { StanzaReader } from '../../src/slots/stanza-reader.js';
+import { unlimited } from '../../src/units.js';
 
 const issuer = filerIssuer('https://uploads.example.org/upload/', 'mysecret');
 const settings = { access: [], maxFileSize: 1000, allowedTypes: [] };
 
 function issue(jid: string, request: SlotRequest) {
-  return issuer.issue(planSlot(jid, request, settings), 0);
+  return issuer.issue(planSlot({ uploader: jid, quota: undefined }, request, settings), 0);
 }
 
 /** The one stanza in a text. */
@@ -32,7 +33,9 @@ async function answerTo(text: string, give = issue, takesExpiry = true) {
   const lines: Record<string, unknown>[] = [];
   const log = (level: string) => (line: object) => lines.push({ level, ...line });
   const logger = { debug: log('debug'), warn: log('warn'), error: log('error') };
-  const context = { jid: 'upload.example.org', name: `"Files" & <more>`, maxFileSize: 1000, takesExpiry, give, logger };
+  const maxFileSizeFor = (asker: string) => (asker === 'slidge.example.org' ? unlimited : 1000);
+  const jid = 'upload.example.org';
+  const context = { jid, name: `"Files" & <more>`, maxFileSizeFor, takesExpiry, give, logger };
   const answer = await answerStanza(parse(text), context);
   return { answer: answer === undefined ? undefined : parse(String(answer)), lines };
 }
@@ -177,6 +180,14 @@ describe('the service', () => {
     for (const feature of ['urn:xmpp:http:upload:0', 'urn:xmpp:http:upload', 'urn:xmpp:ping', ephemeral]) {
       assert.ok(features?.includes(feature), feature);
     }
+  });
+
+  it('tells each asker its own size limit, and none if it has none', async () => {
+    const { answer } = await answerTo(iq(`${info}/>`));
+    assert.equal(String(answer).match(/<value>1000<\/value>/g)?.length, 2);
+    const ofGateway = iq(`${info}/>`).replace(/ from='[^']*'/, " from='slidge.example.org/x'");
+    const { answer: toGateway } = await answerTo(ofGateway);
+    assert.equal(toGateway?.getChild('query')?.getChild('x'), undefined);
   });
 
   it('announces expire-before only where it can honour it', async () => {

@@ -7,6 +7,7 @@ import { ConfigError } from '../../src/config/config-error.js';
 import { writeDefaultConfig } from '../../src/config/default-config.js';
 import { loadConfig } from '../../src/config/load-config.js';
 import { dayMs, hourMs } from '../../src/units.js';
+import { quotaTable } from '../support/quota-table.js';
 import { tempDir } from '../support/temp-dir.js';
 
 const minimal = 'secret = "k"\nstoreDir = "/srv/upload"\n';
@@ -187,6 +188,43 @@ describe('retention', () => {
       `${minimal}[[retention]]\nmatch = "*"\nexpireAfter = "1d"\nexpiresAfter = "1d"`,
     );
     assert.equal(unknown, 'retention[0].expireAfter: expected a known key. Did you mean expiresAfter?');
+  });
+});
+
+describe('quotas', () => {
+  it('have tables, whose "none" is a number that JSON can hold', async (t) => {
+    const table = '[[quota]]\nmatch = "Slidge.Example.org"\nuserQuota = "None"\ndailyQuota = "1GB"\n';
+    const { config } = await load(t, `${minimal}userQuota = "1MB"\n${table}`);
+    assert.deepEqual(config.limits.quotas, [
+      quotaTable('slidge.example.org', { userQuota: Number.MAX_SAFE_INTEGER, dailyQuota: 1e9 }),
+    ]);
+  });
+
+  for (const [lines, problem] of [
+    ['userQuota = "1GB"', "quota[0].match: expected a JID or a domain, but it is not set"],
+    ['match = "a@b/c"\nuserQuota = "1GB"', "quota[0].match: expected a JID or a domain, got 'a@b/c'"],
+    ['match = "a"\nuserQuota = "unlimited"', `quota[0].userQuota: expected a size such as "50MB", or "none", got 'unlimited'`],
+    ['match = "a"\nuserQuota = "0B"', `quota[0].userQuota: expected a size such as "50MB", or "none", got '0b'`],
+    ['match = "a"\nrequestsPerMinute = 0', 'quota[0].requestsPerMinute: expected a number of requests, at least 1, got 0'],
+    [
+      'match = "a"',
+      "quota[0]: expected a table with match and at least one of userQuota, dailyQuota, maxFileSize and requestsPerMinute, got { match: 'a' }",
+    ],
+    ['match = "a"\nquota = "1GB"', "quota[0].quota: expected a known key"],
+    [
+      'match = "a"\nuserQuota = "1GB"\n[[quota]]\nmatch = "A"\nuserQuota = "2GB"',
+      "quota[1].match: expected a JID or domain without a table, 'a' has one already: quota[0]",
+    ],
+  ] as const) {
+    it(`reports: ${problem}`, async (t) => {
+      assert.ok((await problemsOf(t, `${minimal}[[quota]]\n${lines}\n`)).includes(problem));
+    });
+  }
+
+  it('are no other place for "none"', async (t) => {
+    for (const key of ['userQuota', 'maxStoreSize']) {
+      assert.equal((await problemsOf(t, `${minimal}${key} = "none"\n`)).length, 1);
+    }
   });
 });
 

@@ -12,7 +12,7 @@ const settings: SlotSettings = { access: ['example.org', 'friend@example.net'], 
 
 function plan(request: Partial<SlotRequest>, allowedTypes: string[] = []) {
   const whole = { filename: 'f.jpg', size: '10', contentType: undefined, ...request };
-  return planSlot(ids.ofMysecret, whole, { ...settings, allowedTypes });
+  return planSlot({ uploader: ids.ofMysecret, quota: undefined }, whole, { ...settings, allowedTypes });
 }
 
 describe('permission to ask for slots', () => {
