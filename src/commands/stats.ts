@@ -122,7 +122,7 @@ async function stats({ config: configFile, json }: ResultOptions, output: Output
   const uploads = store.list({ onUnreadable: warnOfUnreadable(output) });
   const retention = compileRetention(config.retention);
   const found = await withProgress(json ? undefined : output.progressTerminal, 'reading the store', (count) =>
-    countUploads(uploads, retention, new UploaderIds(config.secrets), Date.now(), count),
+    countUploads(uploads, retention, new UploaderIds(config.secrets, config.jidInUrlDomain), Date.now(), count),
   );
   const { storeDir, s3 } = config;
   if (json) return output.print(JSON.stringify({ storeDir, bucket: s3?.bucket, ...found }));

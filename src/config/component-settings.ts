@@ -6,6 +6,8 @@ import { requireSecret } from './secret-file.js';
 import { formats, integer, printable, secret, secretFile, size, string, text } from './setting-types.js';
 
 const domain = '[^\\s@/\\p{Cc}\\uFFFE\\uFFFF]+';
+/** The rest of an entry for a domain. */
+export const domainEntry = { pattern: `^${domain}$`, expected: 'a domain such as "example.org"' } as const;
 /** The rest of an entry for a JID or a domain. */
 export const jidOrDomain = {
   type: 'string',

@@ -79,7 +79,7 @@ async function buildConfiguredApp(
   const { buildApp } = await import('../http/app.js');
   const settings = { ...config, maxUploads: Math.max(1, Math.floor(config.maxUploads / config.workers)) };
   const retention = compileRetention(config.retention);
-  const quotas = new Quotas(config.limits.quotas, new UploaderIds(config.secrets));
+  const quotas = new Quotas(config.limits.quotas, new UploaderIds(config.secrets, config.jidInUrlDomain));
   return buildApp({ store, settings, retention, limits, quotas, logger, now: Date.now, metrics });
 }
 
@@ -136,7 +136,7 @@ export async function serveAlone(
   serviceManager: ServiceManager,
   notify: Notify,
 ): Promise<Running> {
-  const uploaderIds = new UploaderIds(config.secrets);
+  const uploaderIds = new UploaderIds(config.secrets, config.jidInUrlDomain);
   const { limits, sweeper } = openConfiguredRetention(config, store, uploaderIds, logger);
   const metrics = await openConfiguredMetrics(config, store, lostLines);
   const app = await buildConfiguredApp(config, store, logger, limits, metrics);
@@ -165,7 +165,7 @@ export async function serveInWorkers(
   { logger, lostLines }: Log,
   notify: Notify,
 ): Promise<Running> {
-  const uploaderIds = new UploaderIds(config.secrets);
+  const uploaderIds = new UploaderIds(config.secrets, config.jidInUrlDomain);
   const { limits, sweeper } = openConfiguredRetention(config, store, uploaderIds, logger);
   const metrics = await openSupervisorMetrics(config, lostLines);
   metrics?.watchSweeps(sweeper);

@@ -34,6 +34,8 @@ export interface Grant {
 export interface TokenSettings {
   /** A token may be signed with any of these. */
   readonly secrets: readonly string[];
+  /** The domain of ejabberd's users, if their names are in the keys. */
+  readonly jidInUrlDomain?: string | undefined;
   /** Whether the PUT must send exactly the type that was signed. */
   readonly strictContentType: boolean;
 }

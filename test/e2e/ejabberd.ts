@@ -15,12 +15,16 @@ import type { XmppServer } from './xmpp-client.js';
 export interface ModuleOptions {
   readonly baseUrl: string;
   readonly secret: string;
+  /** Where a gateway connects that may ask for slots, and by which secret. */
+  readonly gateway?: { readonly port: number; readonly secret: string };
 }
 
 /** For a component that connects to ejabberd: where it is taken, and by which secret. */
 export interface ComponentOptions {
   readonly componentPort: number;
   readonly secret: string;
+  /** The secret of a gateway that connects there too. */
+  readonly gatewaySecret?: string;
 }
 
 /** Who hands out the slots. */
@@ -84,25 +88,45 @@ hosts: [${account.domain}]
 loglevel: info
 ${toListeners(options)}
   - {port: ${port}, ip: "127.0.0.1", module: ejabberd_c2s}
-acl: {local: {user_regexp: ""}}
-access_rules: {local: {allow: local}}
+${toAccess(options)}
 ${toModules(folder, options)}
   mod_disco: {}
 `;
 }
 
-function toListeners(options: EjabberdOptions): string {
-  if (!('componentPort' in options)) return 'listen:';
+/** The README's listener for a component. */
+function toListener(jid: string, port: number, secret: string): string {
   return readmeBlock('yaml', 'ejabberd_service')
-    .replace('5347', String(options.componentPort))
-    .replace('the-component-secret', options.secret)
+    .replace('5347', String(port))
+    .replace('the-component-secret', secret)
+    .replace('upload.example.org', jid);
+}
+
+function toListeners(options: EjabberdOptions): string {
+  const { domain } = account;
+  if (!('componentPort' in options)) {
+    const { gateway } = options;
+    return gateway === undefined ? 'listen:' : toListener(`slidge.${domain}`, gateway.port, gateway.secret);
+  }
+  const { componentPort, secret, gatewaySecret } = options;
+  const more = gatewaySecret === undefined ? '' : `\n      slidge.${domain}: {password: "${gatewaySecret}"}`;
+  return toListener(`upload.${domain}`, componentPort, secret) + more;
+}
+
+/** Who may do what: the README's rule for a gateway, beside that for users. */
+function toAccess(options: EjabberdOptions): string {
+  const rules = 'gateway' in options ? readmeBlock('yaml', 'access_rules') : 'acl:\naccess_rules:\n';
+  return rules
+    .replace('acl:\n', 'acl:\n  local: {user_regexp: ""}\n')
+    .replace('access_rules:\n', 'access_rules:\n  local: {allow: local}\n')
     .replace('example.org', account.domain);
 }
 
 function toModules(folder: string, options: EjabberdOptions): string {
   if ('componentPort' in options) return 'modules:';
-  const { baseUrl, secret } = options;
-  return `${withNames(readmeBlock('yaml', 'mod_http_upload'), { baseUrl, secret, domain: account.domain })}
+  const { baseUrl, secret, gateway } = options;
+  const access = gateway === undefined ? '' : '\n    access: upload';
+  return `${withNames(readmeBlock('yaml', 'mod_http_upload'), { baseUrl, secret, domain: account.domain })}${access}
     docroot: ${JSON.stringify(join(folder, 'spool', 'upload'))}`;
 }
 

@@ -14,7 +14,7 @@ import { connectTo } from '../support/raw-socket.js';
 import { type ServerOverrides, startServer, type TestServer } from '../support/server.js';
 import { bearer, deleteToken, secret } from '../support/tokens.js';
 import { filesIn } from '../support/tree.js';
-import { uploaderIds } from '../support/uploader-ids.js';
+import { ids, uploaderIds } from '../support/uploader-ids.js';
 import { beginPut, putHead, put as putInto } from '../support/uploading.js';
 
 const kB = 1000;
@@ -275,6 +275,27 @@ describe('the figures of [[quota]]', () => {
     assert.equal((await putSlot(server, 'b', 1, gateway)).status, 413);
     assert.match(server.reason(), /would exceed userQuota, 20000$/);
     assert.equal((await server.put('s/f', 40_001)).status, 413);
+  });
+});
+
+describe("the quotas of ejabberd's users whose names are in the paths", () => {
+  const limits = { quotas: [quotaTable('romeo@example.org', { userQuota: 20 * kB })] };
+
+  it('count all of their uploads, and no upload needs a sidecar for that', async (t) => {
+    const { sweep, put, storeDir, logLines } = await start(t, { limits, jidInUrlDomain: 'example.org' });
+    await sweep();
+    assert.equal((await put('romeo/x1/f.txt', 15 * kB)).status, 201);
+    assert.deepEqual(await filesIn(storeDir), ['romeo/x1/f.txt']);
+    await sweep();
+    assert.equal((await put('romeo/x2/f.txt', 15 * kB)).status, 413);
+    assert.match(String(logLines.at(-1)?.['reason']), /^15000 bytes are stored for romeo@example\.org/);
+    assert.equal((await put('juliet/x2/f.txt', 15 * kB)).status, 201);
+  });
+
+  it('are not those of another user whose hash somebody took for a name', async (t) => {
+    const { put, logLines } = await start(t, { jidInUrlDomain: 'example.org' });
+    for (const id of Object.values(ids)) assert.equal((await put(`${id}/x/f`, 10)).status, 403);
+    assert.match(String(logLines.at(-1)?.['reason']), /^v1 token: the path begins with a hash, but jidInUrlDomain says/);
   });
 });
 

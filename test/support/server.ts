@@ -46,9 +46,10 @@ export async function startServer(t: TestContext, overrides: ServerOverrides = {
     metrics,
     ...settings
   } = overrides;
+  const { jidInUrlDomain } = settings;
   const logLines: Record<string, unknown>[] = [];
   const log = (line: unknown) => logLines.push(line as Record<string, unknown>);
-  const { store } = await openStore({ storeDir, isDurable: false, stallTimeoutMs: 60_000 });
+  const { store } = await openStore({ storeDir, isDurable: false, stallTimeoutMs: 60_000, jidInUrlDomain });
   const logger = { info: log, warn: log, error: log, isLevelEnabled: () => true };
   const compiled = compileRetention(retention);
   const limitSettings = { ...noLimits, evictMinAgeMs: 0, ...limits };

@@ -4,8 +4,9 @@ import path from 'node:path';
 import { it } from 'node:test';
 import { componentTable } from '../../src/config/component-settings.js';
 import { quotaTable } from '../../src/config/quota-settings.js';
+import { retentionTable } from '../../src/config/retention-settings.js';
 import { s3Table } from '../../src/config/s3-settings.js';
-import { retentionTable, settingsSchema } from '../../src/config/settings.js';
+import { settingsSchema } from '../../src/config/settings.js';
 import { projectFolder } from '../support/command.js';
 import { type Entry, linesOfExample, linesOfTable, rowOfReadme } from '../support/setting-texts.js';
 

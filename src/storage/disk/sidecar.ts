@@ -14,6 +14,7 @@ import path from 'node:path';
 import { FilerError, systemErrorCode } from '../../errors.js';
 import { hourMs } from '../../units.js';
 import { servableType } from '../../upload/content-type.js';
+import { factsOfKey } from '../../upload/facts-of-key.js';
 import { reservedFolder, type UploadKey } from '../../upload/upload-key.js';
 import type { ReportUnreadable, UploadFacts } from '../store.js';
 import { disk } from './disk-calls.js';
@@ -74,12 +75,26 @@ export class SidecarFolder {
   /** Its absolute path. */
   readonly folder: string;
   readonly #storeDir: string;
+  readonly #jidInUrlDomain: string | undefined;
   /** Folders that were found, with entries that were flushed long ago. Looking again at each upload would take six calls. */
   readonly #oldFolders = new Set<string>();
 
-  constructor(storeDir: string) {
+  /** `jidInUrlDomain`: the domain of ejabberd's users, if their names are in the keys. */
+  constructor(storeDir: string, jidInUrlDomain: string | undefined) {
     this.#storeDir = storeDir;
+    this.#jidInUrlDomain = jidInUrlDomain;
     this.folder = path.join(storeDir, reservedFolder, folder);
+  }
+
+  /** The facts of an upload without a sidecar. */
+  factsWithout(key: UploadKey): SidecarFacts {
+    return factsOfKey(key, this.#jidInUrlDomain);
+  }
+
+  /** Whether the upload has facts that its key does not tell. */
+  areNeeded(key: UploadKey, { contentType, expiresAt, uploader }: SidecarFacts): boolean {
+    const known = this.factsWithout(key);
+    return contentType !== known.contentType || expiresAt !== undefined || uploader !== known.uploader;
   }
 
   #pathOf(key: UploadKey, size: number, mtimeSeconds: number): string {

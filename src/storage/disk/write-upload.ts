@@ -11,7 +11,6 @@
  */
 import { fstatSync } from 'node:fs';
 import { systemErrorCode } from '../../errors.js';
-import { factsOfKey } from '../../upload/facts-of-key.js';
 import type { UploadKey } from '../../upload/upload-key.js';
 import type { IncomingUpload } from '../store.js';
 import { disk } from './disk-calls.js';
@@ -34,12 +33,6 @@ export interface Destination {
   readonly requireFree: (key: UploadKey) => Promise<void>;
   /** Throws `KEY_TAKEN` where a tombstone blocks the key. */
   readonly requireUndeleted: (key: UploadKey) => Promise<void>;
-}
-
-/** Whether the upload has facts that its path does not tell. */
-export function needsSidecar(key: UploadKey, { contentType, expiresAt, uploader }: IncomingUpload): boolean {
-  const known = factsOfKey(key);
-  return contentType !== known.contentType || expiresAt !== undefined || uploader !== known.uploader;
 }
 
 function writeSidecar(destination: Destination, key: UploadKey, upload: IncomingUpload): Promise<WrittenSidecar> {
@@ -104,7 +97,8 @@ export async function writeUpload(
   upload: IncomingUpload,
 ): Promise<void> {
   await fill(file, destination, upload);
-  const sidecar = needsSidecar(key, upload) ? await writeSidecar(destination, key, upload) : undefined;
+  const isNeeded = destination.sidecars.areNeeded(key, upload);
+  const sidecar = isNeeded ? await writeSidecar(destination, key, upload) : undefined;
   try {
     await sealAndPublish(file, destination, key, sidecar);
   } catch (error) {

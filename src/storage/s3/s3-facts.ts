@@ -7,7 +7,7 @@ import type { HeadObjectCommandOutput } from '@aws-sdk/client-s3';
 import { dayMs } from '../../units.js';
 import { dispositionOf } from '../../upload/content-disposition.js';
 import { servableType, servedType, typeOfName } from '../../upload/content-type.js';
-import { type UploadKey, uploaderOfKey } from '../../upload/upload-key.js';
+import type { UploadKey } from '../../upload/upload-key.js';
 import { isUploaderId } from '../../upload/uploader.js';
 import type { KeyedFacts, StoredFacts } from '../store.js';
 import type { ObjectHeaders } from './s3-bucket.js';
@@ -24,9 +24,16 @@ export function readNumber(text: string | undefined): number | undefined {
   return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
 }
 
+/** The id of the uploader whom a key names; `undefined` if it names none. */
+export type UploaderOfKey = (key: UploadKey) => string | undefined;
+
 /** The id of the uploader: the one in the key, which clients cannot choose, or else the one in the metadata. */
-export function readUploader(key: UploadKey, { uploader = '' }: Metadata): string | undefined {
-  return uploaderOfKey(key) ?? (isUploaderId(uploader) ? uploader : undefined);
+export function readUploader(
+  key: UploadKey,
+  { uploader = '' }: Metadata,
+  uploaderOf: UploaderOfKey,
+): string | undefined {
+  return uploaderOf(key) ?? (isUploaderId(uploader) ? uploader : undefined);
 }
 
 /** The PUT that wrote an upload, and its expiry if that was noted (ms since the epoch). */
@@ -71,7 +78,7 @@ export function objectHeaders(
 }
 
 /** The facts that key and object tell. The type may come from a client that uploaded to the bucket itself. */
-export function toFacts(key: UploadKey, head: HeadObjectCommandOutput): StoredFacts {
+export function toFacts(key: UploadKey, head: HeadObjectCommandOutput, uploaderOf: UploaderOfKey): StoredFacts {
   const { Metadata = {} } = head;
   const type = servableType(Metadata['type'] ?? head.ContentType ?? '');
   const isUnknown = Metadata['put-id'] === undefined && /^(application|binary)\/octet-stream$/.test(type);
@@ -80,6 +87,6 @@ export function toFacts(key: UploadKey, head: HeadObjectCommandOutput): StoredFa
     modifiedAt: timeOf(head),
     contentType: isUnknown ? typeOfName(key) : type,
     expiresAt: readNumber(Metadata['expires-at']),
-    uploader: readUploader(key, Metadata),
+    uploader: readUploader(key, Metadata, uploaderOf),
   };
 }
