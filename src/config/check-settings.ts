@@ -14,7 +14,7 @@ export interface Problem {
 
 const parsers: Readonly<Record<Unit, (text: string) => number>> = {
   bytes: (text) => (text === 'none' ? unlimited : parseSize(text)),
-  ms: parseDuration,
+  ms: (text) => (text === 'never' ? unlimited : parseDuration(text)),
   mode: parseMode,
 };
 

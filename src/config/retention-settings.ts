@@ -1,5 +1,6 @@
-import { table } from './schema.js';
-import { duration, size, text } from './setting-types.js';
+import { purposes } from '../upload/purpose.js';
+import { choice, table } from './schema.js';
+import { duration, formats, size, text } from './setting-types.js';
 
 /** A table `[[retention]]`. */
 export const retentionTable = {
@@ -14,10 +15,20 @@ export const retentionTable = {
       expected: 'a pattern for content types such as "video/*"',
     }),
     largerThan: size('Size that the upload exceeds.', { unset: 'any size', example: '20MB' }),
-    expiresAfter: duration('How long prosody-filer keeps an upload that meets all conditions of the table.', {
-      example: '24h',
-    }),
+    purpose: choice(...purposes)(
+      'Purpose for which the client asked `[component]` for the slot. An upload without a purpose is for a message.',
+      { unset: 'any purpose', example: 'profile' },
+    ),
+    expiresAfter: duration(
+      'How long prosody-filer keeps an upload that meets all conditions of the table. `"never"`: for ever.',
+      {
+        example: '24h',
+        format: formats.durationOrNever,
+        isAnyCase: true,
+        expected: 'a time such as "24h" or "28d", or "never"',
+      },
+    ),
   }),
-  atLeastOneOf: ['match', 'contentType', 'largerThan'],
-  expected: 'a table with expiresAfter and at least one of match, contentType and largerThan',
+  atLeastOneOf: ['match', 'contentType', 'largerThan', 'purpose'],
+  expected: 'a table with expiresAfter and at least one of match, contentType, largerThan and purpose',
 } as const;

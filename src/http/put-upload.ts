@@ -126,6 +126,7 @@ export async function putUpload(
     contentType: servableType(grant.contentType),
     expiresAt: grant.expiresAt,
     uploader: grant.uploader,
+    purpose: grant.purpose,
   };
   const readBody = () => {
     if (isHeldBack) reply.raw.writeContinue();

@@ -1,11 +1,12 @@
 import type { Element } from 'ltx';
 import { FilerError, messageOf } from '../errors.js';
+import type { Purpose } from '../upload/purpose.js';
 import { bareJid } from '../upload/uploader.js';
 import type { IssuedSlot } from './slot-issuer.js';
 import type { SlotRequest } from './slot-policy.js';
 import { errorOf, mustBeAnswered, resultOf, type StanzaError, xml } from './stanza.js';
 import {
-  ephemeralFeature,
+  featureOf,
   limitForms,
   parseSlotRequest,
   refusalOf,
@@ -29,8 +30,8 @@ export interface AnswerContext {
   readonly name: string;
   /** The largest file in bytes for which a bare JID gets a slot; `unlimited`: any. */
   maxFileSizeFor(jid: string): number;
-  /** Whether clients may set an expiry for a file. */
-  readonly takesExpiry: boolean;
+  /** The purposes that the service advertises. */
+  readonly purposes: readonly Purpose[];
   /** Gives a slot to a bare JID, or throws. */
   give(jid: string, request: SlotRequest): Promise<IssuedSlot>;
   readonly logger: Record<'debug' | 'warn' | 'error', (line: object, message: string) => void>;
@@ -40,8 +41,8 @@ function askerOf(iq: Element): string {
   return bareJid(iq.attrs['from'] ?? '');
 }
 
-function describeService(iq: Element, { name, maxFileSizeFor, takesExpiry }: AnswerContext): Element {
-  const features = [infoNs, itemsNs, pingNs, ...uploadNamespaces, ...(takesExpiry ? [ephemeralFeature] : [])];
+function describeService(iq: Element, { name, maxFileSizeFor, purposes }: AnswerContext): Element {
+  const features = [infoNs, itemsNs, pingNs, ...uploadNamespaces, ...purposes.map(featureOf)];
   return xml(
     'query',
     { xmlns: infoNs },

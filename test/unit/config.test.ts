@@ -158,8 +158,8 @@ describe('retention', () => {
       expiresAfterMs: 28 * dayMs,
       evictMinAgeMs: undefined,
       rules: [
-        { match: 'story_*', contentType: undefined, largerThan: undefined, expiresAfterMs: dayMs },
-        { match: undefined, contentType: 'video/*', largerThan: 20_000_000, expiresAfterMs: 7 * dayMs },
+        { match: 'story_*', contentType: undefined, largerThan: undefined, purpose: undefined, expiresAfterMs: dayMs },
+        { match: undefined, contentType: 'video/*', largerThan: 20_000_000, purpose: undefined, expiresAfterMs: 7 * dayMs },
       ],
     });
   });
@@ -167,7 +167,29 @@ describe('retention', () => {
   it('may write its keys in any letter case', async (t) => {
     const { config } = await load(t, `${minimal}[[Retention]]\nMatch = "*"\nEXPIRESAFTER = "1h"\n`);
     assert.deepEqual(config.retention.rules, [
-      { match: '*', contentType: undefined, largerThan: undefined, expiresAfterMs: hourMs },
+      { match: '*', contentType: undefined, largerThan: undefined, purpose: undefined, expiresAfterMs: hourMs },
+    ]);
+  });
+
+  it('may keep uploads of a purpose for ever', async (t) => {
+    const { config } = await load(t, `${minimal}[[retention]]\npurpose = "profile"\nexpiresAfter = "Never"\n`);
+    assert.deepEqual(config.retention.rules, [
+      { match: undefined, contentType: undefined, largerThan: undefined, purpose: 'profile', expiresAfterMs: undefined },
+    ]);
+    assert.equal((await problemsOf(t, `${minimal}expiresAfter = "never"\n`)).length, 1);
+    const [problem] = await problemsOf(t, `${minimal}[[retention]]\npurpose = "avatar"\nexpiresAfter = "1d"\n`);
+    assert.equal(
+      problem,
+      `retention[0].purpose: expected "message", "profile", "ephemeral" or "permanent", got 'avatar'`,
+    );
+  });
+
+  it('knows no purposes where slots lead to a bucket', async (t) => {
+    const bucket = '[s3]\nbucket = "uploads"\nregion = "r"\nbaseDomain = "x.example.org"\n';
+    const component = '[component]\njid = "upload.example.org"\nsecret = "c"\nupload = "direct"\n';
+    const rule = '[[retention]]\npurpose = "profile"\nexpiresAfter = "1d"\n';
+    assert.deepEqual(await problemsOf(t, `secret = "k"\n${rule}${bucket}${component}`), [
+      'retention[0].purpose: expected it only with upload = "filer", because slots of a bucket have no purpose',
     ]);
   });
 
@@ -176,7 +198,7 @@ describe('retention', () => {
     const problems = await problemsOf(t, text);
     assert.ok(problems.includes(`expiresAfter: expected a time such as "24h" or "28d", got '0s'`), problems.join());
     assert.ok(problems.includes(`retention[0].match: expected a pattern for file names such as "story_*", got 5`));
-    assert.ok(problems.includes(`retention[1].expiresAfter: expected a time such as "24h" or "28d", got '1 moon'`));
+    assert.ok(problems.includes(`retention[1].expiresAfter: expected a time such as "24h" or "28d", or "never", got '1 moon'`));
     assert.ok(
       problems.some((problem) =>
         problem.startsWith('retention[1]: expected a table with expiresAfter and at least one of match'),

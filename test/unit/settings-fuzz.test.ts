@@ -146,7 +146,7 @@ const quota = fc
   .record({ userQuota: value, dailyQuota: value, maxFileSize: value, requestsPerMinute: value }, { requiredKeys: [] })
   .map((figures) => ({ ...common, storeDir: '/nonexistent/store', quota: [{ match: 'example.org', ...figures }] }));
 const retention = fc
-  .record({ largerThan: value, expiresAfter: value })
+  .record({ largerThan: value, purpose: value, expiresAfter: value }, { requiredKeys: ['largerThan', 'expiresAfter'] })
   .map((rule) => ({ ...common, storeDir: '/nonexistent/store', retention: [rule] }));
 
 const logger = { info() {}, warn() {}, error() {}, isLevelEnabled: () => false };
@@ -171,7 +171,7 @@ async function buildAll(config: Config, store: ServedStore): Promise<void> {
     assert.doesNotThrow(() => new Date(Date.now() + ms).toISOString());
   if (config.component === undefined) return;
   const issuer = await openSlotIssuer(config.component, config);
-  const unknown = { contentType: undefined, quota: undefined, expiresAt: undefined };
+  const unknown = { contentType: undefined, purpose: undefined, quota: undefined, expiresAt: undefined };
   const planned = { key: 's/f' as UploadKey, size: 1, uploader: 'u', ...unknown };
   const { putUrl, getUrl } = await issuer.issue(planned, Date.now());
   assert.ok(URL.canParse(putUrl) && URL.canParse(getUrl), `${putUrl} ${getUrl}`);

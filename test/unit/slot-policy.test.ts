@@ -8,7 +8,12 @@ import { parseUploadKey, uploaderIdOfKey } from '../../src/upload/upload-key.js'
 import { bareJid } from '../../src/upload/uploader.js';
 import { ids } from '../support/uploader-ids.js';
 
-const settings: SlotSettings = { access: ['example.org', 'friend@example.net'], maxFileSize: 1000, allowedTypes: [] };
+const settings: SlotSettings = {
+  access: ['example.org', 'friend@example.net'],
+  maxFileSize: 1000,
+  allowedTypes: [],
+  purposes: [],
+};
 
 function plan(request: Partial<SlotRequest>, allowedTypes: string[] = []) {
   const whole = { filename: 'f.jpg', size: '10', contentType: undefined, ...request };

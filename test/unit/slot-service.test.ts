@@ -59,7 +59,7 @@ function serviceWith(differences: Differences) {
   const lines: object[] = [];
   const warnings: object[] = [];
   const service = new SlotService(
-    { access, maxFileSize: 1000 * kB, allowedTypes, dailyQuota },
+    { access, maxFileSize: 1000 * kB, allowedTypes, purposes: [], dailyQuota },
     {
       issuer,
       limits: storeLimits,
@@ -101,6 +101,7 @@ describe('a slot', () => {
       uploader: ids.ofMysecret,
       expiresAt: undefined,
       quota: undefined,
+      purpose: undefined,
     });
     assert.deepEqual(lines, [{ uploader: jid, path: key, bytes: 10 }]);
   });

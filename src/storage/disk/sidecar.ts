@@ -1,5 +1,5 @@
 /*
- * The facts that a path cannot tell (a type other than its extension's, an expiry, an uploader) are in a sidecar:
+ * The facts that a path cannot tell (a type other than its extension's, an expiry, an uploader, a purpose) are in a sidecar:
  *
  *   storeDir/.prosody-filer/sidecars/<first 2 hex>/<64 hex>      {"version":1,"key":…,"contentType":…,…}
  *
@@ -15,6 +15,7 @@ import { FilerError, systemErrorCode } from '../../errors.js';
 import { hourMs } from '../../units.js';
 import { servableType } from '../../upload/content-type.js';
 import { factsOfKey } from '../../upload/facts-of-key.js';
+import { isPurpose } from '../../upload/purpose.js';
 import { reservedFolder, type UploadKey } from '../../upload/upload-key.js';
 import type { ReportUnreadable, UploadFacts } from '../store.js';
 import { disk } from './disk-calls.js';
@@ -35,12 +36,13 @@ const youngMs = hourMs;
 async function readSidecar(file: string) {
   const note = await readNote(file);
   if (note === undefined) return undefined;
-  const { key, contentType, expiresAt, uploader } = note;
+  const { key, contentType, expiresAt, uploader, purpose } = note;
   if (typeof contentType !== 'string' || servableType(contentType) !== contentType) {
     throw new NoteError('its contentType is not a media type');
   }
   if (expiresAt !== undefined && !isTime(expiresAt)) throw new NoteError('its expiresAt is not a time');
-  return { key, facts: { contentType, expiresAt, uploader } };
+  if (purpose !== undefined && !isPurpose(purpose)) throw new NoteError('its purpose is unknown');
+  return { key, facts: { contentType, expiresAt, uploader, purpose } };
 }
 
 function sidecarName(key: UploadKey, size: number, mtimeSeconds: number): string {
@@ -92,9 +94,10 @@ export class SidecarFolder {
   }
 
   /** Whether the upload has facts that its key does not tell. */
-  areNeeded(key: UploadKey, { contentType, expiresAt, uploader }: SidecarFacts): boolean {
+  areNeeded(key: UploadKey, { contentType, expiresAt, uploader, purpose }: SidecarFacts): boolean {
     const known = this.factsWithout(key);
-    return contentType !== known.contentType || expiresAt !== undefined || uploader !== known.uploader;
+    if (contentType !== known.contentType || uploader !== known.uploader) return true;
+    return expiresAt !== undefined || purpose !== undefined;
   }
 
   #pathOf(key: UploadKey, size: number, mtimeSeconds: number): string {

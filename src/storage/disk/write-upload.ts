@@ -36,8 +36,8 @@ export interface Destination {
 }
 
 function writeSidecar(destination: Destination, key: UploadKey, upload: IncomingUpload): Promise<WrittenSidecar> {
-  const { size, contentType, expiresAt, uploader } = upload;
-  const facts = { contentType, expiresAt, uploader };
+  const { size, contentType, expiresAt, uploader, purpose } = upload;
+  const facts = { contentType, expiresAt, uploader, purpose };
   const nowSeconds = Math.floor(Date.now() / 1000);
   const requireFree = () => destination.requireFree(key);
   return destination.sidecars.write(key, size, nowSeconds, facts, requireFree);

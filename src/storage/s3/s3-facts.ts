@@ -7,6 +7,7 @@ import type { HeadObjectCommandOutput } from '@aws-sdk/client-s3';
 import { dayMs } from '../../units.js';
 import { dispositionOf } from '../../upload/content-disposition.js';
 import { servableType, servedType, typeOfName } from '../../upload/content-type.js';
+import { isPurpose } from '../../upload/purpose.js';
 import type { UploadKey } from '../../upload/upload-key.js';
 import { isUploaderId } from '../../upload/uploader.js';
 import type { KeyedFacts, StoredFacts } from '../store.js';
@@ -54,7 +55,7 @@ export function timeOf({ LastModified }: HeadObjectCommandOutput): number {
 
 /** The headers of an upload whose uploader is named by an id. Caches may keep it until `keptUntil`, or for a year. */
 export function objectHeaders(
-  { key, contentType, expiresAt, uploader }: KeyedFacts,
+  { key, contentType, expiresAt, uploader, purpose }: KeyedFacts,
   keptUntil: number | undefined,
   { putId, dueAt }: Note,
 ): ObjectHeaders {
@@ -73,6 +74,7 @@ export function objectHeaders(
       ...(servedType(contentType) === contentType ? {} : { type: contentType }),
       ...(expiresAt === undefined ? {} : { 'expires-at': String(expiresAt) }),
       ...(uploader === undefined ? {} : { uploader }),
+      ...(purpose === undefined ? {} : { purpose }),
     },
   };
 }
@@ -88,5 +90,6 @@ export function toFacts(key: UploadKey, head: HeadObjectCommandOutput, uploaderO
     contentType: isUnknown ? typeOfName(key) : type,
     expiresAt: readNumber(Metadata['expires-at']),
     uploader: readUploader(key, Metadata, uploaderOf),
+    purpose: isPurpose(Metadata['purpose']) ? Metadata['purpose'] : undefined,
   };
 }

@@ -4,8 +4,8 @@
  *   put:  HEAD → note of the expiry, if listings will not tell it → PUT If-None-Match: *
  *
  * The PUT is all or nothing and never replaces an upload, also when another filer puts the same key. Type, disposition and
- * caching are the object's own headers, for clients that fetch it from the service. The uploader (as an id) and the expiry
- * are metadata.
+ * caching are the object's own headers, for clients that fetch it from the service. The uploader (as an id), the expiry and the
+ * purpose are metadata.
  */
 import { randomUUID } from 'node:crypto';
 import type { HeadObjectCommandOutput } from '@aws-sdk/client-s3';

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
+import { checkPurposes } from '../../src/diagnosis/local/check-purposes.js';
 import { checkQuotas } from '../../src/diagnosis/local/check-quotas.js';
 import { unlimited } from '../../src/units.js';
+import type { Purpose } from '../../src/upload/purpose.js';
 import { quotaTable } from '../support/quota-table.js';
 
 function check(match: string, access?: readonly string[]) {
@@ -21,4 +23,18 @@ it('check-config warns of a table for whom [component] gives no slots', () => {
   const verdict = check('slidge.example.org', ['example.org']);
   assert.ok(typeof verdict === 'object' && 'outcome' in verdict && verdict.outcome === 'warning');
   assert.match(verdict.found, /component\.access does not list slidge\.example\.org, so \[component\] gives it no slots\.$/);
+});
+
+it('check-config warns of a rule for a purpose that no upload gets', () => {
+  const rulesFor = (...purposes: readonly Purpose[]) => ({
+    retention: { rules: purposes.map((purpose) => ({ purpose, expiresAfterMs: 1 })) },
+  });
+  const [verdict] = checkPurposes(rulesFor('message', 'profile'));
+  assert.ok(typeof verdict === 'object' && 'found' in verdict);
+  assert.equal(
+    verdict.found,
+    '[[retention]] has a rule for purpose = "profile", but only slots of [component] have a purpose.',
+  );
+  assert.deepEqual(checkPurposes(rulesFor('message')), []);
+  assert.deepEqual(checkPurposes({ ...rulesFor('profile'), component: {} }), []);
 });
