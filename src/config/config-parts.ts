@@ -80,7 +80,9 @@ function retention({
   const isDirect = component?.upload === 'direct';
   const problems = rules.flatMap(({ match, contentType, purpose }, index) => [
     ...(purpose !== undefined && isDirect
-      ? [`retention[${index}].purpose: expected it only with upload = "filer", because slots of a bucket have no purpose`]
+      ? [
+          `retention[${index}].purpose: expected it only with upload = "filer", because slots of a bucket have no purpose`,
+        ]
       : []),
     ...patternProblems(`retention[${index}].match`, match),
     ...(match?.includes('/') === true

@@ -42,6 +42,8 @@ export function quotaProblems(tables: readonly TableOf<typeof quotaTable.propert
   return tables.flatMap(({ match }, index) => {
     const first = tables.findIndex((other) => other.match === match);
     if (first === index) return [];
-    return [`quota[${index}].match: expected a JID or domain without a table, '${match}' has one already: quota[${first}]`];
+    return [
+      `quota[${index}].match: expected a JID or domain without a table, '${match}' has one already: quota[${first}]`,
+    ];
   });
 }

@@ -29,7 +29,10 @@ export async function serveSlots(
   const issuer = await openSlotIssuer(component, config);
   const quotas = new Quotas(config.limits.quotas, parts.uploaderIds);
   const advertised = { purposes: purposesFor(component, config) };
-  const service = new SlotService({ ...component, ...advertised, maxFileSize }, { ...parts, quotas, issuer, now: Date.now });
+  const service = new SlotService(
+    { ...component, ...advertised, maxFileSize },
+    { ...parts, quotas, issuer, now: Date.now },
+  );
   const byDefault = isDefaultAccess ? ' (the default: component.access is not set)' : '';
   logger.info({ jid }, `accepting slot requests from ${access.join(', ')}${byDefault}`);
   const give = service.give.bind(service);

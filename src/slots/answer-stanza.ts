@@ -5,14 +5,7 @@ import { bareJid } from '../upload/uploader.js';
 import type { IssuedSlot } from './slot-issuer.js';
 import type { SlotRequest } from './slot-policy.js';
 import { errorOf, mustBeAnswered, resultOf, type StanzaError, xml } from './stanza.js';
-import {
-  featureOf,
-  limitForms,
-  parseSlotRequest,
-  refusalOf,
-  slotElement,
-  uploadNamespaces,
-} from './upload-stanzas.js';
+import { featureOf, limitForms, parseSlotRequest, refusalOf, slotElement, uploadNamespaces } from './upload-stanzas.js';
 
 const infoNs = 'http://jabber.org/protocol/disco#info';
 const itemsNs = 'http://jabber.org/protocol/disco#items';

@@ -11,9 +11,9 @@ export interface PlannedSlot {
   /** The uploader's id. */
   readonly uploader: string;
   /** `undefined`: a message. */
-  readonly purpose: Purpose | undefined;
+  readonly purpose?: Purpose | undefined;
   /** How the token names the uploader's table of quotas. */
-  readonly quota: string | undefined;
+  readonly quota?: string | undefined;
   /** The expiry that the client asked for, ms since the epoch. */
   readonly expiresAt: number | undefined;
 }

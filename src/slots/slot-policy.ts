@@ -31,7 +31,7 @@ export interface Asker {
   /** The uploader's id. */
   readonly uploader: string;
   /** How the token names the uploader's table of quotas. */
-  readonly quota: string | undefined;
+  readonly quota?: string | undefined;
 }
 
 /** The raw fields of a client's request; `undefined` if a field is missing. */

@@ -24,7 +24,8 @@ export interface QueryScheme {
 /** Throws `TOKEN_REFUSED` where a user's name would pass as the id of another one. */
 function grant({ key }: AnnouncedUpload, contentType: string, { jidInUrlDomain }: TokenSettings): Grant {
   if (jidInUrlDomain !== undefined && uploaderIdOfKey(key) !== undefined) {
-    const found = 'v1 token: the path begins with a hash, but jidInUrlDomain says that it begins with the name of the user';
+    const found =
+      'v1 token: the path begins with a hash, but jidInUrlDomain says that it begins with the name of the user';
     throw new FilerError('TOKEN_REFUSED', `${found}; does ejabberd have "jid_in_url: node"?`);
   }
   return { contentType, uploader: uploaderOfKey(key, jidInUrlDomain) };

@@ -25,7 +25,11 @@ export const slotParameter = 'slot';
 export interface SlotTokenOptions extends JwtOptions, Pick<Grant, 'quota' | 'purpose'> {}
 
 /** Signs a token that allows the upload for 300 s from `now`. It can stand in a URL as it is. */
-export function signSlotToken(secret: string, slot: Slot, { quota, purpose, ...options }: SlotTokenOptions): Promise<string> {
+export function signSlotToken(
+  secret: string,
+  slot: Slot,
+  { quota, purpose, ...options }: SlotTokenOptions,
+): Promise<string> {
   return signJwt(kind, secret, slot, options, { path: slot.key, quota, purpose });
 }
 

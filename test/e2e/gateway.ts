@@ -22,7 +22,11 @@ export async function gatewayRefusal(): Promise<string | undefined> {
 }
 
 /** Uploads a file as slixmpp's component, and asks for more slots; resolves to the file's URL and the number of slots that it got. */
-export async function uploadByGateway(port: number, file: string, slots: number): Promise<{ url: string; given: number }> {
+export async function uploadByGateway(
+  port: number,
+  file: string,
+  slots: number,
+): Promise<{ url: string; given: number }> {
   const script = path.join(projectFolder, 'test/e2e/gateway.py');
   const args = [script, gatewayJid, gatewaySecret, String(port), 'localhost', file, String(slots)];
   const { stdout } = await run(python, args, { timeout: 60_000 });

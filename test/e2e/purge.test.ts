@@ -57,7 +57,7 @@ describe('purge', () => {
     assert.equal((await put(program, 'old/f', Buffer.from('hello'))).status, 409);
   });
 
-  it("deletes the uploads of a user whose name ejabberd writes into the paths, also those from before", async (t) => {
+  it('deletes the uploads of a user whose name ejabberd writes into the paths, also those from before', async (t) => {
     const before = await startProgram(t, {});
     await put(before, 'o_brien/x1/f', Buffer.from('hello'));
     const program = await startProgram(t, { storeDir: before.storeDir, jidInUrlDomain: 'localhost' });

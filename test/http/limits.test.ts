@@ -295,7 +295,10 @@ describe("the quotas of ejabberd's users whose names are in the paths", () => {
   it('are not those of another user whose hash somebody took for a name', async (t) => {
     const { put, logLines } = await start(t, { jidInUrlDomain: 'example.org' });
     for (const id of Object.values(ids)) assert.equal((await put(`${id}/x/f`, 10)).status, 403);
-    assert.match(String(logLines.at(-1)?.['reason']), /^v1 token: the path begins with a hash, but jidInUrlDomain says/);
+    assert.match(
+      String(logLines.at(-1)?.['reason']),
+      /^v1 token: the path begins with a hash, but jidInUrlDomain says/,
+    );
   });
 });
 

@@ -15,7 +15,7 @@ const issuer = filerIssuer('https://uploads.example.org/upload/', 'mysecret');
 const settings = { access: [], maxFileSize: 1000, allowedTypes: [], purposes: ['message', 'profile'] as const };
 
 function issue(jid: string, request: SlotRequest) {
-  return issuer.issue(planSlot({ uploader: jid, quota: undefined }, request, settings), 0);
+  return issuer.issue(planSlot({ uploader: jid }, request, settings), 0);
 }
 
 /** The one stanza in a text. */
@@ -30,7 +30,11 @@ function parse(text: string): Element {
   return stanza;
 }
 
-async function answerTo(text: string, give = issue, purposes: readonly Purpose[] = ['message', 'profile', 'ephemeral']) {
+async function answerTo(
+  text: string,
+  give = issue,
+  purposes: readonly Purpose[] = ['message', 'profile', 'ephemeral'],
+) {
   const lines: Record<string, unknown>[] = [];
   const log = (level: string) => (line: object) => lines.push({ level, ...line });
   const logger = { debug: log('debug'), warn: log('warn'), error: log('error') };
@@ -76,7 +80,9 @@ describe('a request for a slot', () => {
   it('may name a purpose, which the token then carries; without one, or with an unadvertised one, it is a message', async () => {
     const purposeFor = async (child: string, namespace = 'urn:xmpp:http:upload:0') => {
       const fields = '<filename>f</filename><size>1</size>';
-      const { answer } = await answerTo(iq(`<request xmlns='${namespace}' filename='f' size='1'>${child}${fields}</request>`));
+      const { answer } = await answerTo(
+        iq(`<request xmlns='${namespace}' filename='f' size='1'>${child}${fields}</request>`),
+      );
       const slot = answer?.getChild('slot')?.getChild('put');
       const [, payload = ''] = (slot?.attrs['url'] ?? slot?.getText() ?? '').replace(/^.*slot=/, '').split('.');
       return JSON.parse(Buffer.from(payload, 'base64url').toString()).purpose;
@@ -84,7 +90,14 @@ describe('a request for a slot', () => {
     const purpose = (name: string) => `<${name} xmlns='urn:xmpp:http:upload:purpose:0'/>`;
     assert.equal(await purposeFor(`<x/>text${purpose('profile')}`), 'profile');
     assert.equal(await purposeFor(purpose('profile'), 'urn:xmpp:http:upload'), 'profile');
-    for (const other of ['', purpose('message'), purpose('permanent'), purpose('toString'), "<profile xmlns='x'/>", '<profile/>']) {
+    for (const other of [
+      '',
+      purpose('message'),
+      purpose('permanent'),
+      purpose('toString'),
+      "<profile xmlns='x'/>",
+      '<profile/>',
+    ]) {
       assert.equal(await purposeFor(other), undefined, other);
     }
   });

@@ -22,7 +22,10 @@ it('check-config says what a table of quotas changes', () => {
 it('check-config warns of a table for whom [component] gives no slots', () => {
   const verdict = check('slidge.example.org', ['example.org']);
   assert.ok(typeof verdict === 'object' && 'outcome' in verdict && verdict.outcome === 'warning');
-  assert.match(verdict.found, /component\.access does not list slidge\.example\.org, so \[component\] gives it no slots\.$/);
+  assert.match(
+    verdict.found,
+    /component\.access does not list slidge\.example\.org, so \[component\] gives it no slots\.$/,
+  );
 });
 
 it('check-config warns of a rule for a purpose that no upload gets', () => {

@@ -159,7 +159,13 @@ describe('retention', () => {
       evictMinAgeMs: undefined,
       rules: [
         { match: 'story_*', contentType: undefined, largerThan: undefined, purpose: undefined, expiresAfterMs: dayMs },
-        { match: undefined, contentType: 'video/*', largerThan: 20_000_000, purpose: undefined, expiresAfterMs: 7 * dayMs },
+        {
+          match: undefined,
+          contentType: 'video/*',
+          largerThan: 20_000_000,
+          purpose: undefined,
+          expiresAfterMs: 7 * dayMs,
+        },
       ],
     });
   });
@@ -174,7 +180,13 @@ describe('retention', () => {
   it('may keep uploads of a purpose for ever', async (t) => {
     const { config } = await load(t, `${minimal}[[retention]]\npurpose = "profile"\nexpiresAfter = "Never"\n`);
     assert.deepEqual(config.retention.rules, [
-      { match: undefined, contentType: undefined, largerThan: undefined, purpose: 'profile', expiresAfterMs: undefined },
+      {
+        match: undefined,
+        contentType: undefined,
+        largerThan: undefined,
+        purpose: 'profile',
+        expiresAfterMs: undefined,
+      },
     ]);
     assert.equal((await problemsOf(t, `${minimal}expiresAfter = "never"\n`)).length, 1);
     const [problem] = await problemsOf(t, `${minimal}[[retention]]\npurpose = "avatar"\nexpiresAfter = "1d"\n`);
@@ -198,7 +210,9 @@ describe('retention', () => {
     const problems = await problemsOf(t, text);
     assert.ok(problems.includes(`expiresAfter: expected a time such as "24h" or "28d", got '0s'`), problems.join());
     assert.ok(problems.includes(`retention[0].match: expected a pattern for file names such as "story_*", got 5`));
-    assert.ok(problems.includes(`retention[1].expiresAfter: expected a time such as "24h" or "28d", or "never", got '1 moon'`));
+    assert.ok(
+      problems.includes(`retention[1].expiresAfter: expected a time such as "24h" or "28d", or "never", got '1 moon'`),
+    );
     assert.ok(
       problems.some((problem) =>
         problem.startsWith('retention[1]: expected a table with expiresAfter and at least one of match'),
@@ -223,16 +237,22 @@ describe('quotas', () => {
   });
 
   for (const [lines, problem] of [
-    ['userQuota = "1GB"', "quota[0].match: expected a JID or a domain, but it is not set"],
+    ['userQuota = "1GB"', 'quota[0].match: expected a JID or a domain, but it is not set'],
     ['match = "a@b/c"\nuserQuota = "1GB"', "quota[0].match: expected a JID or a domain, got 'a@b/c'"],
-    ['match = "a"\nuserQuota = "unlimited"', `quota[0].userQuota: expected a size such as "50MB", or "none", got 'unlimited'`],
+    [
+      'match = "a"\nuserQuota = "unlimited"',
+      `quota[0].userQuota: expected a size such as "50MB", or "none", got 'unlimited'`,
+    ],
     ['match = "a"\nuserQuota = "0B"', `quota[0].userQuota: expected a size such as "50MB", or "none", got '0b'`],
-    ['match = "a"\nrequestsPerMinute = 0', 'quota[0].requestsPerMinute: expected a number of requests, at least 1, got 0'],
+    [
+      'match = "a"\nrequestsPerMinute = 0',
+      'quota[0].requestsPerMinute: expected a number of requests, at least 1, got 0',
+    ],
     [
       'match = "a"',
       "quota[0]: expected a table with match and at least one of userQuota, dailyQuota, maxFileSize and requestsPerMinute, got { match: 'a' }",
     ],
-    ['match = "a"\nquota = "1GB"', "quota[0].quota: expected a known key"],
+    ['match = "a"\nquota = "1GB"', 'quota[0].quota: expected a known key'],
     [
       'match = "a"\nuserQuota = "1GB"\n[[quota]]\nmatch = "A"\nuserQuota = "2GB"',
       "quota[1].match: expected a JID or domain without a table, 'a' has one already: quota[0]",

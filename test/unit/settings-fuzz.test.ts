@@ -115,7 +115,9 @@ const value = fc.oneof(
 );
 
 function fieldsOf(properties: object): string[] {
-  return Object.keys(properties).filter((key) => !['s3', 'component', 'retention', 'quota'].includes(key) && !patterns.has(key));
+  return Object.keys(properties).filter(
+    (key) => !['s3', 'component', 'retention', 'quota'].includes(key) && !patterns.has(key),
+  );
 }
 
 const { s3, component } = settingsSchema.properties;
@@ -171,7 +173,7 @@ async function buildAll(config: Config, store: ServedStore): Promise<void> {
     assert.doesNotThrow(() => new Date(Date.now() + ms).toISOString());
   if (config.component === undefined) return;
   const issuer = await openSlotIssuer(config.component, config);
-  const unknown = { contentType: undefined, purpose: undefined, quota: undefined, expiresAt: undefined };
+  const unknown = { contentType: undefined, expiresAt: undefined };
   const planned = { key: 's/f' as UploadKey, size: 1, uploader: 'u', ...unknown };
   const { putUrl, getUrl } = await issuer.issue(planned, Date.now());
   assert.ok(URL.canParse(putUrl) && URL.canParse(getUrl), `${putUrl} ${getUrl}`);

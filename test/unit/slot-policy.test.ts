@@ -17,7 +17,7 @@ const settings: SlotSettings = {
 
 function plan(request: Partial<SlotRequest>, allowedTypes: string[] = []) {
   const whole = { filename: 'f.jpg', size: '10', contentType: undefined, ...request };
-  return planSlot({ uploader: ids.ofMysecret, quota: undefined }, whole, { ...settings, allowedTypes });
+  return planSlot({ uploader: ids.ofMysecret }, whole, { ...settings, allowedTypes });
 }
 
 describe('permission to ask for slots', () => {

@@ -242,7 +242,11 @@ describe('a gateway with a table of quotas', () => {
   const gateway = 'slidge.example.org';
   const quotas = [quotaTable(gateway, { maxFileSize: unlimited, dailyQuota: 300 * kB, requestsPerMinute: 100 })];
   const startGateway = (limits: Partial<LimitSettings> = {}, dailyQuota?: number) => {
-    const { give, ...rest } = serviceWith({ limits: { quotas, ...limits }, dailyQuota, access: [gateway, 'example.org'] });
+    const { give, ...rest } = serviceWith({
+      limits: { quotas, ...limits },
+      dailyQuota,
+      access: [gateway, 'example.org'],
+    });
     return { ...rest, give, giveGateway: (size: number, from = gateway) => give(size, 'f', from) };
   };
 
@@ -254,7 +258,12 @@ describe('a gateway with a table of quotas', () => {
     const source = { query: searchParams, authorization: undefined };
     const grant = await verifyToken(source, upload, { secrets: ['mysecret'], strictContentType: false }, [], now);
     assert.equal(grant.quota, uploaderIds.idOf(gateway));
-    assert.ok(!searchParams.get('slot')?.split('.').some((part) => Buffer.from(part, 'base64url').includes('slidge')));
+    assert.ok(
+      !searchParams
+        .get('slot')
+        ?.split('.')
+        .some((part) => Buffer.from(part, 'base64url').includes('slidge')),
+    );
   });
 
   it('has its own figures for a day, for each of its JIDs', async () => {

@@ -1,8 +1,8 @@
-import type { RetentionRule } from '../../retention/expiry.js';
+import type { Config } from '../../config/config.js';
 import type { Verdict } from '../finding.js';
 
 interface Settings {
-  readonly retention: { readonly rules: readonly RetentionRule[] };
+  readonly retention: Pick<Config['retention'], 'rules'>;
   readonly component?: object | undefined;
 }
 

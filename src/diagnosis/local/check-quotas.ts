@@ -1,7 +1,9 @@
-import type { QuotaTable } from '../../retention/quotas.js';
+import type { Config } from '../../config/config.js';
 import { formatSize, unlimited } from '../../units.js';
 import { domainOf } from '../../upload/uploader.js';
 import type { Verdict } from '../finding.js';
+
+type QuotaTable = Config['limits']['quotas'][number];
 
 function describeFigures({ match, requestsPerMinute, ...sizes }: QuotaTable): string {
   const figures = Object.entries(sizes)
@@ -13,7 +15,7 @@ function describeFigures({ match, requestsPerMinute, ...sizes }: QuotaTable): st
 }
 
 interface Settings {
-  readonly limits: { readonly quotas: readonly QuotaTable[] };
+  readonly limits: Pick<Config['limits'], 'quotas'>;
   readonly component?: { readonly access: readonly string[] } | undefined;
 }
 
