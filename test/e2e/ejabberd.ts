@@ -11,20 +11,21 @@ import { tempDir } from '../support/temp-dir.js';
 import { type Debian, thisDebian } from './debian.js';
 import type { XmppServer } from './xmpp-client.js';
 
-/** How mod_http_upload is set. */
-export interface ModuleOptions {
-  readonly baseUrl: string;
-  readonly secret: string;
-  /** Where a gateway connects that may ask for slots, and by which secret. */
+/** Where a gateway connects that may ask for slots, and by which secret. */
+interface GatewayOptions {
   readonly gateway?: { readonly port: number; readonly secret: string };
 }
 
+/** How mod_http_upload is set. */
+export interface ModuleOptions extends GatewayOptions {
+  readonly baseUrl: string;
+  readonly secret: string;
+}
+
 /** For a component that connects to ejabberd: where it is taken, and by which secret. */
-export interface ComponentOptions {
+export interface ComponentOptions extends GatewayOptions {
   readonly componentPort: number;
   readonly secret: string;
-  /** The secret of a gateway that connects there too. */
-  readonly gatewaySecret?: string;
 }
 
 /** Who hands out the slots. */
@@ -94,9 +95,10 @@ ${toModules(folder, options)}
 `;
 }
 
-/** The README's listener for a component. */
+/** The README's listener for a component, without its first line. */
 function toListener(jid: string, port: number, secret: string): string {
   return readmeBlock('yaml', 'ejabberd_service')
+    .replace(/^listen:\n/, '')
     .replace('5347', String(port))
     .replace('the-component-secret', secret)
     .replace('upload.example.org', jid);
@@ -104,18 +106,17 @@ function toListener(jid: string, port: number, secret: string): string {
 
 function toListeners(options: EjabberdOptions): string {
   const { domain } = account;
-  if (!('componentPort' in options)) {
-    const { gateway } = options;
-    return gateway === undefined ? 'listen:' : toListener(`slidge.${domain}`, gateway.port, gateway.secret);
-  }
-  const { componentPort, secret, gatewaySecret } = options;
-  const more = gatewaySecret === undefined ? '' : `\n      slidge.${domain}: {password: "${gatewaySecret}"}`;
-  return toListener(`upload.${domain}`, componentPort, secret) + more;
+  const { gateway } = options;
+  const listeners = [
+    ...('componentPort' in options ? [toListener(`upload.${domain}`, options.componentPort, options.secret)] : []),
+    ...(gateway === undefined ? [] : [toListener(`slidge.${domain}`, gateway.port, gateway.secret)]),
+  ];
+  return ['listen:', ...listeners].join('\n');
 }
 
 /** Who may do what: the README's rule for a gateway, beside that for users. */
 function toAccess(options: EjabberdOptions): string {
-  const rules = 'gateway' in options ? readmeBlock('yaml', 'access_rules') : 'acl:\naccess_rules:\n';
+  const rules = options.gateway !== undefined ? readmeBlock('yaml', 'access_rules') : 'acl:\naccess_rules:\n';
   return rules
     .replace('acl:\n', 'acl:\n  local: {user_regexp: ""}\n')
     .replace('access_rules:\n', 'access_rules:\n  local: {allow: local}\n')

@@ -28,24 +28,28 @@ interface Issuer {
   readonly given: number;
 }
 
-async function withComponent(t: TestContext, componentPort: number, server: Promise<XmppServer>) {
-  await server;
+async function withComponent(t: TestContext, componentPort: number, server: XmppServer) {
   const filer = await startFiler(t, { ...settings, componentPort, component: { access: ['localhost', gatewayJid] } });
   await connected(filer);
-  return { server: await server, filer };
+  return { server, filer };
 }
 
 const issuers: Readonly<Record<string, Issuer>> = {
   '[component] on Prosody': {
     whyNot: () => thisDebian.missingPeer('prosody', 'prosodyctl'),
-    start: (t, componentPort) =>
-      withComponent(t, componentPort, startProsody(t, { issuer: 'component', componentPort, secret, gatewaySecret })),
+    start: async (t, componentPort) => {
+      const server = await startProsody(t, { issuer: 'component', componentPort, secret, gatewaySecret });
+      return withComponent(t, componentPort, server);
+    },
     given: 19,
   },
   '[component] on ejabberd': {
     whyNot: () => ejabberdRefusal(),
-    start: (t, componentPort) =>
-      withComponent(t, componentPort, startEjabberd(t, { componentPort, secret, gatewaySecret })),
+    start: async (t, port) => {
+      const componentPort = await freePort();
+      const server = await startEjabberd(t, { componentPort, secret, gateway: { port, secret: gatewaySecret } });
+      return withComponent(t, componentPort, server);
+    },
     given: 19,
   },
   'mod_http_file_share of Prosody 13': {
@@ -84,6 +88,6 @@ for (const [name, { whyNot, start, given }] of Object.entries(issuers)) {
     const client = await connectXmppClient(t, server);
     const slot = await client.requestSlot({ filename: 'f', size: body.length }).catch(() => undefined);
     assert.equal(slot === undefined ? 413 : (await put(slot, body)).status, 413);
-    assert.ok(filer.logLines().some(({ reason: said }) => said === '100000 bytes exceed maxFileSize, 10000'));
+    await filer.waitForLog(({ reason: said }) => said === '100000 bytes exceed maxFileSize, 10000');
   });
 }
