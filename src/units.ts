@@ -1,6 +1,9 @@
 import ms from 'ms';
 import xbytes from 'xbytes';
 
+/** A limit that nothing reaches. The channel to the workers would make `null` of Infinity. */
+export const unlimited = Number.MAX_SAFE_INTEGER;
+
 /** Milliseconds in an hour. */
 export const hourMs = 60 * 60 * 1000;
 /** Milliseconds in a day of 24 hours. */

@@ -77,7 +77,7 @@ async function purge(options: PurgeOptions, output: Output): Promise<void> {
   const { loadConfig } = await import('../config/load-config.js');
   const { openOwnedStore } = await import('../service/open-configured-store.js');
   const { config } = loadConfig(options.config);
-  const isChosen = selector(options, new UploaderIds(config.secrets), Date.now());
+  const isChosen = selector(options, new UploaderIds(config.secrets, config.jidInUrlDomain), Date.now());
   const store = await openOwnedStore(config, output);
   const { dryRun, json } = options;
   const { uploads, bytes, failures } = await withProgress(

@@ -68,7 +68,7 @@ function mergeIds(byName: Totals, uploaderIds: UploaderIds): Totals {
   return merged;
 }
 
-/** Counts the uploads: in all, by content type without parameters, by age, by expiry, and for the largest uploaders. */
+/** Counts the uploads: in all, by content type without parameters, age, expiry and purpose, and for the largest uploaders. */
 async function countUploads(
   uploads: AsyncIterable<ListedUpload>,
   { expiryOf }: Retention,
@@ -81,9 +81,10 @@ async function countUploads(
   const types = new Totals();
   const byAge = new Totals(ages.map(([label]) => label));
   const byExpiry = new Totals([...expiries.map(([label]) => label), never]);
+  const byPurpose = new Totals();
   const uploaders = new Totals();
   for await (const upload of uploads) {
-    const { size, contentType, modifiedAt, uploader } = upload;
+    const { size, contentType, modifiedAt, uploader, purpose = 'message' } = upload;
     count(1, size);
     const expiresAt = expiryOf(upload);
     const one = { files: 1, bytes: size };
@@ -92,6 +93,8 @@ async function countUploads(
     types.add(contentType.replace(/ *;.*/s, '').toLowerCase(), one);
     byAge.add(labelOf(ages, now - modifiedAt), one);
     byExpiry.add(expiresAt === undefined ? never : labelOf(expiries, expiresAt - now), one);
+    // A listing of a bucket does not tell the purpose.
+    if (upload.isComplete) byPurpose.add(purpose, one);
     if (uploader !== undefined) uploaders.add(uploader, one);
   }
   return {
@@ -100,6 +103,7 @@ async function countUploads(
     types: types.largestFirst(),
     ages: byAge.list(),
     expiries: byExpiry.list(),
+    purposes: byPurpose.largestFirst(),
     uploaders: mergeIds(uploaders, uploaderIds).largestFirst().slice(0, maxUploaders),
   };
 }
@@ -122,7 +126,7 @@ async function stats({ config: configFile, json }: ResultOptions, output: Output
   const uploads = store.list({ onUnreadable: warnOfUnreadable(output) });
   const retention = compileRetention(config.retention);
   const found = await withProgress(json ? undefined : output.progressTerminal, 'reading the store', (count) =>
-    countUploads(uploads, retention, new UploaderIds(config.secrets), Date.now(), count),
+    countUploads(uploads, retention, new UploaderIds(config.secrets, config.jidInUrlDomain), Date.now(), count),
   );
   const { storeDir, s3 } = config;
   if (json) return output.print(JSON.stringify({ storeDir, bucket: s3?.bucket, ...found }));
@@ -131,6 +135,7 @@ async function stats({ config: configFile, json }: ResultOptions, output: Output
   output.print(table('\nby type', found.types));
   output.print(table('\nby age', found.ages));
   output.print(table('\nby expiry', found.expiries));
+  if (found.purposes.some(({ name }) => name !== 'message')) output.print(table('\nby purpose', found.purposes));
   if (found.uploaders.length > 0) output.print(table('\nlargest uploaders', found.uploaders));
 }
 
@@ -138,7 +143,7 @@ async function stats({ config: configFile, json }: ResultOptions, output: Output
 export function register(program: Command, output: Output): void {
   program
     .command('stats')
-    .description('count the uploads in the store by type, age, expiry and uploader')
+    .description('count the uploads in the store by type, age, expiry, purpose and uploader')
     .option('--json', 'print JSON')
     .action((options: ResultOptions) => stats(options, output));
 }

@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 import { closest, distance } from 'fastest-levenshtein';
-import { parseDuration, parseSize } from '../units.js';
+import { parseDuration, parseSize, unlimited } from '../units.js';
 import { successorOf } from './former-keys.js';
 import type { Schema, Unit } from './schema.js';
 import { parseMode } from './setting-types.js';
@@ -13,8 +13,8 @@ export interface Problem {
 }
 
 const parsers: Readonly<Record<Unit, (text: string) => number>> = {
-  bytes: parseSize,
-  ms: parseDuration,
+  bytes: (text) => (text === 'none' ? unlimited : parseSize(text)),
+  ms: (text) => (text === 'never' ? unlimited : parseDuration(text)),
   mode: parseMode,
 };
 

@@ -6,7 +6,14 @@ import { requireSecret } from './secret-file.js';
 import { formats, integer, printable, secret, secretFile, size, string, text } from './setting-types.js';
 
 const domain = '[^\\s@/\\p{Cc}\\uFFFE\\uFFFF]+';
-const jidOrDomain = { type: 'string', pattern: `^(${domain}@)?${domain}$`, expected: 'a JID or a domain' } as const;
+/** The rest of an entry for a domain. */
+export const domainEntry = { pattern: `^${domain}$`, expected: 'a domain such as "example.org"' } as const;
+/** The rest of an entry for a JID or a domain. */
+export const jidOrDomain = {
+  type: 'string',
+  pattern: `^(${domain}@)?${domain}$`,
+  expected: 'a JID or a domain',
+} as const;
 const typePattern = {
   type: 'string',
   pattern: printable,

@@ -2,11 +2,13 @@ import { realpathSync } from 'node:fs';
 import path from 'node:path';
 import type { RetentionSettings } from '../retention/expiry.js';
 import type { LimitSettings } from '../retention/limits.js';
+import { unlimited } from '../units.js';
 import { baseSegments } from './base-url.js';
 import { patternProblems } from './check-pattern.js';
 import { componentConfig } from './component-settings.js';
 import { SettingProblem } from './config-error.js';
 import { listenAddress, metricsAddress } from './listen-address.js';
+import { quotaProblems } from './quota-settings.js';
 import { type S3Config, s3Options } from './s3-settings.js';
 import { readSecretsOfFile } from './secret-file.js';
 import { type SettingsOf, settingsSchema } from './settings.js';
@@ -60,9 +62,12 @@ function proxies({ trustProxy, unixSocket }: SettingsOf<'trustProxy' | 'unixSock
 function limits({
   whenFull,
   minFreeSpace = 0,
+  quota,
   ...plain
-}: SettingsOf<'maxStoreSize' | 'whenFull' | 'minFreeSpace' | 'userQuota' | 'dailyQuota'>): LimitSettings {
-  return { ...plain, minFreeSpace, evictsWhenFull: whenFull === 'evict' };
+}: SettingsOf<'maxStoreSize' | 'whenFull' | 'minFreeSpace' | 'userQuota' | 'dailyQuota' | 'quota'>): LimitSettings {
+  const problems = quotaProblems(quota);
+  if (problems.length > 0) throw new SettingProblem(...problems);
+  return { ...plain, quotas: quota, minFreeSpace, evictsWhenFull: whenFull === 'evict' };
 }
 
 function retention({
@@ -70,8 +75,15 @@ function retention({
   retention: rules,
   whenFull,
   evictMinAgeMs,
-}: SettingsOf<'expiresAfter' | 'retention' | 'whenFull' | 'evictMinAge'>): RetentionSettings {
-  const problems = rules.flatMap(({ match, contentType }, index) => [
+  component,
+}: SettingsOf<'expiresAfter' | 'retention' | 'whenFull' | 'evictMinAge' | 'component'>): RetentionSettings {
+  const isDirect = component?.upload === 'direct';
+  const problems = rules.flatMap(({ match, contentType, purpose }, index) => [
+    ...(purpose !== undefined && isDirect
+      ? [
+          `retention[${index}].purpose: expected it only with upload = "filer", because slots of a bucket have no purpose`,
+        ]
+      : []),
     ...patternProblems(`retention[${index}].match`, match),
     ...(match?.includes('/') === true
       ? [`retention[${index}].match: expected no "/" in a pattern for file names, got '${match}'`]
@@ -79,7 +91,11 @@ function retention({
     ...patternProblems(`retention[${index}].contentType`, contentType),
   ]);
   if (problems.length > 0) throw new SettingProblem(...problems);
-  return { expiresAfterMs, rules, evictMinAgeMs: whenFull === 'evict' ? evictMinAgeMs : undefined };
+  return {
+    expiresAfterMs,
+    rules: rules.map((rule) => (rule.expiresAfterMs === unlimited ? { ...rule, expiresAfterMs: undefined } : rule)),
+    evictMinAgeMs: whenFull === 'evict' ? evictMinAgeMs : undefined,
+  };
 }
 
 /** If the internal location had the path of the uploads, nginx would ask prosody-filer for each file again and again. */
@@ -112,8 +128,8 @@ export const configParts = {
     ['component', 's3', 'uploadSubDir'],
     ({ component, s3, uploadSubDir }) => component && componentConfig(component, baseSegments(uploadSubDir) ?? [], s3),
   ),
-  limits: part(['maxStoreSize', 'whenFull', 'minFreeSpace', 'userQuota', 'dailyQuota'], limits),
-  retention: part(['expiresAfter', 'retention', 'whenFull', 'evictMinAge'], retention),
+  limits: part(['maxStoreSize', 'whenFull', 'minFreeSpace', 'userQuota', 'dailyQuota', 'quota'], limits),
+  retention: part(['expiresAfter', 'retention', 'whenFull', 'evictMinAge', 'component'], retention),
   evictMinAgeMs: part(['evictMinAge'], ({ evictMinAgeMs }) => evictMinAgeMs),
   trustProxy: part(['trustProxy', 'unixSocket'], proxies),
   accelRedirect: part(['accelRedirect', 'uploadSubDir'], internalPath),

@@ -37,7 +37,9 @@ export const formats = {
   timeout: (text: string) => parseDuration(text) > 0 && parseDuration(text) <= maxTimerMs,
   window: (text: string) => parseDuration(text) >= 0 && parseDuration(text) <= maxDurationMs,
   duration: (text: string) => parseDuration(text) > 0 && parseDuration(text) <= maxDurationMs,
+  durationOrNever: (text: string): boolean => text === 'never' || formats.duration(text),
   size: (text: string) => parseSize(text) > 0 && parseSize(text) <= maxSize,
+  sizeOrNone: (text: string): boolean => text === 'none' || formats.size(text),
   mode: (text: string) => parseMode(text) >= 0,
   // prosody-filer reads uploads, and makes and finds them in their folders, as their owner.
   fileMode: (text: string) => (parseMode(text) & 0o400) !== 0,

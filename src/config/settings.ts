@@ -1,4 +1,6 @@
-import { componentTable } from './component-settings.js';
+import { componentTable, domainEntry } from './component-settings.js';
+import { quotaTable } from './quota-settings.js';
+import { retentionTable } from './retention-settings.js';
 import { s3Table } from './s3-settings.js';
 import { choice, list, type TableOf, table } from './schema.js';
 import {
@@ -20,27 +22,6 @@ const proxy = {
   type: 'string',
   format: formats.proxy,
   expected: 'an address, a network such as "10.0.0.0/8" with a prefix length of at least 1, or "unix"',
-} as const;
-
-/** A table `[[retention]]`. */
-export const retentionTable = {
-  ...table({
-    match: text(
-      'Pattern that the file name matches. `*` stands for any characters except `/`, `?` for one, `[a-z]` for one of these, `[!a-z]` for any other one, `{jpg,png}` for one of these texts. Put `\\` before a sign that stands for itself.',
-      { unset: 'any name', example: 'story_*', expected: 'a pattern for file names such as "story_*"' },
-    ),
-    contentType: text('Pattern that the content type matches.', {
-      unset: 'any type',
-      example: 'video/*',
-      expected: 'a pattern for content types such as "video/*"',
-    }),
-    largerThan: size('Size that the upload exceeds.', { unset: 'any size', example: '20MB' }),
-    expiresAfter: duration('How long prosody-filer keeps an upload that meets all conditions of the table.', {
-      example: '24h',
-    }),
-  }),
-  atLeastOneOf: ['match', 'contentType', 'largerThan'],
-  expected: 'a table with expiresAfter and at least one of match, contentType and largerThan',
 } as const;
 
 /** The settings as a JSON Schema with an entry for each key. */
@@ -155,6 +136,14 @@ export const settingsSchema = table({
   dailyQuota: size(
     'How much each uploader may send in 24 hours, if the token or the path names the uploader. More is answered with 413 and `Retry-After`.',
     { unset: 'no limit', example: '200MB' },
+  ),
+  quota: list(quotaTable)(
+    'Other figures for the uploaders of a gateway, of a domain, or for one uploader. What a table does not set is as at the top.',
+    { default: [], unset: 'none', expected: 'tables [[quota]]' },
+  ),
+  jidInUrlDomain: string(
+    'Domain of the users if ejabberd has `jid_in_url: node`. Then a path begins with the name of the uploader, which quotas, `stats` and `purge --uploader` know by this. It must be the only domain that uploads here.',
+    { ...domainEntry, isAnyCase: true, unset: 'paths name no JID', example: 'example.org' },
   ),
   sweepInterval: timeout(
     'How often prosody-filer looks for expired uploads and deletes them. From its expiry on, an upload is answered with 410, even before the sweep.',

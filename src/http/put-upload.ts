@@ -2,13 +2,13 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type ErrorCode, FilerError } from '../errors.js';
-import type { Reservation } from '../retention/limits.js';
-import type { IncomingUpload } from '../storage/store.js';
+import type { PlannedUpload, Reservation } from '../retention/limits.js';
+import { nameFigure } from '../retention/quotas.js';
 import type { AnnouncedUpload, Grant } from '../token/token.js';
 import { verifyToken } from '../token/verify-token.js';
 import { formatSize } from '../units.js';
 import { servableType } from '../upload/content-type.js';
-import { parseUploadKey, type UploadKey } from '../upload/upload-key.js';
+import { parseUploadKey } from '../upload/upload-key.js';
 import { bareJid } from '../upload/uploader.js';
 import { clientNetwork } from './client-network.js';
 import type { HandlerContext } from './settings.js';
@@ -67,9 +67,13 @@ function countArrival({ raw, exchange, originalUrl }: FastifyRequest, size: numb
   return () => Math.max(0, Math.min(size, socket.bytesRead - bytesBefore));
 }
 
-function tooLarge(size: number, max: number): FilerError {
+/** Throws `SIZE_REFUSED` if the uploader may not send so many bytes in one upload. */
+function requireSize(size: number, grant: Grant, { settings, quotas }: HandlerContext): void {
+  const table = quotas.find(grant);
+  const max = table?.maxFileSize ?? settings.maxFileSize;
+  if (max === undefined || size <= max) return;
   const told = `The file is larger than ${formatSize(max)}, the limit of this server.`;
-  return new FilerError('SIZE_REFUSED', `${size} bytes exceed maxFileSize, ${max}`, { told });
+  throw new FilerError('SIZE_REFUSED', `${size} bytes exceed ${nameFigure('maxFileSize', table)}, ${max}`, { told });
 }
 
 /** The uploader and the client's network. Each of them gets a limited share of the running uploads. */
@@ -83,11 +87,11 @@ function sendersOf({ exchange, raw }: FastifyRequest): string[] {
 async function putWithin(
   request: FastifyRequest,
   { limits, uploadLimit }: HandlerContext,
-  { key, size, uploader }: Pick<IncomingUpload, 'size' | 'uploader'> & { readonly key: UploadKey },
+  { key, size, uploader, quota }: Pick<PlannedUpload, 'key' | 'size' | 'uploader' | 'quota'>,
   put: (makeRoom: Reservation['makeRoom'], isAwaited: boolean) => Promise<void>,
 ): Promise<void> {
   const arrived = countArrival(request, size);
-  const { makeRoom, settle } = await limits.reserve({ key, size, uploader, arrived });
+  const { makeRoom, settle } = await limits.reserve({ key, size, uploader, quota, arrived });
   let isStored = false;
   let sentBytes = 0;
   try {
@@ -114,7 +118,7 @@ export async function putUpload(
   const grant = await grantFor(request, { key, contentType: exchange.contentType }, announced, context);
   exchange.uploader = grant.uploader;
   const size = announced ?? 0;
-  if (settings.maxFileSize !== undefined && size > settings.maxFileSize) throw tooLarge(size, settings.maxFileSize);
+  requireSize(size, grant, context);
   const isHeldBack = headers.expect !== undefined && raw.httpVersion === '1.1';
   const upload = {
     key,
@@ -122,6 +126,7 @@ export async function putUpload(
     contentType: servableType(grant.contentType),
     expiresAt: grant.expiresAt,
     uploader: grant.uploader,
+    purpose: grant.purpose,
   };
   const readBody = () => {
     if (isHeldBack) reply.raw.writeContinue();
@@ -130,7 +135,7 @@ export async function putUpload(
   };
   if (announced === undefined) await beginWithRoom(readBody(), refuseBytes);
   const openBody = () => (announced === undefined ? Readable.from([]) : readBody());
-  await putWithin(request, context, upload, async (makeRoom, isAwaited) => {
+  await putWithin(request, context, { ...upload, quota: grant.quota }, async (makeRoom, isAwaited) => {
     if (makeRoom === undefined) return store.put(key, { ...upload, isAwaited, openBody });
     // A full disk has no room for a temporary file either, until room was made for the first bytes.
     const body = await beginWithRoom(openBody(), makeRoom);

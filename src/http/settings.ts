@@ -2,6 +2,7 @@ import type { BaseLogger, Logger } from 'pino';
 import type { Metrics } from '../metrics.js';
 import type { Retention } from '../retention/expiry.js';
 import type { Limits } from '../retention/limits.js';
+import type { Quotas } from '../retention/quotas.js';
 import type { Store, Tombstones } from '../storage/store.js';
 import type { TokenSettings } from '../token/token.js';
 import type { RawHeaders } from './headers.js';
@@ -40,6 +41,7 @@ export interface HandlerContext {
   readonly settings: HttpSettings;
   readonly retention: Retention;
   readonly limits: Limits;
+  readonly quotas: Quotas;
   readonly uploadLimit: UploadLimit;
   /** The headers of every answer. */
   readonly commonRawHeaders: RawHeaders;

@@ -1,5 +1,6 @@
 import { essenceOf, typeOfName } from '../upload/content-type.js';
 import { compilePattern } from '../upload/name-pattern.js';
+import type { Purpose } from '../upload/purpose.js';
 
 /** The facts that decide when an upload expires. */
 export interface DatedUpload {
@@ -9,6 +10,8 @@ export interface DatedUpload {
   readonly contentType: string;
   /** ms since the epoch. */
   readonly modifiedAt: number;
+  /** `undefined`: a message. */
+  readonly purpose?: Purpose | undefined;
   /** The expiry that the token names, ms since the epoch. */
   readonly expiresAt?: number | undefined;
 }
@@ -21,7 +24,9 @@ export interface RetentionRule {
   readonly contentType?: string | undefined;
   /** Bytes. */
   readonly largerThan?: number | undefined;
-  readonly expiresAfterMs: number;
+  readonly purpose?: Purpose | undefined;
+  /** `undefined`: the uploads stay for ever. */
+  readonly expiresAfterMs: number | undefined;
 }
 
 /** How long uploads stay. */
@@ -41,9 +46,9 @@ type ListedFacts = Pick<DatedUpload, 'key' | 'size' | 'modifiedAt'>;
 export interface Retention {
   /** When the upload expires, ms since the epoch; `undefined`: never. The expiry of its token counts if it is earlier. */
   expiryOf(upload: DatedUpload): number | undefined;
-  /** When an upload of this key, size and age has expired, whatever its type and token are; ms since the epoch, `undefined`: never. */
+  /** When an upload of this key, size and age has expired, whatever its type, purpose and token are; ms since the epoch, `undefined`: never. */
   latestExpiryOf(upload: ListedFacts): number | undefined;
-  /** When the upload expires, if its type or token decides that; `undefined` if key, size and age do, or it never expires. */
+  /** When the upload expires, if its type, purpose or token decides that; `undefined` if key, size and age do, or it never expires. */
   dueAt(upload: DatedUpload): number | undefined;
   /** Until when the upload is sure to stay, ms since the epoch; `undefined`: for ever. */
   keptUntil(upload: DatedUpload): number | undefined;
@@ -54,16 +59,19 @@ function earliest(...times: readonly (number | undefined)[]): number | undefined
   return known.length === 0 ? undefined : Math.min(...known);
 }
 
-function compileRule({ match, contentType, largerThan, expiresAfterMs }: RetentionRule) {
+function compileRule({ match, contentType, largerThan, purpose, expiresAfterMs }: RetentionRule) {
   const matchesName = match === undefined ? undefined : compilePattern(match);
   const matchesType = contentType === undefined ? undefined : compilePattern(contentType.toLowerCase());
   return {
     expiresAfterMs,
-    namesType: matchesType !== undefined,
+    /** Whether a listing may lack what the rule names. */
+    namesMore: matchesType !== undefined || purpose !== undefined,
     fitsListed: ({ key, size }: ListedFacts) =>
       (matchesName === undefined || matchesName(key.slice(key.lastIndexOf('/') + 1))) &&
       (largerThan === undefined || size > largerThan),
-    fitsType: (type: string) => matchesType === undefined || matchesType(essenceOf(type) ?? ''),
+    fitsMore: (upload: Pick<DatedUpload, 'contentType' | 'purpose'>) =>
+      (matchesType === undefined || matchesType(essenceOf(upload.contentType) ?? '')) &&
+      (purpose === undefined || purpose === (upload.purpose ?? 'message')),
   };
 }
 
@@ -74,19 +82,20 @@ export function compileRetention({ expiresAfterMs, rules, evictMinAgeMs }: Reten
   const after = (upload: ListedFacts, ms: number | undefined) =>
     ms === undefined ? undefined : upload.modifiedAt + ms;
   const expiryOf = (upload: DatedUpload) => {
-    const rule = compiled.find(({ fitsListed, fitsType }) => fitsListed(upload) && fitsType(upload.contentType));
+    const rule = compiled.find(({ fitsListed, fitsMore }) => fitsListed(upload) && fitsMore(upload));
     return earliest(upload.expiresAt, after(upload, (rule ?? otherwise).expiresAfterMs));
   };
   const latestExpiryOf = (upload: ListedFacts) => {
     const possible = compiled.filter(({ fitsListed }) => fitsListed(upload));
-    const first = possible.findIndex(({ namesType }) => !namesType);
+    const first = possible.findIndex(({ namesMore }) => !namesMore);
     const rules = first === -1 ? [...possible, otherwise] : possible.slice(0, first + 1);
     const latest = Math.max(...rules.map((rule) => rule.expiresAfterMs ?? Number.POSITIVE_INFINITY));
     return latest === Number.POSITIVE_INFINITY ? undefined : after(upload, latest);
   };
   const dueAt = (upload: DatedUpload) => {
     const expiry = expiryOf(upload);
-    const seen = expiryOf({ ...upload, expiresAt: undefined, contentType: typeOfName(upload.key) });
+    const { key, size, modifiedAt } = upload;
+    const seen = expiryOf({ key, size, modifiedAt, contentType: typeOfName(key) });
     return expiry === seen ? undefined : expiry;
   };
   return {

@@ -1,4 +1,5 @@
 import type { UploadKey } from '../upload/upload-key.js';
+import type { QuotaTable } from './quotas.js';
 
 /** How much may be stored; `undefined`: no such limit. */
 export interface LimitSettings {
@@ -12,6 +13,8 @@ export interface LimitSettings {
   readonly userQuota: number | undefined;
   /** Bytes that each uploader may send in 24 hours. */
   readonly dailyQuota: number | undefined;
+  /** Other figures for some uploaders. */
+  readonly quotas: readonly QuotaTable[];
 }
 
 /** An upload that asks for room. */
@@ -20,6 +23,8 @@ export interface PlannedUpload {
   /** Bytes. */
   readonly size: number;
   readonly uploader?: string | undefined;
+  /** The table of quotas that its token names. */
+  readonly quota?: string | undefined;
   /** How many of its bytes have arrived. The others still need space on the disk. */
   arrived(): number;
 }

@@ -9,6 +9,7 @@ import type { UploadKey } from '../upload/upload-key.js';
 import type { UploaderIds } from '../upload/uploader.js';
 import { KnownUploaders } from './known-uploaders.js';
 import type { ForgottenUpload, LimitSettings, Limits, PlannedUpload, Reservation } from './limits.js';
+import { Quotas } from './quotas.js';
 import { requireQuota } from './require-quota.js';
 import { type RoomContext, RoomMaker } from './room-maker.js';
 import { RunningUploads } from './running-uploads.js';
@@ -27,7 +28,7 @@ export interface LimitsContext extends RoomContext {
 }
 
 /** An upload or slot that asks for room. */
-type Asking = Pick<PlannedUpload, 'size' | 'uploader'>;
+type Asking = Pick<PlannedUpload, 'size' | 'uploader' | 'quota'>;
 
 function describeBytes(size: number): string {
   return size === countedBytes(size) ? `${size} bytes` : `${size} bytes, counted as ${countedBytes(size)},`;
@@ -38,6 +39,7 @@ export class StoreLimits implements Limits {
   readonly #settings: LimitSettings;
   readonly #context: LimitsContext;
   readonly #uploaders: KnownUploaders;
+  readonly #quotas: Quotas;
   readonly #keys = new Set<UploadKey>();
   readonly #running: RunningUploads;
   readonly #count: StoreCount;
@@ -47,6 +49,7 @@ export class StoreLimits implements Limits {
     this.#settings = settings;
     this.#context = context;
     this.#uploaders = new KnownUploaders(context.uploaderIds);
+    this.#quotas = new Quotas(settings.quotas, context.uploaderIds);
     this.#running = new RunningUploads(context.now);
     this.#count = new StoreCount(context.now);
     this.#roomMaker = new RoomMaker(settings, context, this.#count, this.#running);
@@ -54,7 +57,8 @@ export class StoreLimits implements Limits {
 
   /** Whether there is a limit for each uploader. */
   get isByUploader(): boolean {
-    return (this.#settings.userQuota ?? this.#settings.dailyQuota) !== undefined;
+    const quotas = [this.#settings, ...this.#settings.quotas];
+    return quotas.some(({ userQuota, dailyQuota }) => (userQuota ?? dailyQuota) !== undefined);
   }
 
   /** Begins a new count of the store. */
@@ -139,8 +143,8 @@ export class StoreLimits implements Limits {
 
   /** Whether any limit depends on the count of the store. */
   get #needsCount(): boolean {
-    const { maxStoreSize, userQuota, dailyQuota, minFreeSpace, evictsWhenFull } = this.#settings;
-    return (maxStoreSize ?? userQuota ?? dailyQuota) !== undefined || (minFreeSpace > 0 && evictsWhenFull);
+    const { maxStoreSize, minFreeSpace, evictsWhenFull } = this.#settings;
+    return maxStoreSize !== undefined || this.isByUploader || (minFreeSpace > 0 && evictsWhenFull);
   }
 
   /** Calls with the bytes that may be written beside all running uploads; no upload may begin between the two. */
@@ -155,12 +159,14 @@ export class StoreLimits implements Limits {
   }
 
   /** Whether others must be evicted for it. Throws `STORE_FULL` or `QUOTA_REACHED`. */
-  #requireRoom({ size, uploader }: Asking, space: number): boolean {
+  #requireRoom(asking: Asking, space: number): boolean {
+    const { size, uploader } = asking;
     const { maxStoreSize = Number.POSITIVE_INFINITY, evictsWhenFull } = this.#settings;
     const bytes = countedBytes(size);
     if (uploader !== undefined) {
       const ids = this.#uploaders.idsOf(uploader);
-      requireQuota(this.#settings, this.#count, this.#running, bytes, uploader, ids);
+      const table = this.#quotas.find(asking);
+      requireQuota(this.#settings, this.#count, this.#running, bytes, uploader, ids, table);
     }
     const overSize = this.#count.stored + this.#count.given + this.#running.planned + bytes - maxStoreSize;
     const missing = Math.max(overSize, bytes - space);

@@ -100,7 +100,7 @@ export class Sweeper {
     return summary;
   }
 
-  /** Opens the upload if its type or token decides and the listing does not tell them. */
+  /** Opens the upload if its type, purpose or token decides and the listing does not tell them. */
   async #isSurelyExpired(listed: ListedUpload): Promise<boolean> {
     const { store, retention, now } = this.#context;
     const { key } = listed;

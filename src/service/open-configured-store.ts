@@ -17,7 +17,7 @@ function storeOptions(config: Config) {
     minFreeSpace: config.limits.minFreeSpace,
     lifetimes: compileRetention(config.retention),
     tombstonePhase: tombstonePhases(config.replayWindowMs),
-    uploaderIds: new UploaderIds(config.secrets),
+    uploaderIds: new UploaderIds(config.secrets, config.jidInUrlDomain),
   };
 }
 

@@ -11,6 +11,7 @@ import type { Metrics, ProcessMetrics } from '../metrics.js';
 import { compileRetention } from '../retention/expiry.js';
 import type { Limits } from '../retention/limits.js';
 import { type OpenRetention, openRetention } from '../retention/open-retention.js';
+import { Quotas } from '../retention/quotas.js';
 import type { StoreLimits } from '../retention/store-limits.js';
 import { sweepRegularly } from '../retention/sweep-regularly.js';
 import type { ServedStore } from '../storage/store.js';
@@ -78,7 +79,8 @@ async function buildConfiguredApp(
   const { buildApp } = await import('../http/app.js');
   const settings = { ...config, maxUploads: Math.max(1, Math.floor(config.maxUploads / config.workers)) };
   const retention = compileRetention(config.retention);
-  return buildApp({ store, settings, retention, limits, logger, now: Date.now, metrics });
+  const quotas = new Quotas(config.limits.quotas, new UploaderIds(config.secrets, config.jidInUrlDomain));
+  return buildApp({ store, settings, retention, limits, quotas, logger, now: Date.now, metrics });
 }
 
 /** Listens for uploads, and resolves to the address. */
@@ -134,7 +136,7 @@ export async function serveAlone(
   serviceManager: ServiceManager,
   notify: Notify,
 ): Promise<Running> {
-  const uploaderIds = new UploaderIds(config.secrets);
+  const uploaderIds = new UploaderIds(config.secrets, config.jidInUrlDomain);
   const { limits, sweeper } = openConfiguredRetention(config, store, uploaderIds, logger);
   const metrics = await openConfiguredMetrics(config, store, lostLines);
   const app = await buildConfiguredApp(config, store, logger, limits, metrics);
@@ -163,7 +165,7 @@ export async function serveInWorkers(
   { logger, lostLines }: Log,
   notify: Notify,
 ): Promise<Running> {
-  const uploaderIds = new UploaderIds(config.secrets);
+  const uploaderIds = new UploaderIds(config.secrets, config.jidInUrlDomain);
   const { limits, sweeper } = openConfiguredRetention(config, store, uploaderIds, logger);
   const metrics = await openSupervisorMetrics(config, lostLines);
   metrics?.watchSweeps(sweeper);

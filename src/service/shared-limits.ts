@@ -1,10 +1,10 @@
 /*
  * The supervisor keeps the limits for all workers. Each worker asks it through the cluster channel:
  *
- *   worker → supervisor   { reserve: { id, key, size, uploader } }     { makeRoom: { id, arrived } }
- *                         { settle: { id, isStored, sentBytes } }      { forget: { key, size, uploader } }
+ *   worker → supervisor   { reserve: { id, key, size, uploader, quota } }     { makeRoom: { id, arrived } }
+ *                         { settle: { id, isStored, sentBytes } }             { forget: { key, size, uploader } }
  *                         { arrived: [[id, bytes], …] }
- *   supervisor → worker   { reserved: { id, isEvicting } }             { room: { id, bytes } }
+ *   supervisor → worker   { reserved: { id, isEvicting } }                    { room: { id, bytes } }
  *                         { refused: { id, code, message, retryAt } }
  *
  * Each upload waits for one answer at a time, so that its id is enough to find the question.
@@ -118,9 +118,9 @@ export function supervisorsLimits({ reportsArrival }: { readonly reportsArrival:
   if (reportsArrival) setInterval(reportArrival, arrivalIntervalMs).unref();
   return {
     reserve: async (upload) => {
-      const { key, size, uploader } = upload;
+      const { key, size, uploader, quota } = upload;
       const id = count++;
-      const { reserved } = await ask(id, { reserve: { id, key, size, uploader } });
+      const { reserved } = await ask(id, { reserve: { id, key, size, uploader, quota } });
       running.set(id, upload);
       const makeRoom = async (arrived: number) => (await ask(id, { makeRoom: { id, arrived } })).room?.bytes ?? 0;
       return {

@@ -1,17 +1,11 @@
 import type { Element } from 'ltx';
 import { FilerError, messageOf } from '../errors.js';
+import type { Purpose } from '../upload/purpose.js';
 import { bareJid } from '../upload/uploader.js';
 import type { IssuedSlot } from './slot-issuer.js';
 import type { SlotRequest } from './slot-policy.js';
 import { errorOf, mustBeAnswered, resultOf, type StanzaError, xml } from './stanza.js';
-import {
-  ephemeralFeature,
-  limitForms,
-  parseSlotRequest,
-  refusalOf,
-  slotElement,
-  uploadNamespaces,
-} from './upload-stanzas.js';
+import { featureOf, limitForms, parseSlotRequest, refusalOf, slotElement, uploadNamespaces } from './upload-stanzas.js';
 
 const infoNs = 'http://jabber.org/protocol/disco#info';
 const itemsNs = 'http://jabber.org/protocol/disco#items';
@@ -27,32 +21,36 @@ export interface AnswerContext {
   readonly jid: string;
   /** The name that clients show for the service. */
   readonly name: string;
-  /** Bytes. */
-  readonly maxFileSize: number;
-  /** Whether clients may set an expiry for a file. */
-  readonly takesExpiry: boolean;
+  /** The largest file in bytes for which a bare JID gets a slot; `unlimited`: any. */
+  maxFileSizeFor(jid: string): number;
+  /** The purposes that the service advertises. */
+  readonly purposes: readonly Purpose[];
   /** Gives a slot to a bare JID, or throws. */
   give(jid: string, request: SlotRequest): Promise<IssuedSlot>;
   readonly logger: Record<'debug' | 'warn' | 'error', (line: object, message: string) => void>;
 }
 
-function describeService({ name, maxFileSize, takesExpiry }: AnswerContext): Element {
-  const features = [infoNs, itemsNs, pingNs, ...uploadNamespaces, ...(takesExpiry ? [ephemeralFeature] : [])];
+function askerOf(iq: Element): string {
+  return bareJid(iq.attrs['from'] ?? '');
+}
+
+function describeService(iq: Element, { name, maxFileSizeFor, purposes }: AnswerContext): Element {
+  const features = [infoNs, itemsNs, pingNs, ...uploadNamespaces, ...purposes.map(featureOf)];
   return xml(
     'query',
     { xmlns: infoNs },
     xml('identity', { category: 'store', type: 'file', name }),
     ...features.map((feature) => xml('feature', { var: feature })),
-    ...limitForms(maxFileSize),
+    ...limitForms(maxFileSizeFor(askerOf(iq))),
   );
 }
 
 async function giveSlot(iq: Element, namespace: string, request: SlotRequest, context: AnswerContext) {
-  const uploader = bareJid(iq.attrs['from'] ?? '');
+  const uploader = askerOf(iq);
   try {
     return resultOf(iq, slotElement(namespace, await context.give(uploader, request)));
   } catch (error) {
-    const refusal = refusalOf(error, namespace, context.maxFileSize);
+    const refusal = refusalOf(error, namespace, context.maxFileSizeFor(uploader));
     if (refusal === undefined) throw error;
     // slot-service.ts logs a JID that asks too often, once a minute.
     const level = error instanceof FilerError && error.code === 'SLOTS_LIMITED' ? 'debug' : 'warn';
@@ -72,7 +70,7 @@ async function answer(iq: Element, context: AnswerContext): Promise<Element> {
   const isInfo = child.is('query', infoNs);
   if (!isInfo && !child.is('query', itemsNs)) return errorOf(iq, unavailable);
   if (child.attrs['node'] !== undefined) return errorOf(iq, notFound);
-  return resultOf(iq, isInfo ? describeService(context) : xml('query', { xmlns: itemsNs }));
+  return resultOf(iq, isInfo ? describeService(iq, context) : xml('query', { xmlns: itemsNs }));
 }
 
 /**

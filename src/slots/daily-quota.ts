@@ -1,10 +1,12 @@
 import { FilerError } from '../errors.js';
+import { nameFigure, type Quotas } from '../retention/quotas.js';
 import { type CountedUpload, countedBytes, Usage } from '../retention/usage.js';
 import type { UploaderIds } from '../upload/uploader.js';
 
 /** What the daily quota of slots depends on. */
 export interface DailyQuotaContext {
   readonly uploaderIds: UploaderIds;
+  readonly quotas: Quotas;
   /** What a JID sent in the last 24 hours. */
   sentByHour(uploader: string): Promise<CountedUpload[]>;
   /** ms since the epoch. */
@@ -25,14 +27,17 @@ export class DailyQuota {
 
   /** Counts a slot of a JID. Returns a function that takes it back. Throws `QUOTA_REACHED` if it exceeds the quota. */
   async count(jid: string, size: number): Promise<() => void> {
-    const { uploaderIds, now } = this.#context;
+    const { uploaderIds, quotas, now } = this.#context;
+    const table = quotas.find({ uploader: jid });
+    const quota = table?.dailyQuota ?? this.#bytes;
     const ids = uploaderIds.idsOf(jid);
     await this.#recall(jid, ids);
     const { bytes, lessAt } = this.#given.sentBy(ids);
     const counted = countedBytes(size);
-    if (bytes + counted > this.#bytes) {
-      const found = `the uploader got slots for ${bytes} bytes in 24 hours; ${counted} more would exceed component.dailyQuota, ${this.#bytes}`;
-      throw new FilerError('QUOTA_REACHED', found, { retryAt: counted > this.#bytes ? undefined : lessAt });
+    if (bytes + counted > quota) {
+      const name = table?.dailyQuota === undefined ? 'component.dailyQuota' : nameFigure('dailyQuota', table);
+      const found = `the uploader got slots for ${bytes} bytes in 24 hours; ${counted} more would exceed ${name}, ${quota}`;
+      throw new FilerError('QUOTA_REACHED', found, { retryAt: counted > quota ? undefined : lessAt });
     }
     const slot = { size, uploader: uploaderIds.idOf(jid), modifiedAt: now() };
     this.#given.addSent(slot);

@@ -1,3 +1,4 @@
+import type { Purpose } from '../upload/purpose.js';
 import type { UploadKey } from '../upload/upload-key.js';
 
 /** An upload that was checked against the settings. */
@@ -9,6 +10,10 @@ export interface PlannedSlot {
   readonly contentType: string | undefined;
   /** The uploader's id. */
   readonly uploader: string;
+  /** `undefined`: a message. */
+  readonly purpose?: Purpose | undefined;
+  /** How the token names the uploader's table of quotas. */
+  readonly quota?: string | undefined;
   /** The expiry that the client asked for, ms since the epoch. */
   readonly expiresAt: number | undefined;
 }

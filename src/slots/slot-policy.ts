@@ -8,7 +8,9 @@ import { FilerError } from '../errors.js';
 import { isExpired } from '../retention/expiry.js';
 import { essenceOf, typeOfName } from '../upload/content-type.js';
 import { compilePattern } from '../upload/name-pattern.js';
+import type { Purpose } from '../upload/purpose.js';
 import { keyBelow, type UploadKey } from '../upload/upload-key.js';
+import { domainOf } from '../upload/uploader.js';
 import { shortName } from './short-name.js';
 import type { PlannedSlot } from './slot-issuer.js';
 
@@ -20,6 +22,16 @@ export interface SlotSettings {
   readonly maxFileSize: number;
   /** Patterns for content types such as `image/*`; empty: all types are allowed. */
   readonly allowedTypes: readonly string[];
+  /** The purposes that the service advertises. */
+  readonly purposes: readonly Purpose[];
+}
+
+/** Who asks for a slot. */
+export interface Asker {
+  /** The uploader's id. */
+  readonly uploader: string;
+  /** How the token names the uploader's table of quotas. */
+  readonly quota?: string | undefined;
 }
 
 /** The raw fields of a client's request; `undefined` if a field is missing. */
@@ -29,6 +41,8 @@ export interface SlotRequest {
   readonly contentType: string | undefined;
   /** The expiry that the client asks for (XEP-0082). */
   readonly expireBefore?: string | undefined;
+  /** The name of the purpose's element. */
+  readonly purpose?: string | undefined;
 }
 
 const randomKeyBytes = 30;
@@ -47,11 +61,6 @@ const timePattern = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/;
 
 function quote(value: string | undefined): string {
   return value === undefined ? 'missing' : JSON.stringify(value.slice(0, maxQuotedLength));
-}
-
-/** The domain of a bare JID. */
-export function domainOf(jid: string): string {
-  return jid.replace(/^.*@/s, '');
 }
 
 /** Whether the bare JID or its domain may get slots. */
@@ -92,6 +101,11 @@ function checkedTime(expireBefore: string | undefined): number | undefined {
   throw new FilerError('REQUEST_INVALID', `invalid expire-before in the slot request: ${quote(expireBefore)}`);
 }
 
+/** The purpose that the upload gets. Without one, or with one that is not advertised, it is a message (XEP-0363 1.2.0). */
+function purposeOf({ purpose = 'message' }: SlotRequest, advertised: readonly Purpose[]): Purpose | undefined {
+  return purpose === 'message' ? undefined : advertised.find((known) => known === purpose);
+}
+
 function requireType(type: string, allowedTypes: readonly string[]): void {
   const essence = essenceOf(type) ?? '';
   if (allowedTypes.length === 0 || allowedTypes.some((pattern) => compilePattern(pattern.toLowerCase())(essence)))
@@ -109,18 +123,19 @@ export function requireFuture({ expiresAt }: PlannedSlot, now: number): void {
 }
 
 /**
- * Checks the request of the uploader with this id, and gives the upload a key that nobody can guess.
+ * Checks the request, and gives the upload a key that nobody can guess.
  * Throws `REQUEST_INVALID`, `SIZE_REFUSED` or `TYPE_REFUSED`.
  */
 export function planSlot(
-  uploader: string,
+  { uploader, quota }: Asker,
   request: SlotRequest,
-  { maxFileSize, allowedTypes }: SlotSettings,
+  { maxFileSize, allowedTypes, purposes }: SlotSettings,
 ): PlannedSlot {
   const key = newKey(uploader, request.filename);
   const size = checkedSize(request.size, maxFileSize);
   const typeIfNone = allowedTypes.length === 0 ? undefined : typeOfName(key);
   const contentType = announcedType(request.contentType) ?? typeIfNone;
   if (contentType !== undefined) requireType(contentType, allowedTypes);
-  return { key, size, contentType, uploader, expiresAt: checkedTime(request.expireBefore) };
+  const expiresAt = checkedTime(request.expireBefore);
+  return { key, size, contentType, uploader, quota, purpose: purposeOf(request, purposes), expiresAt };
 }

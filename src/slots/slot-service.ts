@@ -1,11 +1,12 @@
-import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
+import { RateLimiterMemory } from 'rate-limiter-flexible';
 import { FilerError } from '../errors.js';
+import type { Quotas } from '../retention/quotas.js';
 import type { CountedUpload } from '../retention/usage.js';
-import type { UploaderIds } from '../upload/uploader.js';
+import { unlimited } from '../units.js';
+import { domainOf, type UploaderIds } from '../upload/uploader.js';
 import { DailyQuota } from './daily-quota.js';
 import type { IssuedSlot, PlannedSlot, SlotIssuer } from './slot-issuer.js';
 import {
-  domainOf,
   mayHaveSlots,
   planSlot,
   requireAccess,
@@ -14,8 +15,8 @@ import {
   type SlotSettings,
 } from './slot-policy.js';
 
-/** How often each JID may ask for a slot. The JIDs of a domain without access count as one. */
-const requestsPerMinute = 60;
+/** How often each JID may ask for a slot, unless a table of quotas says more. The JIDs of a domain without access count as one. */
+const usualRequestsPerMinute = 60;
 
 /** The settings of slots. */
 export interface SlotServiceSettings extends SlotSettings {
@@ -39,6 +40,7 @@ export interface SlotServiceContext {
   readonly issuer: SlotIssuer;
   readonly limits: SlotLimits;
   readonly uploaderIds: UploaderIds;
+  readonly quotas: Quotas;
   readonly logger: Record<'info' | 'warn', (line: object, message: string) => void>;
   /** ms since the epoch. */
   readonly now: () => number;
@@ -50,7 +52,7 @@ export class SlotService {
   readonly #context: SlotServiceContext;
   readonly #dailyQuota: DailyQuota | undefined;
   /** Forgets a JID or domain after its minute. */
-  readonly #pace = new RateLimiterMemory({ points: requestsPerMinute, duration: 60 });
+  readonly #pace = new RateLimiterMemory({ points: unlimited, duration: 60 });
 
   constructor(settings: SlotServiceSettings, context: SlotServiceContext) {
     this.#settings = settings;
@@ -61,6 +63,11 @@ export class SlotService {
     this.#dailyQuota = new DailyQuota(dailyQuota, { ...context, sentByHour });
   }
 
+  /** The largest file in bytes for which a bare JID gets a slot; `unlimited`: any. */
+  maxFileSizeFor(jid: string): number {
+    return this.#context.quotas.find({ uploader: jid })?.maxFileSize ?? this.#settings.maxFileSize;
+  }
+
   /**
    * Gives a slot to a bare JID. Throws `SLOTS_LIMITED`, and what `planSlot`, `requireAccess`, `requireFuture`, `SlotLimits`
    * and the issuer throw.
@@ -68,8 +75,10 @@ export class SlotService {
   async give(jid: string, request: SlotRequest): Promise<IssuedSlot> {
     await this.#requirePace(jid);
     requireAccess(jid, this.#settings);
-    const planned = planSlot(this.#context.uploaderIds.idOf(jid), request, this.#settings);
-    requireFuture(planned, this.#context.now());
+    const { uploaderIds, quotas, now } = this.#context;
+    const asker = { uploader: uploaderIds.idOf(jid), quota: quotas.nameFor(jid) };
+    const planned = planSlot(asker, request, { ...this.#settings, maxFileSize: this.maxFileSizeFor(jid) });
+    requireFuture(planned, now());
     const takeBack = await this.#dailyQuota?.count(jid, planned.size);
     try {
       const slot = await this.#issue(jid, planned);
@@ -95,17 +104,18 @@ export class SlotService {
   }
 
   async #requirePace(jid: string): Promise<void> {
+    const { quotas, logger, now } = this.#context;
     // A foreign server can invent any number of JIDs.
-    const asker = mayHaveSlots(jid, this.#settings) ? jid : domainOf(jid);
-    try {
-      await this.#pace.consume(asker);
-    } catch (error) {
-      if (!(error instanceof RateLimiterRes)) throw error;
-      const reason = `${asker} asked for a slot more than ${requestsPerMinute} times within a minute`;
-      if (error.consumedPoints === requestsPerMinute + 1) {
-        this.#context.logger.warn({ uploader: jid, reason }, 'slots refused until the minute is over');
-      }
-      throw new FilerError('SLOTS_LIMITED', reason, { retryAt: this.#context.now() + error.msBeforeNext });
+    const mayAsk = mayHaveSlots(jid, this.#settings);
+    const asker = mayAsk ? jid : domainOf(jid);
+    const table = mayAsk ? quotas.find({ uploader: jid }) : undefined;
+    const max = table?.requestsPerMinute ?? usualRequestsPerMinute;
+    const { consumedPoints, msBeforeNext } = await this.#pace.consume(asker);
+    if (consumedPoints <= max) return;
+    const reason = `${asker} asked for a slot more than ${max} times within a minute`;
+    if (consumedPoints === max + 1) {
+      logger.warn({ uploader: jid, reason }, 'slots refused until the minute is over');
     }
+    throw new FilerError('SLOTS_LIMITED', reason, { retryAt: now() + msBeforeNext });
   }
 }

@@ -4,12 +4,15 @@
  *   urn:xmpp:http:upload:0   <request filename= size= content-type=/>             <slot><put url=/><get url=/></slot>
  *   urn:xmpp:http:upload     <request><filename/><size/><content-type/></request>  <slot><put>URL</put><get>URL</get></slot>
  *
- * Version 1.2.0 adds purposes. The purpose "ephemeral" sets an expiry. Other purposes and unknown elements are ignored.
+ * Version 1.2.0 adds purposes: message, profile, ephemeral and permanent. An ephemeral upload may have an expiry. Unknown elements
+ * are ignored.
  *
  *   <request …><ephemeral xmlns='urn:xmpp:http:upload:purpose:0' expire-before='2026-11-22T12:30:00Z'/></request>
  */
 import type { Element } from 'ltx';
 import { type ErrorCode, FilerError, type SlotErrorCode } from '../errors.js';
+import { unlimited } from '../units.js';
+import type { Purpose } from '../upload/purpose.js';
 import type { IssuedSlot } from './slot-issuer.js';
 import type { SlotRequest } from './slot-policy.js';
 import { type StanzaError, xml } from './stanza.js';
@@ -18,8 +21,10 @@ const currentNs = 'urn:xmpp:http:upload:0';
 const olderNs = 'urn:xmpp:http:upload';
 const purposeNs = 'urn:xmpp:http:upload:purpose:0';
 
-/** The feature of a service that deletes a file at the expiry that its sender asked for (XEP-0363 1.2.0). */
-export const ephemeralFeature = `${purposeNs}#ephemeral`;
+/** The feature of a service that keeps uploads by this purpose (XEP-0363 1.2.0). */
+export function featureOf(purpose: Purpose): string {
+  return `${purposeNs}#${purpose}`;
+}
 
 /** The namespaces of slot requests. */
 export const uploadNamespaces: readonly string[] = [currentNs, olderNs];
@@ -34,6 +39,10 @@ export function parseSlotRequest(element: Element): SlotRequest | undefined {
     filename: fieldOf('filename'),
     size: fieldOf('size'),
     contentType: fieldOf('content-type'),
+    purpose: element
+      .getChildElements()
+      .find((child) => child.getNS() === purposeNs)
+      ?.getName(),
     expireBefore: element.getChild('ephemeral', purposeNs)?.attrs['expire-before'],
   };
 }
@@ -45,8 +54,9 @@ export function slotElement(namespace: string, { putUrl, getUrl }: IssuedSlot): 
   return xml('slot', { xmlns: namespace }, ...children);
 }
 
-/** The size limit for service discovery: a data form for each namespace (XEP-0363 §4, XEP-0128). */
+/** The size limit for service discovery: a data form for each namespace (XEP-0363 §4, XEP-0128). None if there is no limit. */
 export function limitForms(maxFileSize: number): Element[] {
+  if (maxFileSize === unlimited) return [];
   return uploadNamespaces.map((namespace) =>
     xml(
       'x',

@@ -1,4 +1,5 @@
 import type { Readable, Writable } from 'node:stream';
+import type { Purpose } from '../upload/purpose.js';
 import type { UploadKey } from '../upload/upload-key.js';
 
 /** What a store keeps of an upload beside its bytes. */
@@ -11,6 +12,8 @@ export interface UploadFacts {
   readonly expiresAt?: number | undefined;
   /** The uploader's bare JID or id. */
   readonly uploader?: string | undefined;
+  /** `undefined`: a message. */
+  readonly purpose?: Purpose | undefined;
 }
 
 /** An upload on its way into the store. */
@@ -42,7 +45,7 @@ export interface KeyedFacts extends StoredFacts {
 
 /** An upload as a listing of the store gives it. */
 export interface ListedUpload extends KeyedFacts {
-  /** Whether these are all facts. If not, the type is a guess by the key, and expiry and uploader may be missing. */
+  /** Whether these are all facts. If not, the type is a guess by the key, and expiry, uploader and purpose may be missing. */
   readonly isComplete: boolean;
 }
 
@@ -50,7 +53,7 @@ export interface ListedUpload extends KeyedFacts {
 export interface Lifetimes {
   /** Until when the upload is sure to stay, for caches of clients that fetch it from the store itself; `undefined`: for ever. */
   keptUntil(upload: KeyedFacts): number | undefined;
-  /** When the upload expires, if its type or token decides that; `undefined` if key, size and age do, or it never expires. */
+  /** When the upload expires, if its type, purpose or token decides that; `undefined` if key, size and age do, or it never expires. */
   dueAt(upload: KeyedFacts): number | undefined;
 }
 

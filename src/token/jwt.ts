@@ -38,7 +38,7 @@ export function signJwt(
   secret: string,
   { size, contentType }: Omit<Slot, 'key'>,
   { now, uploader, expiresAt }: JwtOptions,
-  ownClaims: Readonly<Record<string, string>>,
+  ownClaims: Readonly<Record<string, string | undefined>>,
 ): Promise<string> {
   const iat = Math.floor(now / 1000);
   const claims = {

@@ -4,8 +4,9 @@
  *   ?v2= ?token=    the same module as "v2"; Metronome:                      path NUL size NUL type
  * The path is the upload key in UTF-8, the size is decimal, the type is verbatim.
  */
+import { FilerError } from '../errors.js';
 import { servableType, typeOfName, unknownType } from '../upload/content-type.js';
-import { uploaderOfKey } from '../upload/upload-key.js';
+import { uploaderIdOfKey, uploaderOfKey } from '../upload/upload-key.js';
 import { candidateTypes } from './candidate-types.js';
 import { hmacHex, isSignedByAny } from './hmac.js';
 import type { AnnouncedUpload, Grant, Slot, TokenSettings } from './token.js';
@@ -16,12 +17,18 @@ export interface QueryScheme {
   readonly parameter: string;
   /** The digest that allows the upload. */
   sign(secret: string, slot: Slot): string;
-  /** What the digest allows, `undefined` if it does not sign this upload. */
+  /** What the digest allows, `undefined` if it does not sign this upload. Throws `TOKEN_REFUSED` for a key that names nobody for sure. */
   verify(digest: string, upload: AnnouncedUpload, settings: TokenSettings): Grant | undefined;
 }
 
-function grant(upload: AnnouncedUpload, contentType: string): Grant {
-  return { contentType, uploader: uploaderOfKey(upload.key) };
+/** Throws `TOKEN_REFUSED` where a user's name would pass as the id of another one. */
+function grant({ key }: AnnouncedUpload, contentType: string, { jidInUrlDomain }: TokenSettings): Grant {
+  if (jidInUrlDomain !== undefined && uploaderIdOfKey(key) !== undefined) {
+    const found =
+      'v1 token: the path begins with a hash, but jidInUrlDomain says that it begins with the name of the user';
+    throw new FilerError('TOKEN_REFUSED', `${found}; does ejabberd have "jid_in_url: node"?`);
+  }
+  return { contentType, uploader: uploaderOfKey(key, jidInUrlDomain) };
 }
 
 function untypedMessage({ key, size }: Omit<Slot, 'contentType'>): Buffer {
@@ -43,16 +50,16 @@ function signTyped(secret: string, slot: Slot): string {
 function verifyUntyped(digest: string, upload: AnnouncedUpload, settings: TokenSettings): Grant | undefined {
   if (!isSignedByAny(settings.secrets, untypedMessage(upload), digest)) return undefined;
   const announced = servableType(upload.contentType);
-  return grant(upload, announced === unknownType ? typeOfName(upload.key) : announced);
+  return grant(upload, announced === unknownType ? typeOfName(upload.key) : announced, settings);
 }
 
 function verifyTyped(digest: string, upload: AnnouncedUpload, settings: TokenSettings): Grant | undefined {
   const isSigned = (type: string) =>
     isSignedByAny(settings.secrets, typedMessage(upload, Buffer.from(type, 'latin1')), digest);
-  if (isSigned(upload.contentType)) return grant(upload, upload.contentType);
+  if (isSigned(upload.contentType)) return grant(upload, upload.contentType, settings);
   if (settings.strictContentType) return undefined;
   const signedType = candidateTypes(upload).find(isSigned);
-  return signedType === undefined ? undefined : grant(upload, signedType);
+  return signedType === undefined ? undefined : grant(upload, signedType, settings);
 }
 
 /** Every query scheme, in order of precedence if one URL has several. */

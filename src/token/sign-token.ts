@@ -1,7 +1,6 @@
 import { signBearer } from './bearer.js';
-import type { JwtOptions } from './jwt.js';
 import { type QueryScheme, querySchemes } from './query-schemes.js';
-import { signSlotToken, slotParameter } from './slot-token.js';
+import { type SlotTokenOptions, signSlotToken, slotParameter } from './slot-token.js';
 import type { Slot } from './token.js';
 
 /** A kind of token that allows an upload. */
@@ -24,7 +23,7 @@ export async function signPut(
   scheme: TokenScheme,
   secret: string,
   slot: Slot,
-  { now = Date.now(), ...more }: Partial<JwtOptions> = {},
+  { now = Date.now(), ...more }: Partial<SlotTokenOptions> = {},
 ): Promise<SignedPut> {
   const queryScheme = querySchemes.find(({ name }) => name === scheme);
   if (queryScheme !== undefined) {

@@ -1,3 +1,4 @@
+import type { Purpose } from '../upload/purpose.js';
 import type { UploadKey } from '../upload/upload-key.js';
 
 /** What the head of a PUT says about the upload, before its token is verified. */
@@ -26,12 +27,18 @@ export interface Grant {
   readonly expiresAt?: number | undefined;
   /** The uploader's bare JID or id (upload/uploader.ts). */
   readonly uploader?: string | undefined;
+  /** `undefined`: a message. */
+  readonly purpose?: Purpose | undefined;
+  /** The table of quotas that counts for the uploader, as retention/quotas.ts names it. */
+  readonly quota?: string | undefined;
 }
 
 /** The settings for verifying tokens. */
 export interface TokenSettings {
   /** A token may be signed with any of these. */
   readonly secrets: readonly string[];
+  /** The domain of ejabberd's users, if their names are in the keys. */
+  readonly jidInUrlDomain?: string | undefined;
   /** Whether the PUT must send exactly the type that was signed. */
   readonly strictContentType: boolean;
 }

@@ -112,7 +112,21 @@ export function keyOfPath(path: string): UploadKey | undefined {
 /** ejabberd's ids have 40 digits, those of our own slots 64 (uploader.ts). */
 const keyOfUploader = /^([0-9a-f]{40}(?:[0-9a-f]{24})?)\/[^/]+\/[^/]+$/;
 
+/** ejabberd's keys with `jid_in_url: node`: the name of the user, random letters and digits, the name of the file. */
+const keyOfNode = /^([^/]+)\/[A-Za-z0-9]+\/[^/]+$/;
+
 /** The uploader's id. It is the first of three segments for ejabberd's and our own slots; `undefined` for other keys. */
-export function uploaderOfKey(key: UploadKey): string | undefined {
+export function uploaderIdOfKey(key: UploadKey): string | undefined {
   return keyOfUploader.exec(key)?.[1];
+}
+
+/**
+ * The uploader whom the key names: an id or, if ejabberd's users of this domain have their names in the keys, a JID; `undefined`
+ * for other keys.
+ */
+export function uploaderOfKey(key: UploadKey, jidInUrlDomain: string | undefined): string | undefined {
+  const id = uploaderIdOfKey(key);
+  if (id !== undefined || jidInUrlDomain === undefined) return id;
+  const name = keyOfNode.exec(key)?.[1];
+  return name === undefined ? undefined : `${name.toLowerCase()}@${jidInUrlDomain}`;
 }

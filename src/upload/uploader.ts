@@ -6,7 +6,8 @@
  *   key = HKDF-SHA-256(secret, no salt, "prosody-filer uploader id")         32 bytes, so no token is ever an id
  *
  * New uploads get ids from the first secret. Older uploads can have ids from the other secrets. Paths from ejabberd begin
- * with the SHA-1 of the bare JID (40 hex digits).
+ * with the SHA-1 of the bare JID (40 hex digits) or, with `jid_in_url: node`, with the name before the @, in which ejabberd
+ * replaces some signs by "_".
  */
 import { createHash, createHmac, hkdfSync } from 'node:crypto';
 
@@ -19,9 +20,19 @@ export function bareJid(jid: string): string {
   return jid.replace(/\/.*$/s, '').toLowerCase();
 }
 
+/** The domain of a bare JID. */
+export function domainOf(jid: string): string {
+  return jid.replace(/^.*@/s, '');
+}
+
 /** Whether the text is an uploader's id, ours or ejabberd's, and not a JID. */
 export function isUploaderId(uploader: string): boolean {
   return idPattern.test(uploader);
+}
+
+/** The JID with the name that ejabberd writes into a path. */
+function asInPath(jid: string): string {
+  return jid.replace(/^.*(?=@)/s, (name) => name.replace(/[^\p{L}\p{N}_.-]/gu, '_'));
 }
 
 function keyOf(secret: string): Buffer {
@@ -36,10 +47,14 @@ function keyedId(key: Buffer, jid: string): string {
 export class UploaderIds {
   readonly #newestKey: Buffer;
   readonly #olderKeys: readonly Buffer[];
+  readonly #jidInUrlDomain: string | undefined;
 
-  /** New uploads get ids from the first secret. */
-  constructor(secrets: readonly string[]) {
+  /**
+   * New uploads get ids from the first secret. `jidInUrlDomain`: the domain of ejabberd's users, if their names are in the keys.
+   */
+  constructor(secrets: readonly string[], jidInUrlDomain?: string) {
     const [newest = '', ...older] = secrets;
+    this.#jidInUrlDomain = jidInUrlDomain;
     this.#newestKey = keyOf(newest);
     this.#olderKeys = older.map(keyOf);
   }
@@ -53,8 +68,12 @@ export class UploaderIds {
   idsOf(uploader: string): readonly string[] {
     if (isUploaderId(uploader)) return [uploader];
     const jid = bareJid(uploader);
-    const ofEjabberd = createHash('sha1').update(jid).digest('hex');
-    const ids = [this.#newestKey, ...this.#olderKeys].map((key) => keyedId(key, jid));
+    // A gateway's JID has no name before the domain. ejabberd hashes it with the @ all the same.
+    const ofEjabberd = createHash('sha1')
+      .update(jid.includes('@') ? jid : `@${jid}`)
+      .digest('hex');
+    const names = domainOf(jid) === this.#jidInUrlDomain ? [jid, asInPath(jid)] : [jid];
+    const ids = names.flatMap((name) => [this.#newestKey, ...this.#olderKeys].map((key) => keyedId(key, name)));
     return [...new Set([...ids, ofEjabberd])];
   }
 }

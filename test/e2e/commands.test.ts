@@ -3,7 +3,8 @@ import { appendFile, mkdir, readdir, readFile, stat, utimes, writeFile } from 'n
 import path from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { loadConfig } from '../../src/config/load-config.js';
-import { tokenSchemes } from '../../src/token/sign-token.js';
+import { signPut, tokenSchemes } from '../../src/token/sign-token.js';
+import type { UploadKey } from '../../src/upload/upload-key.js';
 import { type CommandResult, mainFile, run } from '../support/command.js';
 import { send } from '../support/http-client.js';
 import { missingPeer } from '../support/peers.js';
@@ -272,6 +273,16 @@ describe('stats', () => {
       { name: stranger, files: 1, bytes: 700 },
     ]);
     assert.deepEqual(await filesIn(program.storeDir), before);
+  });
+
+  it('counts by purpose if a client named one', async (t) => {
+    const program = await startProgram(t);
+    const slot = { key: 'avatar/f.txt' as UploadKey, size: 20, contentType: 'text/plain' };
+    const { query } = await signPut('slot', program.secret, slot, { purpose: 'profile' });
+    await send(`${program.uploadUrl}avatar/f.txt?${query}`, { method: 'PUT', body: Buffer.alloc(20) });
+    await put(program, 's/f.txt', Buffer.alloc(10));
+    const { stdout } = await prosodyFiler(['stats'], await folderFor(t, program.storeDir));
+    assert.match(stdout, /^by purpose\n {2}profile {2}1 {2}20 B\n {2}message {2}1 {2}10 B\n$/m);
   });
 
   it('counts 0 uploads in an empty folder, and ends with 1 if the folder does not exist, without creating it', async (t) => {

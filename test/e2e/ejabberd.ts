@@ -11,14 +11,19 @@ import { tempDir } from '../support/temp-dir.js';
 import { type Debian, thisDebian } from './debian.js';
 import type { XmppServer } from './xmpp-client.js';
 
+/** Where a gateway connects that may ask for slots, and by which secret. */
+interface GatewayOptions {
+  readonly gateway?: { readonly port: number; readonly secret: string };
+}
+
 /** How mod_http_upload is set. */
-export interface ModuleOptions {
+export interface ModuleOptions extends GatewayOptions {
   readonly baseUrl: string;
   readonly secret: string;
 }
 
 /** For a component that connects to ejabberd: where it is taken, and by which secret. */
-export interface ComponentOptions {
+export interface ComponentOptions extends GatewayOptions {
   readonly componentPort: number;
   readonly secret: string;
 }
@@ -84,25 +89,45 @@ hosts: [${account.domain}]
 loglevel: info
 ${toListeners(options)}
   - {port: ${port}, ip: "127.0.0.1", module: ejabberd_c2s}
-acl: {local: {user_regexp: ""}}
-access_rules: {local: {allow: local}}
+${toAccess(options)}
 ${toModules(folder, options)}
   mod_disco: {}
 `;
 }
 
-function toListeners(options: EjabberdOptions): string {
-  if (!('componentPort' in options)) return 'listen:';
+/** The README's listener for a component, without its first line. */
+function toListener(jid: string, port: number, secret: string): string {
   return readmeBlock('yaml', 'ejabberd_service')
-    .replace('5347', String(options.componentPort))
-    .replace('the-component-secret', options.secret)
+    .replace(/^listen:\n/, '')
+    .replace('5347', String(port))
+    .replace('the-component-secret', secret)
+    .replace('upload.example.org', jid);
+}
+
+function toListeners(options: EjabberdOptions): string {
+  const { domain } = account;
+  const { gateway } = options;
+  const listeners = [
+    ...('componentPort' in options ? [toListener(`upload.${domain}`, options.componentPort, options.secret)] : []),
+    ...(gateway === undefined ? [] : [toListener(`slidge.${domain}`, gateway.port, gateway.secret)]),
+  ];
+  return ['listen:', ...listeners].join('\n');
+}
+
+/** Who may do what: the README's rule for a gateway, beside that for users. */
+function toAccess(options: EjabberdOptions): string {
+  const rules = options.gateway !== undefined ? readmeBlock('yaml', 'access_rules') : 'acl:\naccess_rules:\n';
+  return rules
+    .replace('acl:\n', 'acl:\n  local: {user_regexp: ""}\n')
+    .replace('access_rules:\n', 'access_rules:\n  local: {allow: local}\n')
     .replace('example.org', account.domain);
 }
 
 function toModules(folder: string, options: EjabberdOptions): string {
   if ('componentPort' in options) return 'modules:';
-  const { baseUrl, secret } = options;
-  return `${withNames(readmeBlock('yaml', 'mod_http_upload'), { baseUrl, secret, domain: account.domain })}
+  const { baseUrl, secret, gateway } = options;
+  const access = gateway === undefined ? '' : '\n    access: upload';
+  return `${withNames(readmeBlock('yaml', 'mod_http_upload'), { baseUrl, secret, domain: account.domain })}${access}
     docroot: ${JSON.stringify(join(folder, 'spool', 'upload'))}`;
 }
 

@@ -5,7 +5,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-packages=(busybox prosody prosody-modules ejabberd nginx-light caddy apache2 haproxy openssl faketime strace btrfs-progs e2fsprogs xfsprogs exfat-fuse exfatprogs curl prometheus chromium php-cli python3-yaml systemd ceph-mon ceph-osd radosgw ceph-common swift-proxy swift-account swift-container swift-object debootstrap profanity tmux)
+packages=(busybox prosody prosody-modules ejabberd nginx-light caddy apache2 haproxy openssl faketime strace btrfs-progs e2fsprogs xfsprogs exfat-fuse exfatprogs curl prometheus chromium php-cli python3-yaml systemd ceph-mon ceph-osd radosgw ceph-common swift-proxy swift-account swift-container swift-object debootstrap profanity tmux python3-slixmpp python3-aiohttp)
 
 missing=()
 for package in "${packages[@]}"; do

@@ -10,8 +10,15 @@ import { tempDir } from '../support/temp-dir.js';
 import { type Debian, thisDebian } from './debian.js';
 import type { XmppServer } from './xmpp-client.js';
 
+/** A gateway that may ask for slots. */
+export interface GatewayOptions {
+  /** Where components are taken; for an upload component, it is taken there too. */
+  readonly componentPort?: number;
+  readonly gatewaySecret?: string;
+}
+
 /** Which of Prosody's upload modules hands out the slots, and how it is set. */
-export interface ModuleOptions {
+export interface ModuleOptions extends GatewayOptions {
   readonly issuer: 'v1' | 'v2' | 'file_share' | 'file_share itself';
   /** With its trailing slash: mod_http_upload_external appends to it what it is. */
   readonly baseUrl: string;
@@ -19,7 +26,7 @@ export interface ModuleOptions {
 }
 
 /** For a component that connects to Prosody: where it is taken, and by which secret. */
-export interface ComponentOptions {
+export interface ComponentOptions extends GatewayOptions {
   readonly issuer: 'component';
   readonly componentPort: number;
   readonly secret: string;
@@ -91,14 +98,17 @@ c2s_require_encryption = false
 allow_unencrypted_plain_auth = true
 authentication = "internal_plain"
 VirtualHost "${account.domain}"
-${toComponent(options)}`;
+${toComponent(options)}
+${toGateway(options)}`;
 }
 
 function toPorts(options: ProsodyOptions): string {
-  if (options.issuer === 'component') {
-    return `component_interfaces = { "127.0.0.1" }\ncomponent_ports = { ${options.componentPort} }`;
-  }
+  const { componentPort } = options;
+  const ofComponents =
+    componentPort === undefined ? '' : `component_interfaces = { "127.0.0.1" }\ncomponent_ports = { ${componentPort} }`;
+  if (options.issuer === 'component') return ofComponents;
   return `
+${ofComponents}
 http_interfaces = { "127.0.0.1" }
 http_ports = { ${new URL(options.baseUrl).port} }
 https_ports = {}
@@ -119,4 +129,13 @@ function toComponent(options: ProsodyOptions): string {
   const named = withNames(component, { baseUrl, secret, domain: account.domain });
   // Without a protocol the module signs v1.
   return issuer === 'v1' ? named.replace(/^.*_protocol = .*$/m, '') : named;
+}
+
+/** What the README adds for a gateway. Only Prosody's own module has a list of who may ask. */
+function toGateway({ issuer, gatewaySecret }: ProsodyOptions): string {
+  if (gatewaySecret === undefined) return '';
+  const lines = readmeBlock('lua', 'the-gateway-secret')
+    .replace('the-gateway-secret', gatewaySecret)
+    .replaceAll('example.org', account.domain);
+  return issuer === 'file_share' ? lines : lines.replace(/^.*_access = .*$/m, '');
 }

@@ -57,6 +57,17 @@ describe('purge', () => {
     assert.equal((await put(program, 'old/f', Buffer.from('hello'))).status, 409);
   });
 
+  it('deletes the uploads of a user whose name ejabberd writes into the paths, also those from before', async (t) => {
+    const before = await startProgram(t, {});
+    await put(before, 'o_brien/x1/f', Buffer.from('hello'));
+    const program = await startProgram(t, { storeDir: before.storeDir, jidInUrlDomain: 'localhost' });
+    for (const name of ['o_brien/x2/f', 'juliet/x3/f']) await put(program, name, Buffer.from('hello'));
+    const args = ['purge', '--uploader', "o'brien@localhost", '--config', program.configFile];
+    const { stdout } = await run(process.execPath, [mainFile, ...args]);
+    assert.match(stdout, /deleted 2 uploads, 10 bytes\n$/);
+    assert.deepEqual(await uploads(program), ['juliet/x3/f']);
+  });
+
   it("deletes all uploads of an uploader, also under ejabberd's hash", async (t) => {
     const program = await startWithUploads(t);
     assert.equal((await runLine(program, 'prosody-filer purge --uploader')).code, 0);

@@ -77,7 +77,7 @@ it("the README's retention settings are valid", async (t) => {
   const file = path.join(folder, 'config.toml');
   await writeFile(file, `secret = "s"\nstoreDir = "${folder}/upload"\n${readmeBlock('toml', '[[retention]]')}`);
   const { config } = loadConfig(file);
-  assert.equal(config.retention.rules.length, 2);
+  assert.equal(config.retention.rules.length, 3);
   assert.equal(config.limits.maxStoreSize, 50e9);
 });
 

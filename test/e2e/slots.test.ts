@@ -57,7 +57,12 @@ for (const [name, { whyNot, start }] of servers) {
     if (reason !== undefined) return t.skip(reason);
     const componentPort = await freePort();
     const server = await start(t, componentPort);
-    const filer = await startFiler(t, { componentPort, component: { maxFileSize: '1MB', name: 'Files & more' } });
+    const filer = await startFiler(t, {
+      componentPort,
+      component: { maxFileSize: '1MB', name: 'Files & more' },
+      expiresAfter: '1h',
+      retention: [{ purpose: 'profile', expiresAfter: 'never' }],
+    });
     await connected(filer);
     const client = await connectXmppClient(t, server);
 
@@ -114,6 +119,30 @@ for (const [name, { whyNot, start }] of servers) {
       assert.equal((await put({ put: { url: url('put'), headers: {} }, get: '' }, body)).status, 201);
       assert.equal((await send(url('get'))).status, 200);
       await eventually(async () => (await send(url('get'))).status === 410);
+    });
+
+    await t.test('a client may say what a file is for, if the service advertises that purpose', async () => {
+      const purposeNs = 'urn:xmpp:http:upload:purpose:0';
+      const maxAgeOf = async (purpose: string) => {
+        const attributes = { xmlns: 'urn:xmpp:http:upload:0', filename: 'f.txt', size: body.length };
+        const slot = await client.ask(xml('request', attributes, xml(purpose, { xmlns: purposeNs })), 'slot');
+        const url = (child: string) => slot.getChild(child)?.attrs['url'] ?? '';
+        assert.equal((await put({ put: { url: url('put'), headers: {} }, get: '' }, body)).status, 201);
+        const { headers } = await send(url('get'), { method: 'HEAD' });
+        return Number(/max-age=(\d+)/.exec(headers['cache-control'] ?? '')?.[1]);
+      };
+      assert.equal(await maxAgeOf('profile'), 365 * 24 * 3600);
+      for (const purpose of ['message', 'permanent']) {
+        const seconds = await maxAgeOf(purpose);
+        assert.ok(seconds > 0 && seconds <= 3600, `${purpose}: ${seconds}`);
+      }
+      const info = await client.ask(xml('query', { xmlns: 'http://jabber.org/protocol/disco#info' }), 'query');
+      const features = info.getChildren('feature').map(({ attrs }) => attrs['var']);
+      const advertised = ['message', 'profile', 'ephemeral'].map((purpose) => `${purposeNs}#${purpose}`);
+      assert.deepEqual(
+        features.filter((feature) => feature?.startsWith(purposeNs)),
+        advertised,
+      );
     });
 
     await t.test('the service announces its identity and limits', async () => {

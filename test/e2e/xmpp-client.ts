@@ -66,8 +66,9 @@ async function findUploadService(connection: Client, domain: string): Promise<st
   const list = await query(connection, domain, xml('query', { xmlns: itemsNs }), 'query');
   const items = list.getChildren('item').flatMap(({ attrs: { jid } }) => jid ?? []);
   for (const jid of items) {
-    const info = await query(connection, jid, xml('query', { xmlns: infoNs }), 'query');
-    const features = info.getChildren('feature');
+    // A component that is not connected has no features.
+    const info = await query(connection, jid, xml('query', { xmlns: infoNs }), 'query').catch(() => undefined);
+    const features = info?.getChildren('feature') ?? [];
     if (features.some((feature) => feature.attrs['var'] === uploadNs)) return jid;
   }
   throw new Error(`${domain} has no upload service; its items: ${items.join(' ')}`);

@@ -4,12 +4,17 @@ import path from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { FilerError } from '../../src/errors.js';
 import { Metrics } from '../../src/metrics.js';
+import { signPut } from '../../src/token/sign-token.js';
+import { unlimited } from '../../src/units.js';
+import type { UploadKey } from '../../src/upload/upload-key.js';
 import { eventually } from '../support/eventually.js';
 import { send } from '../support/http-client.js';
+import { quotaTable } from '../support/quota-table.js';
 import { connectTo } from '../support/raw-socket.js';
 import { type ServerOverrides, startServer, type TestServer } from '../support/server.js';
 import { bearer, deleteToken, secret } from '../support/tokens.js';
 import { filesIn } from '../support/tree.js';
+import { ids, uploaderIds } from '../support/uploader-ids.js';
 import { beginPut, putHead, put as putInto } from '../support/uploading.js';
 
 const kB = 1000;
@@ -216,6 +221,84 @@ describe('an upload that takes too long', () => {
     await sweep();
     const connection = await begin('s/f', 50 * kB, 'x');
     assert.match(await connection.untilClosed(), /^HTTP\/1\.1 408 /);
+  });
+});
+
+describe('the figures of [[quota]]', () => {
+  const gateway = 'slidge.example.org';
+  const limits = {
+    userQuota: 20 * kB,
+    quotas: [
+      quotaTable('example.org', { maxFileSize: 50 * kB, userQuota: unlimited }),
+      quotaTable(romeo, { userQuota: 30 * kB }),
+    ],
+  };
+
+  async function startWithQuotas(t: TestContext) {
+    const server = await start(t, { maxFileSize: 40 * kB, limits });
+    await server.sweep();
+    return { ...server, reason: () => String(server.logLines.at(-1)?.['reason']) };
+  }
+
+  /** PUT with the slot token of an uploader. */
+  async function putSlot({ origin }: TestServer, slot: string, size: number, jid: string, table?: string) {
+    const uploader = uploaderIds.idOf(jid);
+    const key = `${uploader}/${slot}/f` as UploadKey;
+    const quota = table && uploaderIds.idOf(table);
+    const { query } = await signPut('slot', secret, { key, size, contentType: 'text/plain' }, { uploader, quota });
+    return send(`${origin}/upload/${key}?${query}`, { method: 'PUT', body: Buffer.alloc(size) });
+  }
+
+  it('count for Bearer tokens: those of the JID, and not those of its domain', async (t) => {
+    const server = await startWithQuotas(t);
+    assert.equal((await putAsRomeo(server, 'a', 30 * kB)).status, 201);
+    assert.equal((await putAsRomeo(server, 'b', 10)).status, 413);
+    assert.match(server.reason(), /would exceed userQuota of \[\[quota\]\] romeo@example\.org, 30000$/);
+    assert.equal((await putAsRomeo(server, 'c', 40_001)).status, 413);
+    assert.match(server.reason(), /^40001 bytes exceed maxFileSize, 40000$/);
+  });
+
+  it('count for slot tokens, also those of the domain, which the token names', async (t) => {
+    const server = await startWithQuotas(t);
+    const juliet = 'juliet@example.org';
+    assert.equal((await putSlot(server, 'a', 50 * kB, juliet, 'example.org')).status, 201);
+    assert.equal((await putSlot(server, 'b', 50_001, juliet, 'example.org')).status, 413);
+    assert.match(server.reason(), /^50001 bytes exceed maxFileSize of \[\[quota\]\] example\.org, 50000$/);
+    assert.equal((await putSlot(server, 'c', 21 * kB, juliet, 'example.org')).status, 201);
+    assert.equal((await putSlot(server, 'd', 31 * kB, romeo, 'example.org')).status, 413);
+    assert.match(server.reason(), /userQuota of \[\[quota\]\] romeo@example\.org/);
+  });
+
+  it('are those at the top for all others', async (t) => {
+    const server = await startWithQuotas(t);
+    assert.equal((await putSlot(server, 'a', 20 * kB, gateway)).status, 201);
+    assert.equal((await putSlot(server, 'b', 1, gateway)).status, 413);
+    assert.match(server.reason(), /would exceed userQuota, 20000$/);
+    assert.equal((await server.put('s/f', 40_001)).status, 413);
+  });
+});
+
+describe("the quotas of ejabberd's users whose names are in the paths", () => {
+  const limits = { quotas: [quotaTable('romeo@example.org', { userQuota: 20 * kB })] };
+
+  it('count all of their uploads, and no upload needs a sidecar for that', async (t) => {
+    const { sweep, put, storeDir, logLines } = await start(t, { limits, jidInUrlDomain: 'example.org' });
+    await sweep();
+    assert.equal((await put('romeo/x1/f.txt', 15 * kB)).status, 201);
+    assert.deepEqual(await filesIn(storeDir), ['romeo/x1/f.txt']);
+    await sweep();
+    assert.equal((await put('romeo/x2/f.txt', 15 * kB)).status, 413);
+    assert.match(String(logLines.at(-1)?.['reason']), /^15000 bytes are stored for romeo@example\.org/);
+    assert.equal((await put('juliet/x2/f.txt', 15 * kB)).status, 201);
+  });
+
+  it('are not those of another user whose hash somebody took for a name', async (t) => {
+    const { put, logLines } = await start(t, { jidInUrlDomain: 'example.org' });
+    for (const id of Object.values(ids)) assert.equal((await put(`${id}/x/f`, 10)).status, 403);
+    assert.match(
+      String(logLines.at(-1)?.['reason']),
+      /^v1 token: the path begins with a hash, but jidInUrlDomain says/,
+    );
   });
 });
 

@@ -31,6 +31,7 @@ async function openWithUpload(t: TestContext) {
     minFreeSpace: 0,
     userQuota: 9000,
     dailyQuota: 20_000,
+    quotas: [],
     evictMinAgeMs: 0,
   };
   const opened = openRetention(store, compileRetention({ rules: [] }), limits, {

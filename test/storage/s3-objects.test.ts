@@ -49,6 +49,19 @@ describe('S3: objects', { skip: missingPeer(...cephPrograms) }, () => {
     return head;
   }
 
+  it('name a user whose name is in the key by the id, in listings too', async () => {
+    const { peer, bucket, store: before } = await open();
+    await before.put(key('romeo/x1/f.txt'), incoming(Buffer.from('12345')));
+    const s3 = { ...optionsFor(peer, bucket), region: 'auto' };
+    const jidInUrlDomain = 'example.org';
+    const { store } = await openS3Store({ s3, stallTimeoutMs: 60_000, uploaderIds, jidInUrlDomain });
+    const [upload] = await listed(store);
+    assert.deepEqual([upload?.uploader, upload?.isComplete], [ids.ofMysecret, false]);
+    const opened = await store.open(key('romeo/x1/f.txt'));
+    opened?.close();
+    assert.equal(opened?.uploader, ids.ofMysecret);
+  });
+
   it('carry type, disposition and caching for clients that fetch them from the service', async () => {
     const image = await headerOf('s/photo.jpg', { contentType: 'image/jpeg' });
     assert.equal(image.ContentType, 'image/jpeg');

@@ -7,4 +7,5 @@ export const noLimits: LimitSettings = {
   minFreeSpace: 0,
   userQuota: undefined,
   dailyQuota: undefined,
+  quotas: [],
 };

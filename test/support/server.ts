@@ -4,6 +4,7 @@ import type { Metrics } from '../../src/metrics.js';
 import { compileRetention, type RetentionSettings } from '../../src/retention/expiry.js';
 import type { LimitSettings } from '../../src/retention/limits.js';
 import { openRetention } from '../../src/retention/open-retention.js';
+import { Quotas } from '../../src/retention/quotas.js';
 import { openStore } from '../../src/storage/open-store.js';
 import type { ServedStore, TombstonePhase } from '../../src/storage/store.js';
 import { noLimits } from './no-limits.js';
@@ -47,9 +48,10 @@ export async function startServer(t: Teardown, overrides: ServerOverrides = {}):
     metrics,
     ...settings
   } = overrides;
+  const { jidInUrlDomain } = settings;
   const logLines: Record<string, unknown>[] = [];
   const log = (line: unknown) => logLines.push(line as Record<string, unknown>);
-  const { store } = await openStore({ storeDir, isDurable: false, stallTimeoutMs: 60_000, tombstonePhase });
+  const { store } = await openStore({ storeDir, isDurable: false, stallTimeoutMs: 60_000, tombstonePhase, jidInUrlDomain });
   const logger = { info: log, warn: log, error: log, isLevelEnabled: () => true };
   const compiled = compileRetention(retention);
   const limitSettings = { ...noLimits, evictMinAgeMs: 0, ...limits };
@@ -69,6 +71,7 @@ export async function startServer(t: Teardown, overrides: ServerOverrides = {}):
     },
     retention: compiled,
     limits: opened.limits,
+    quotas: new Quotas(limitSettings.quotas, uploaderIds),
     logger,
     now,
     metrics,

@@ -77,6 +77,14 @@ export function describeStore(
       });
     }
 
+    it('remembers the purpose', async (t) => {
+      const { store } = await open(t);
+      await store.put(key('slot/f'), incoming(Buffer.from('hello'), { purpose: 'profile' }));
+      const upload = await store.open(key('slot/f'));
+      upload?.close();
+      assert.equal(upload?.purpose, 'profile');
+    });
+
     it('remembers type, expiry and uploader', async (t) => {
       const { store } = await open(t);
       const facts = { contentType: 'image/webp', expiresAt: 1_700_604_800_000, uploader: 'romeo@example.org' };

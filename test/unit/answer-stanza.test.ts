@@ -8,12 +8,14 @@ import { filerIssuer } from '../../src/slots/filer-issuer.js';
 import { planSlot, type SlotRequest } from '../../src/slots/slot-policy.js';
 import { xml } from '../../src/slots/stanza.js';
 import { StanzaReader } from '../../src/slots/stanza-reader.js';
+import { unlimited } from '../../src/units.js';
+import type { Purpose } from '../../src/upload/purpose.js';
 
 const issuer = filerIssuer('https://uploads.example.org/upload/', 'mysecret');
-const settings = { access: [], maxFileSize: 1000, allowedTypes: [] };
+const settings = { access: [], maxFileSize: 1000, allowedTypes: [], purposes: ['message', 'profile'] as const };
 
 function issue(jid: string, request: SlotRequest) {
-  return issuer.issue(planSlot(jid, request, settings), 0);
+  return issuer.issue(planSlot({ uploader: jid }, request, settings), 0);
 }
 
 /** The one stanza in a text. */
@@ -28,11 +30,17 @@ function parse(text: string): Element {
   return stanza;
 }
 
-async function answerTo(text: string, give = issue, takesExpiry = true) {
+async function answerTo(
+  text: string,
+  give = issue,
+  purposes: readonly Purpose[] = ['message', 'profile', 'ephemeral'],
+) {
   const lines: Record<string, unknown>[] = [];
   const log = (level: string) => (line: object) => lines.push({ level, ...line });
   const logger = { debug: log('debug'), warn: log('warn'), error: log('error') };
-  const context = { jid: 'upload.example.org', name: `"Files" & <more>`, maxFileSize: 1000, takesExpiry, give, logger };
+  const maxFileSizeFor = (asker: string) => (asker === 'slidge.example.org' ? unlimited : 1000);
+  const jid = 'upload.example.org';
+  const context = { jid, name: `"Files" & <more>`, maxFileSizeFor, purposes, give, logger };
   const answer = await answerStanza(parse(text), context);
   return { answer: answer === undefined ? undefined : parse(String(answer)), lines };
 }
@@ -66,6 +74,31 @@ describe('a request for a slot', () => {
       const slot = answer?.getChild('slot', 'urn:xmpp:http:upload:0');
       assert.match(slot?.getChild('put')?.attrs['url'] ?? '', /^https:\/\/[\w./~%-]+\?slot=[\w.-]+$/);
       assert.match(slot?.getChild('get')?.attrs['url'] ?? '', /^https:\/\/[\w./~%-]+$/);
+    }
+  });
+
+  it('may name a purpose, which the token then carries; without one, or with an unadvertised one, it is a message', async () => {
+    const purposeFor = async (child: string, namespace = 'urn:xmpp:http:upload:0') => {
+      const fields = '<filename>f</filename><size>1</size>';
+      const { answer } = await answerTo(
+        iq(`<request xmlns='${namespace}' filename='f' size='1'>${child}${fields}</request>`),
+      );
+      const slot = answer?.getChild('slot')?.getChild('put');
+      const [, payload = ''] = (slot?.attrs['url'] ?? slot?.getText() ?? '').replace(/^.*slot=/, '').split('.');
+      return JSON.parse(Buffer.from(payload, 'base64url').toString()).purpose;
+    };
+    const purpose = (name: string) => `<${name} xmlns='urn:xmpp:http:upload:purpose:0'/>`;
+    assert.equal(await purposeFor(`<x/>text${purpose('profile')}`), 'profile');
+    assert.equal(await purposeFor(purpose('profile'), 'urn:xmpp:http:upload'), 'profile');
+    for (const other of [
+      '',
+      purpose('message'),
+      purpose('permanent'),
+      purpose('toString'),
+      "<profile xmlns='x'/>",
+      '<profile/>',
+    ]) {
+      assert.equal(await purposeFor(other), undefined, other);
     }
   });
 
@@ -159,7 +192,7 @@ describe('a request for a slot', () => {
 
 describe('the service', () => {
   const info = "<query xmlns='http://jabber.org/protocol/disco#info'";
-  const ephemeral = 'urn:xmpp:http:upload:purpose:0#ephemeral';
+  const purposeFeatures = ['message', 'profile', 'ephemeral'].map((name) => `urn:xmpp:http:upload:purpose:0#${name}`);
   const items = "<query xmlns='http://jabber.org/protocol/disco#items'";
 
   it('describes itself to disco#info', async () => {
@@ -174,14 +207,22 @@ describe('the service', () => {
       },
     );
     const features = query?.getChildElements().flatMap(({ attrs }) => attrs['var'] ?? []);
-    for (const feature of ['urn:xmpp:http:upload:0', 'urn:xmpp:http:upload', 'urn:xmpp:ping', ephemeral]) {
+    for (const feature of ['urn:xmpp:http:upload:0', 'urn:xmpp:http:upload', 'urn:xmpp:ping', ...purposeFeatures]) {
       assert.ok(features?.includes(feature), feature);
     }
   });
 
-  it('announces expire-before only where it can honour it', async () => {
-    const { answer } = await answerTo(iq(`${info}/>`), issue, false);
-    assert.ok(!String(answer).includes(ephemeral));
+  it('tells each asker its own size limit, and none if it has none', async () => {
+    const { answer } = await answerTo(iq(`${info}/>`));
+    assert.equal(String(answer).match(/<value>1000<\/value>/g)?.length, 2);
+    const ofGateway = iq(`${info}/>`).replace(/ from='[^']*'/, " from='slidge.example.org/x'");
+    const { answer: toGateway } = await answerTo(ofGateway);
+    assert.equal(toGateway?.getChild('query')?.getChild('x'), undefined);
+  });
+
+  it('advertises no purpose where none makes a difference', async () => {
+    const { answer } = await answerTo(iq(`${info}/>`), issue, []);
+    assert.ok(!String(answer).includes('purpose'));
   });
 
   it('has no items, and answers a ping', async () => {

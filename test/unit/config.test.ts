@@ -7,6 +7,7 @@ import { ConfigError } from '../../src/config/config-error.js';
 import { writeDefaultConfig } from '../../src/config/default-config.js';
 import { loadConfig } from '../../src/config/load-config.js';
 import { dayMs, hourMs } from '../../src/units.js';
+import { quotaTable } from '../support/quota-table.js';
 import { tempDir } from '../support/temp-dir.js';
 
 const minimal = 'secret = "k"\nstoreDir = "/srv/upload"\n';
@@ -157,8 +158,14 @@ describe('retention', () => {
       expiresAfterMs: 28 * dayMs,
       evictMinAgeMs: undefined,
       rules: [
-        { match: 'story_*', contentType: undefined, largerThan: undefined, expiresAfterMs: dayMs },
-        { match: undefined, contentType: 'video/*', largerThan: 20_000_000, expiresAfterMs: 7 * dayMs },
+        { match: 'story_*', contentType: undefined, largerThan: undefined, purpose: undefined, expiresAfterMs: dayMs },
+        {
+          match: undefined,
+          contentType: 'video/*',
+          largerThan: 20_000_000,
+          purpose: undefined,
+          expiresAfterMs: 7 * dayMs,
+        },
       ],
     });
   });
@@ -166,7 +173,35 @@ describe('retention', () => {
   it('may write its keys in any letter case', async (t) => {
     const { config } = await load(t, `${minimal}[[Retention]]\nMatch = "*"\nEXPIRESAFTER = "1h"\n`);
     assert.deepEqual(config.retention.rules, [
-      { match: '*', contentType: undefined, largerThan: undefined, expiresAfterMs: hourMs },
+      { match: '*', contentType: undefined, largerThan: undefined, purpose: undefined, expiresAfterMs: hourMs },
+    ]);
+  });
+
+  it('may keep uploads of a purpose for ever', async (t) => {
+    const { config } = await load(t, `${minimal}[[retention]]\npurpose = "profile"\nexpiresAfter = "Never"\n`);
+    assert.deepEqual(config.retention.rules, [
+      {
+        match: undefined,
+        contentType: undefined,
+        largerThan: undefined,
+        purpose: 'profile',
+        expiresAfterMs: undefined,
+      },
+    ]);
+    assert.equal((await problemsOf(t, `${minimal}expiresAfter = "never"\n`)).length, 1);
+    const [problem] = await problemsOf(t, `${minimal}[[retention]]\npurpose = "avatar"\nexpiresAfter = "1d"\n`);
+    assert.equal(
+      problem,
+      `retention[0].purpose: expected "message", "profile", "ephemeral" or "permanent", got 'avatar'`,
+    );
+  });
+
+  it('knows no purposes where slots lead to a bucket', async (t) => {
+    const bucket = '[s3]\nbucket = "uploads"\nregion = "r"\nbaseDomain = "x.example.org"\n';
+    const component = '[component]\njid = "upload.example.org"\nsecret = "c"\nupload = "direct"\n';
+    const rule = '[[retention]]\npurpose = "profile"\nexpiresAfter = "1d"\n';
+    assert.deepEqual(await problemsOf(t, `secret = "k"\n${rule}${bucket}${component}`), [
+      'retention[0].purpose: expected it only with upload = "filer", because slots of a bucket have no purpose',
     ]);
   });
 
@@ -175,7 +210,9 @@ describe('retention', () => {
     const problems = await problemsOf(t, text);
     assert.ok(problems.includes(`expiresAfter: expected a time such as "24h" or "28d", got '0s'`), problems.join());
     assert.ok(problems.includes(`retention[0].match: expected a pattern for file names such as "story_*", got 5`));
-    assert.ok(problems.includes(`retention[1].expiresAfter: expected a time such as "24h" or "28d", got '1 moon'`));
+    assert.ok(
+      problems.includes(`retention[1].expiresAfter: expected a time such as "24h" or "28d", or "never", got '1 moon'`),
+    );
     assert.ok(
       problems.some((problem) =>
         problem.startsWith('retention[1]: expected a table with expiresAfter and at least one of match'),
@@ -187,6 +224,49 @@ describe('retention', () => {
       `${minimal}[[retention]]\nmatch = "*"\nexpireAfter = "1d"\nexpiresAfter = "1d"`,
     );
     assert.equal(unknown, 'retention[0].expireAfter: expected a known key. Did you mean expiresAfter?');
+  });
+});
+
+describe('quotas', () => {
+  it('have tables, whose "none" is a number that JSON can hold', async (t) => {
+    const table = '[[quota]]\nmatch = "Slidge.Example.org"\nuserQuota = "None"\ndailyQuota = "1GB"\n';
+    const { config } = await load(t, `${minimal}userQuota = "1MB"\n${table}`);
+    assert.deepEqual(config.limits.quotas, [
+      quotaTable('slidge.example.org', { userQuota: Number.MAX_SAFE_INTEGER, dailyQuota: 1e9 }),
+    ]);
+  });
+
+  for (const [lines, problem] of [
+    ['userQuota = "1GB"', 'quota[0].match: expected a JID or a domain, but it is not set'],
+    ['match = "a@b/c"\nuserQuota = "1GB"', "quota[0].match: expected a JID or a domain, got 'a@b/c'"],
+    [
+      'match = "a"\nuserQuota = "unlimited"',
+      `quota[0].userQuota: expected a size such as "50MB", or "none", got 'unlimited'`,
+    ],
+    ['match = "a"\nuserQuota = "0B"', `quota[0].userQuota: expected a size such as "50MB", or "none", got '0b'`],
+    [
+      'match = "a"\nrequestsPerMinute = 0',
+      'quota[0].requestsPerMinute: expected a number of requests, at least 1, got 0',
+    ],
+    [
+      'match = "a"',
+      "quota[0]: expected a table with match and at least one of userQuota, dailyQuota, maxFileSize and requestsPerMinute, got { match: 'a' }",
+    ],
+    ['match = "a"\nquota = "1GB"', 'quota[0].quota: expected a known key'],
+    [
+      'match = "a"\nuserQuota = "1GB"\n[[quota]]\nmatch = "A"\nuserQuota = "2GB"',
+      "quota[1].match: expected a JID or domain without a table, 'a' has one already: quota[0]",
+    ],
+  ] as const) {
+    it(`reports: ${problem}`, async (t) => {
+      assert.ok((await problemsOf(t, `${minimal}[[quota]]\n${lines}\n`)).includes(problem));
+    });
+  }
+
+  it('are no other place for "none"', async (t) => {
+    for (const key of ['userQuota', 'maxStoreSize']) {
+      assert.equal((await problemsOf(t, `${minimal}${key} = "none"\n`)).length, 1);
+    }
   });
 });
 

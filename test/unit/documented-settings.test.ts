@@ -3,13 +3,20 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { it } from 'node:test';
 import { componentTable } from '../../src/config/component-settings.js';
+import { quotaTable } from '../../src/config/quota-settings.js';
+import { retentionTable } from '../../src/config/retention-settings.js';
 import { s3Table } from '../../src/config/s3-settings.js';
-import { retentionTable, settingsSchema } from '../../src/config/settings.js';
+import { settingsSchema } from '../../src/config/settings.js';
 import { projectFolder } from '../support/command.js';
 import { type Entry, linesOfExample, linesOfTable, rowOfReadme } from '../support/setting-texts.js';
 
-const tables = [settingsSchema, retentionTable, s3Table, componentTable];
-const headers: Readonly<Record<string, string>> = { retention: '[[retention]]', s3: '[s3]', component: '[component]' };
+const tables = [settingsSchema, retentionTable, quotaTable, s3Table, componentTable];
+const headers: Readonly<Record<string, string>> = {
+  retention: '[[retention]]',
+  quota: '[[quota]]',
+  s3: '[s3]',
+  component: '[component]',
+};
 const entries = tables.flatMap(({ properties }) => Object.entries<Entry>(properties));
 const read = (name: string) => readFileSync(path.join(projectFolder, name), 'utf8');
 

@@ -42,6 +42,21 @@ describe('when an upload expires', () => {
     assert.equal(after({ key: 's/.story_1\n*', contentType: 'audio/ogg' }), 28 * day);
   });
 
+  it('depends on the purpose; an upload without one is for a message', () => {
+    const rules: RetentionRule[] = [
+      { purpose: 'profile', expiresAfterMs: undefined },
+      { purpose: 'message', contentType: 'video/*', expiresAfterMs: hour },
+      { purpose: 'message', expiresAfterMs: 7 * day },
+    ];
+    const { expiryOf } = compileRetention({ expiresAfterMs: 28 * day, rules });
+    assert.equal(expiryOf(upload({ purpose: 'profile' })), undefined);
+    assert.equal(expiryOf(upload({ purpose: 'profile', expiresAt: 5 })), 5);
+    assert.equal(expiryOf(upload({ purpose: 'permanent' })), uploadedAt + 28 * day);
+    assert.equal(expiryOf(upload({ purpose: 'message' })), uploadedAt + 7 * day);
+    assert.equal(expiryOf(upload()), uploadedAt + 7 * day);
+    assert.equal(expiryOf(upload({ contentType: 'video/mp4' })), uploadedAt + hour);
+  });
+
   it('is exact to the millisecond', () => {
     assert.equal(isExpired(1000, 999), false);
     assert.equal(isExpired(1000, 1000), true);
@@ -59,6 +74,10 @@ describe('when an upload is due that a listing without type and token would not 
     assert.equal(dueAt(upload({ key: 's/f.mp4', contentType: 'text/plain' })), uploadedAt + day);
     assert.equal(dueAt(upload({ expiresAt: 5 })), 5);
     assert.equal(dueAt(upload({ expiresAt: uploadedAt + 2 * day })), undefined);
+    const stories: RetentionRule[] = [{ purpose: 'ephemeral', expiresAfterMs: hour }];
+    const byPurpose = compileRetention({ expiresAfterMs: day, rules: stories });
+    assert.equal(byPurpose.dueAt(upload({ purpose: 'ephemeral' })), uploadedAt + hour);
+    assert.equal(byPurpose.dueAt(upload({ purpose: 'profile' })), undefined);
   });
 });
 
@@ -82,6 +101,9 @@ describe('the latest expiry of an upload of unknown type and token', () => {
     assert.equal(latestAfter([{ match: 'photo*', expiresAfterMs: hour }, video]), hour);
     assert.equal(latestAfter([video, { match: 'photo*', expiresAfterMs: hour }]), 60 * day);
     assert.equal(compileRetention({ rules: [video] }).latestExpiryOf(upload()), undefined);
+    assert.equal(latestAfter([{ purpose: 'profile', expiresAfterMs: 60 * day }]), 60 * day);
+    const forEver: RetentionRule[] = [{ purpose: 'profile', expiresAfterMs: undefined }];
+    assert.equal(compileRetention({ expiresAfterMs: day, rules: forEver }).latestExpiryOf(upload()), undefined);
   });
 });
 

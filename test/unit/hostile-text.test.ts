@@ -91,7 +91,7 @@ const fillers = [
 const key = 's/f' as UploadKey;
 const settings = { secrets: ['s'], strictContentType: false };
 const validators = { etag: '"1-2"', modifiedAt: 0 };
-const slots = { access: [], maxFileSize: 1, allowedTypes: ['image/*'] };
+const slots = { access: [], maxFileSize: 1, allowedTypes: ['image/*'], purposes: [] };
 const isTrusted = trustedProxies(['127.0.0.0/8']);
 
 const ignore = () => undefined;
@@ -154,9 +154,9 @@ const readers: Record<string, (text: string) => unknown> = {
     ];
   },
   'a slot request': (text) => [
-    planSlot('a', { filename: text, size: '1', contentType: undefined, expireBefore: undefined }, slots),
-    planSlot(text, { filename: 'f', size: '1', contentType: text, expireBefore: undefined }, slots),
-    planSlot('a@b', { filename: 'f', size: '1', contentType: undefined, expireBefore: text }, slots),
+    planSlot({ uploader: 'a' }, { filename: text, size: '1', contentType: undefined, expireBefore: undefined }, slots),
+    planSlot({ uploader: text }, { filename: 'f', size: '1', contentType: text, expireBefore: undefined }, slots),
+    planSlot({ uploader: 'a@b' }, { filename: 'f', size: '1', contentType: undefined, expireBefore: text }, slots),
   ],
   'a stanza': (text) => readStanza(text),
   'a log line': (text) => redact(printable(text)),

@@ -11,6 +11,7 @@ import { settingsSchema } from '../../src/config/settings.js';
 import { buildApp } from '../../src/http/app.js';
 import { compileRetention } from '../../src/retention/expiry.js';
 import { openRetention } from '../../src/retention/open-retention.js';
+import { Quotas } from '../../src/retention/quotas.js';
 import { openSlotIssuer } from '../../src/service/open-slot-issuer.js';
 import { openStore } from '../../src/storage/open-store.js';
 import type { ServedStore } from '../../src/storage/store.js';
@@ -114,7 +115,9 @@ const value = fc.oneof(
 );
 
 function fieldsOf(properties: object): string[] {
-  return Object.keys(properties).filter((key) => !['s3', 'component', 'retention'].includes(key) && !patterns.has(key));
+  return Object.keys(properties).filter(
+    (key) => !['s3', 'component', 'retention', 'quota'].includes(key) && !patterns.has(key),
+  );
 }
 
 const { s3, component } = settingsSchema.properties;
@@ -141,8 +144,11 @@ const inBucket = fc.tuple(some(topKeys), some(s3Keys), some(componentKeys)).map(
   s3: { ...bucket, ...table },
   component: { ...account, upload: 'direct', ...direct },
 }));
+const quota = fc
+  .record({ userQuota: value, dailyQuota: value, maxFileSize: value, requestsPerMinute: value }, { requiredKeys: [] })
+  .map((figures) => ({ ...common, storeDir: '/nonexistent/store', quota: [{ match: 'example.org', ...figures }] }));
 const retention = fc
-  .record({ largerThan: value, expiresAfter: value })
+  .record({ largerThan: value, purpose: value, expiresAfter: value }, { requiredKeys: ['largerThan', 'expiresAfter'] })
   .map((rule) => ({ ...common, storeDir: '/nonexistent/store', retention: [rule] }));
 
 const logger = { info() {}, warn() {}, error() {}, isLevelEnabled: () => false };
@@ -153,7 +159,8 @@ async function buildAll(config: Config, store: ServedStore): Promise<void> {
   const limitSettings = { ...config.limits, evictMinAgeMs: config.evictMinAgeMs };
   const context = { uploaderIds: new UploaderIds(config.secrets), logger, now: Date.now };
   const { limits } = openRetention(store, retention, limitSettings, context);
-  const app = buildApp({ store, settings: config, retention, limits, logger, now: Date.now });
+  const quotas = new Quotas(config.limits.quotas, context.uploaderIds);
+  const app = buildApp({ store, settings: config, retention, limits, quotas, logger, now: Date.now });
   await app.close();
   // As JSON it goes to the workers.
   JSON.stringify(config, (_key, part) => {
@@ -166,13 +173,14 @@ async function buildAll(config: Config, store: ServedStore): Promise<void> {
     assert.doesNotThrow(() => new Date(Date.now() + ms).toISOString());
   if (config.component === undefined) return;
   const issuer = await openSlotIssuer(config.component, config);
-  const planned = { key: 's/f' as UploadKey, size: 1, contentType: undefined, uploader: 'u', expiresAt: undefined };
+  const unknown = { contentType: undefined, expiresAt: undefined };
+  const planned = { key: 's/f' as UploadKey, size: 1, uploader: 'u', ...unknown };
   const { putUrl, getUrl } = await issuer.issue(planned, Date.now());
   assert.ok(URL.canParse(putUrl) && URL.canParse(getUrl), `${putUrl} ${getUrl}`);
 }
 
 describe('any value of any setting', () => {
-  for (const [place, settings] of Object.entries({ onDisk, inBucket, retention })) {
+  for (const [place, settings] of Object.entries({ onDisk, inBucket, retention, quota })) {
     it(`is a ConfigError, or a server can be built with it: ${place}`, async (t) => {
       const folder = await tempDir(t);
       const file = path.join(folder, 'config.toml');

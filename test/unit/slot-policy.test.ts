@@ -4,15 +4,20 @@ import fc from 'fast-check';
 import { FilerError } from '../../src/errors.js';
 import { planSlot, requireAccess, type SlotRequest, type SlotSettings } from '../../src/slots/slot-policy.js';
 import { encodedPath } from '../../src/upload/encoded-path.js';
-import { parseUploadKey, uploaderOfKey } from '../../src/upload/upload-key.js';
+import { parseUploadKey, uploaderIdOfKey } from '../../src/upload/upload-key.js';
 import { bareJid } from '../../src/upload/uploader.js';
 import { ids } from '../support/uploader-ids.js';
 
-const settings: SlotSettings = { access: ['example.org', 'friend@example.net'], maxFileSize: 1000, allowedTypes: [] };
+const settings: SlotSettings = {
+  access: ['example.org', 'friend@example.net'],
+  maxFileSize: 1000,
+  allowedTypes: [],
+  purposes: [],
+};
 
 function plan(request: Partial<SlotRequest>, allowedTypes: string[] = []) {
   const whole = { filename: 'f.jpg', size: '10', contentType: undefined, ...request };
-  return planSlot(ids.ofMysecret, whole, { ...settings, allowedTypes });
+  return planSlot({ uploader: ids.ofMysecret }, whole, { ...settings, allowedTypes });
 }
 
 describe('permission to ask for slots', () => {
@@ -42,7 +47,7 @@ describe('a planned slot', () => {
   it('has a key that starts with the id of the uploader and ends with the unchanged name', () => {
     const { key, uploader } = plan({ filename: ' très “cool” %41+.tar.gz ' });
     assert.match(key, /^[0-9a-f]{64}\/[\w-]{40}\/ très “cool” %41\+\.tar\.gz $/);
-    assert.deepEqual([uploaderOfKey(key), uploader], [ids.ofMysecret, ids.ofMysecret]);
+    assert.deepEqual([uploaderIdOfKey(key), uploader], [ids.ofMysecret, ids.ofMysecret]);
   });
 
   const shortened: Record<string, readonly [name: string, kept: string]> = {

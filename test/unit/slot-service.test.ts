@@ -1,15 +1,18 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { LimitSettings } from '../../src/retention/limits.js';
+import { Quotas } from '../../src/retention/quotas.js';
 import { StoreLimits } from '../../src/retention/store-limits.js';
 import { directIssuer } from '../../src/slots/direct-issuer.js';
 import { filerIssuer } from '../../src/slots/filer-issuer.js';
 import type { SlotIssuer } from '../../src/slots/slot-issuer.js';
 import { SlotService } from '../../src/slots/slot-service.js';
 import { verifyToken } from '../../src/token/verify-token.js';
+import { unlimited } from '../../src/units.js';
 import { parseUploadKey } from '../../src/upload/upload-key.js';
 import { UploaderIds } from '../../src/upload/uploader.js';
 import { noLimits } from '../support/no-limits.js';
+import { quotaTable } from '../support/quota-table.js';
 import { key } from '../support/store-contract.js';
 import { ids } from '../support/uploader-ids.js';
 
@@ -18,13 +21,14 @@ const jid = 'romeo@example.org';
 const kB = 1000;
 
 interface Differences {
-  readonly dailyQuota?: number;
+  readonly dailyQuota?: number | undefined;
   readonly limits?: Partial<LimitSettings>;
   /** Bytes that the store has of romeo's, since an hour ago, and under which of his ids. */
   readonly stored?: number;
   readonly storedAs?: string;
   readonly issuer?: SlotIssuer;
   readonly allowedTypes?: readonly string[];
+  readonly access?: readonly string[];
   readonly evict?: () => Promise<number>;
 }
 
@@ -33,7 +37,7 @@ const ownIssuer = filerIssuer('https://uploads.example.org/upload/', 'mysecret')
 
 function serviceWith(differences: Differences) {
   const { dailyQuota, limits = {}, stored = 0, issuer = ownIssuer, allowedTypes = [] } = differences;
-  const { storedAs = ids.ofMysecret } = differences;
+  const { storedAs = ids.ofMysecret, access = ['example.org'] } = differences;
   const clock = { now };
   const storeLimits = new StoreLimits(
     { ...noLimits, ...limits },
@@ -55,11 +59,12 @@ function serviceWith(differences: Differences) {
   const lines: object[] = [];
   const warnings: object[] = [];
   const service = new SlotService(
-    { access: ['example.org'], maxFileSize: 1000 * kB, allowedTypes, dailyQuota },
+    { access, maxFileSize: 1000 * kB, allowedTypes, purposes: [], dailyQuota },
     {
       issuer,
       limits: storeLimits,
       uploaderIds,
+      quotas: new Quotas(limits.quotas ?? [], uploaderIds),
       logger: { info: (line) => lines.push(line), warn: (line) => warnings.push(line) },
       now: () => clock.now,
     },
@@ -91,7 +96,13 @@ describe('a slot', () => {
     const settings = { secrets: ['mysecret'], strictContentType: false };
     const source = { query: searchParams, authorization: undefined };
     const grant = await verifyToken(source, { key, size: 10, contentType: '' }, settings, ['upload'], now + 299_000);
-    assert.deepEqual(grant, { contentType: 'image/webp', uploader: ids.ofMysecret, expiresAt: undefined });
+    assert.deepEqual(grant, {
+      contentType: 'image/webp',
+      uploader: ids.ofMysecret,
+      expiresAt: undefined,
+      quota: undefined,
+      purpose: undefined,
+    });
     assert.deepEqual(lines, [{ uploader: jid, path: key, bytes: 10 }]);
   });
 
@@ -224,6 +235,57 @@ describe('the daily quota', () => {
     storeLimits.endCount();
     await assert.rejects(give(61 * kB), { code: 'QUOTA_REACHED', message: /^the uploader got slots for 40000 bytes/ });
     await give(60 * kB);
+  });
+});
+
+describe('a gateway with a table of quotas', () => {
+  const gateway = 'slidge.example.org';
+  const quotas = [quotaTable(gateway, { maxFileSize: unlimited, dailyQuota: 300 * kB, requestsPerMinute: 100 })];
+  const startGateway = (limits: Partial<LimitSettings> = {}, dailyQuota?: number) => {
+    const { give, ...rest } = serviceWith({
+      limits: { quotas, ...limits },
+      dailyQuota,
+      access: [gateway, 'example.org'],
+    });
+    return { ...rest, give, giveGateway: (size: number, from = gateway) => give(size, 'f', from) };
+  };
+
+  it('gets slots for larger files, and its token names the table', async () => {
+    const { give, giveGateway } = startGateway({ quotas: [quotaTable(gateway, { maxFileSize: unlimited })] });
+    await assert.rejects(give(1001 * kB), { code: 'SIZE_REFUSED', message: /exceed maxFileSize, 1000000$/ });
+    const { pathname, searchParams } = new URL((await giveGateway(9000 * kB, `user@${gateway}`)).putUrl);
+    const upload = { key: parseUploadKey(pathname, ['upload']), size: 9000 * kB, contentType: '' };
+    const source = { query: searchParams, authorization: undefined };
+    const grant = await verifyToken(source, upload, { secrets: ['mysecret'], strictContentType: false }, [], now);
+    assert.equal(grant.quota, uploaderIds.idOf(gateway));
+    assert.ok(
+      !searchParams
+        .get('slot')
+        ?.split('.')
+        .some((part) => Buffer.from(part, 'base64url').includes('slidge')),
+    );
+  });
+
+  it('has its own figures for a day, for each of its JIDs', async () => {
+    const { give, giveGateway } = startGateway({ dailyQuota: 100 * kB }, 100 * kB);
+    await assert.rejects(give(101 * kB), { message: /exceed component\.dailyQuota, 100000$/ });
+    for (const from of [gateway, `user@${gateway}`]) {
+      await giveGateway(300 * kB, from);
+      await assert.rejects(giveGateway(1, from), {
+        code: 'QUOTA_REACHED',
+        message: /exceed dailyQuota of \[\[quota\]\] slidge\.example\.org, 300000$/,
+      });
+    }
+  });
+
+  it('has its own pace', async () => {
+    const { give, giveGateway, warnings } = startGateway();
+    for (let count = 0; count < 100; count += 1) await giveGateway(1);
+    await assert.rejects(giveGateway(1), { code: 'SLOTS_LIMITED' });
+    assert.deepEqual(warnings, [
+      { uploader: gateway, reason: `${gateway} asked for a slot more than 100 times within a minute` },
+    ]);
+    await give(1);
   });
 });
 

@@ -37,7 +37,7 @@ const verify = (slotToken: string, attempt?: Attempt) => verifyQuery(`slot=${slo
 
 describe("our own slots' token", () => {
   it('sets type and uploader, whatever type the PUT announces', async () => {
-    const grant = { contentType: 'image/jpeg', uploader, expiresAt: undefined };
+    const grant = { contentType: 'image/jpeg', uploader, expiresAt: undefined, quota: undefined, purpose: undefined };
     assert.deepEqual(await verify(token), grant);
   });
 
@@ -54,6 +54,25 @@ describe("our own slots' token", () => {
   it('may set the expiry', async () => {
     const { expiresAt } = await verify(jwt({ ...claims, expires: issuedAt + 9 }, { typ: slotTyp }));
     assert.equal(expiresAt, (issuedAt + 9) * 1000);
+  });
+
+  it("may name the uploader's table of quotas, which no Bearer token does", async () => {
+    const slot = { key: path as UploadKey, size: 23026, contentType: 'image/jpeg' };
+    const { query } = await signPut('slot', 'mysecret', slot, { now: issuedAt * 1000, uploader, quota: 'table' });
+    assert.equal((await verifyQuery(query)).quota, 'table');
+    assert.equal((await verify(jwt({ ...claims, quota: {} }, { typ: slotTyp }))).quota, undefined);
+    const named = { slot: 's', filename: 'f', filesize: 23026, sub: 'a@b', exp: issuedAt + 300, quota: 'table' };
+    const grant = await verifyQuery('', { key: 's/f', authorization: bearer(named) });
+    assert.deepEqual([grant.uploader, grant.quota], ['a@b', undefined]);
+  });
+
+  it('may name a purpose, which no Bearer token does', async () => {
+    const slot = { key: path as UploadKey, size: 23026, contentType: 'image/jpeg' };
+    const { query } = await signPut('slot', 'mysecret', slot, { now: issuedAt * 1000, uploader, purpose: 'profile' });
+    assert.equal((await verifyQuery(query)).purpose, 'profile');
+    assert.equal((await verify(jwt({ ...claims, purpose: 'another' }, { typ: slotTyp }))).purpose, undefined);
+    const named = { slot: 's', filename: 'f', filesize: 23026, sub: 'a@b', exp: issuedAt + 300, purpose: 'profile' };
+    assert.equal((await verifyQuery('', { key: 's/f', authorization: bearer(named) })).purpose, undefined);
   });
 
   it('is valid for paths of any depth', async () => {

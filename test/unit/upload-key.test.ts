@@ -91,13 +91,23 @@ describe('parseUploadKey', () => {
 });
 
 describe('uploaderOfKey', () => {
+  const uploaderOf = (key: string, domain?: string) => uploaderOfKey(key as UploadKey, domain);
   for (const id of Object.values(ids)) {
     it(`is the first of three segments: ${id}`, () => {
-      assert.equal(uploaderOfKey(`${id}/wqrMMc7txe2Ptcv1/f.jpg` as UploadKey), id);
+      assert.equal(uploaderOf(`${id}/wqrMMc7txe2Ptcv1/f.jpg`), id);
     });
 
     for (const key of [`${id}/f.jpg`, `${id}/a/b/f.jpg`, `${id.toUpperCase()}/a/f`, `${id}0/a/f`, 'a/b/c']) {
-      it(`is unknown for ${key}`, () => assert.equal(uploaderOfKey(key as UploadKey), undefined));
+      it(`is unknown for ${key}`, () => assert.equal(uploaderOf(key), undefined));
     }
   }
+
+  it('is the user of a domain whose name is the first of three segments', () => {
+    assert.equal(uploaderOf('Romeo/wqrMMc7txe2Ptcv1/f.jpg', 'example.org'), 'romeo@example.org');
+    assert.equal(uploaderOf('élodie_1.x-y/a/日本.jpg', 'example.org'), 'élodie_1.x-y@example.org');
+    assert.equal(uploaderOf(`${ids.ofMysecret}/${'-'.repeat(40)}/f`, 'example.org'), ids.ofMysecret);
+    for (const key of ['romeo/f.jpg', 'romeo/a/b/f.jpg', 'romeo/a-b/f.jpg', 'f']) {
+      assert.equal(uploaderOf(key, 'example.org'), undefined, key);
+    }
+  });
 });

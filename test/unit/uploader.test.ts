@@ -23,6 +23,14 @@ describe('the id of an uploader', () => {
     assert.deepEqual(new UploaderIds(['mysecret', 'old-secret', 'mysecret']).idsOf(jid), all);
   });
 
+  it('has more variants for names that ejabberd writes into paths', () => {
+    const uploaderIds = new UploaderIds(['mysecret'], 'example.org');
+    const inPath = uploaderIds.idOf('o_brien_1@example.org');
+    assert.ok(uploaderIds.idsOf("o'brien+1@example.org").includes(inPath));
+    assert.ok(!uploaderIds.idsOf("o'brien+1@example.net").includes(inPath));
+    assert.deepEqual(uploaderIds.idsOf(jid), [ids.ofMysecret, ids.ofEjabberd]);
+  });
+
   it('is its own id', () => {
     const uploaderIds = new UploaderIds(['mysecret']);
     for (const id of Object.values(ids)) {

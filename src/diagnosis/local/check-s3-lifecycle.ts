@@ -12,7 +12,7 @@ const never = Number.POSITIVE_INFINITY;
 function keptDays({ retention: { expiresAfterMs = never, rules }, replayWindowMs }: Config) {
   return [
     { what: 'expiresAfter keeps uploads', days: expiresAfterMs / dayMs },
-    ...rules.map((rule) => ({ what: '[[retention]] keeps uploads', days: rule.expiresAfterMs / dayMs })),
+    ...rules.map((rule) => ({ what: '[[retention]] keeps uploads', days: (rule.expiresAfterMs ?? never) / dayMs })),
     { what: 'replayWindow keeps tombstones of deleted uploads', days: replayWindowMs / dayMs },
   ];
 }

@@ -68,7 +68,7 @@ function explainFailure({ code, message }: FilerError): Verdict {
 async function examineOpened(config: Config, bucket: InspectedBucket, report: Report): Promise<void> {
   const { s3, settings } = bucket;
   const takesUploads = config.component?.upload === 'direct';
-  const uploaderIds = new UploaderIds(config.secrets);
+  const uploaderIds = new UploaderIds(config.secrets, config.jidInUrlDomain);
   const uploader = uploaderIds.idOf('check-config@localhost');
   const { store, warnings } = await openStore({ ...config, storeDir: undefined, s3, uploaderIds });
   await runCheck(report, 's3 bucket', () =>

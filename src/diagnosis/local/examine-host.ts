@@ -6,6 +6,8 @@ import { checkComponent } from './check-component.js';
 import { checkFolder, checkFreeSpace } from './check-folder.js';
 import { checkListening } from './check-listening.js';
 import { checkNginxAccess } from './check-nginx-access.js';
+import { checkPurposes } from './check-purposes.js';
+import { checkQuotas } from './check-quotas.js';
 import { checkSecretFiles, checkSecrets } from './check-secrets.js';
 import { checkOpenFiles, checkSynchronisation } from './check-system.js';
 import { examineBucket } from './examine-bucket.js';
@@ -51,6 +53,8 @@ export async function examineHost(configFile: string, report: Report): Promise<v
     await runCheck(report, 'metricsListen', () => checkListening(metricsListen, 'metricsListen'));
   }
   if (component !== undefined) await runCheck(report, 'component', () => checkComponent(component));
+  await runCheck(report, 'retention', () => checkPurposes(config));
+  await runCheck(report, 'quotas', () => checkQuotas(config));
   await runCheck(report, 'clock', () => checkSynchronisation());
   await runCheck(report, 'open files', () => checkOpenFiles(config));
 }

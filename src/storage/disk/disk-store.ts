@@ -36,7 +36,7 @@ import { SidecarFolder } from './sidecar.js';
 import { TemporaryFolder } from './temporary-folder.js';
 import { TombstoneFolder } from './tombstone.js';
 import { touchFolders } from './touch-folders.js';
-import { type Destination, needsSidecar, writeUpload } from './write-upload.js';
+import { type Destination, writeUpload } from './write-upload.js';
 
 /** How the disk store works. */
 export interface DiskStoreOptions {
@@ -52,6 +52,8 @@ export interface DiskStoreOptions {
   readonly fileMode?: number | undefined;
   /** Mode of an upload's folders, whatever the umask. Not set: 0755 less the umask. */
   readonly dirMode?: number | undefined;
+  /** The domain of ejabberd's users, if their names are in the keys. */
+  readonly jidInUrlDomain?: string | undefined;
   /** Takes warnings for the operator, one line each, about calls that succeed all the same. */
   readonly warn?: (message: string) => void;
 }
@@ -84,7 +86,7 @@ export class DiskStore implements ServedStore, FreeSpace {
 
   constructor(options: DiskStoreOptions) {
     this.#options = options;
-    this.#sidecars = new SidecarFolder(options.storeDir);
+    this.#sidecars = new SidecarFolder(options.storeDir, options.jidInUrlDomain);
     this.#temporary = new TemporaryFolder(options.storeDir);
     this.#destination = {
       ...options,
@@ -121,7 +123,7 @@ export class DiskStore implements ServedStore, FreeSpace {
     return describingErrors(async () => {
       this.#requireFitting(key);
       // A small body that has arrived and needs no sidecar is just written: its hard link fails if the key is taken.
-      const isCheap = upload.size <= smallBytes && upload.isAwaited !== true && !needsSidecar(key, upload);
+      const isCheap = upload.size <= smallBytes && upload.isAwaited !== true && !this.#sidecars.areNeeded(key, upload);
       if (!isCheap) await this.#requireFree(key);
       if (upload.isRoomMade !== true) await this.#requireSpace(upload.size);
       const temporary = await this.#temporary.create();

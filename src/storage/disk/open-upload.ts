@@ -1,7 +1,6 @@
 import { constants, fstatSync, readlinkSync } from 'node:fs';
 import { systemErrorCode } from '../../errors.js';
 import { lacksCharset } from '../../upload/content-type.js';
-import { factsOfKey } from '../../upload/facts-of-key.js';
 import { charsetBytes, typeByContent } from '../../upload/text-charset.js';
 import type { UploadKey } from '../../upload/upload-key.js';
 import type { ReportUnreadable, StoredFacts, StoredUpload } from '../store.js';
@@ -21,7 +20,8 @@ export async function readFacts(
   sidecars: SidecarFolder,
   report?: ReportUnreadable,
 ): Promise<StoredFacts> {
-  return { ...((await sidecars.read(key, size, mtimeMs, report)) ?? factsOfKey(key)), size, modifiedAt: mtimeMs };
+  const facts = (await sidecars.read(key, size, mtimeMs, report)) ?? sidecars.factsWithout(key);
+  return { ...facts, size, modifiedAt: mtimeMs };
 }
 
 /** Opens a plain file at exactly this path; `undefined` if it does not exist. */

@@ -35,7 +35,9 @@ interface NoteFields {
 }
 
 /** A note whose other fields are still to be checked. */
-type Note = NoteFields & { readonly [field in 'size' | 'modifiedAt' | 'contentType' | 'expiresAt']?: unknown };
+type Note = NoteFields & {
+  readonly [field in 'size' | 'modifiedAt' | 'contentType' | 'expiresAt' | 'purpose']?: unknown;
+};
 
 /** Whether a value is a time, ms since the epoch. */
 export function isTime(value: unknown): value is number {

@@ -1,5 +1,5 @@
 /*
- * The facts that a path cannot tell (a type other than its extension's, an expiry, an uploader) are in a sidecar:
+ * The facts that a path cannot tell (a type other than its extension's, an expiry, an uploader, a purpose) are in a sidecar:
  *
  *   storeDir/.prosody-filer/sidecars/<first 2 hex>/<64 hex>      {"version":1,"key":…,"contentType":…,…}
  *
@@ -14,6 +14,8 @@ import path from 'node:path';
 import { FilerError, systemErrorCode } from '../../errors.js';
 import { hourMs } from '../../units.js';
 import { servableType } from '../../upload/content-type.js';
+import { factsOfKey } from '../../upload/facts-of-key.js';
+import { isPurpose } from '../../upload/purpose.js';
 import { reservedFolder, type UploadKey } from '../../upload/upload-key.js';
 import type { ReportUnreadable, UploadFacts } from '../store.js';
 import { disk } from './disk-calls.js';
@@ -34,12 +36,13 @@ const youngMs = hourMs;
 async function readSidecar(file: string) {
   const note = await readNote(file);
   if (note === undefined) return undefined;
-  const { key, contentType, expiresAt, uploader } = note;
+  const { key, contentType, expiresAt, uploader, purpose } = note;
   if (typeof contentType !== 'string' || servableType(contentType) !== contentType) {
     throw new NoteError('its contentType is not a media type');
   }
   if (expiresAt !== undefined && !isTime(expiresAt)) throw new NoteError('its expiresAt is not a time');
-  return { key, facts: { contentType, expiresAt, uploader } };
+  if (purpose !== undefined && !isPurpose(purpose)) throw new NoteError('its purpose is unknown');
+  return { key, facts: { contentType, expiresAt, uploader, purpose } };
 }
 
 function sidecarName(key: UploadKey, size: number, mtimeSeconds: number): string {
@@ -74,12 +77,27 @@ export class SidecarFolder {
   /** Its absolute path. */
   readonly folder: string;
   readonly #storeDir: string;
+  readonly #jidInUrlDomain: string | undefined;
   /** Folders that were found, with entries that were flushed long ago. Looking again at each upload would take six calls. */
   readonly #oldFolders = new Set<string>();
 
-  constructor(storeDir: string) {
+  /** `jidInUrlDomain`: the domain of ejabberd's users, if their names are in the keys. */
+  constructor(storeDir: string, jidInUrlDomain: string | undefined) {
     this.#storeDir = storeDir;
+    this.#jidInUrlDomain = jidInUrlDomain;
     this.folder = path.join(storeDir, reservedFolder, folder);
+  }
+
+  /** The facts of an upload without a sidecar. */
+  factsWithout(key: UploadKey): SidecarFacts {
+    return factsOfKey(key, this.#jidInUrlDomain);
+  }
+
+  /** Whether the upload has facts that its key does not tell. */
+  areNeeded(key: UploadKey, { contentType, expiresAt, uploader, purpose }: SidecarFacts): boolean {
+    const known = this.factsWithout(key);
+    if (contentType !== known.contentType || uploader !== known.uploader) return true;
+    return expiresAt !== undefined || purpose !== undefined;
   }
 
   #pathOf(key: UploadKey, size: number, mtimeSeconds: number): string {

@@ -11,7 +11,6 @@
  */
 import { fstatSync } from 'node:fs';
 import { systemErrorCode } from '../../errors.js';
-import { factsOfKey } from '../../upload/facts-of-key.js';
 import type { UploadKey } from '../../upload/upload-key.js';
 import type { IncomingUpload } from '../store.js';
 import { disk } from './disk-calls.js';
@@ -36,15 +35,9 @@ export interface Destination {
   readonly requireUndeleted: (key: UploadKey) => Promise<void>;
 }
 
-/** Whether the upload has facts that its path does not tell. */
-export function needsSidecar(key: UploadKey, { contentType, expiresAt, uploader }: IncomingUpload): boolean {
-  const known = factsOfKey(key);
-  return contentType !== known.contentType || expiresAt !== undefined || uploader !== known.uploader;
-}
-
 function writeSidecar(destination: Destination, key: UploadKey, upload: IncomingUpload): Promise<WrittenSidecar> {
-  const { size, contentType, expiresAt, uploader } = upload;
-  const facts = { contentType, expiresAt, uploader };
+  const { size, contentType, expiresAt, uploader, purpose } = upload;
+  const facts = { contentType, expiresAt, uploader, purpose };
   const nowSeconds = Math.floor(Date.now() / 1000);
   const requireFree = () => destination.requireFree(key);
   return destination.sidecars.write(key, size, nowSeconds, facts, requireFree);
@@ -104,7 +97,8 @@ export async function writeUpload(
   upload: IncomingUpload,
 ): Promise<void> {
   await fill(file, destination, upload);
-  const sidecar = needsSidecar(key, upload) ? await writeSidecar(destination, key, upload) : undefined;
+  const isNeeded = destination.sidecars.areNeeded(key, upload);
+  const sidecar = isNeeded ? await writeSidecar(destination, key, upload) : undefined;
   try {
     await sealAndPublish(file, destination, key, sidecar);
   } catch (error) {

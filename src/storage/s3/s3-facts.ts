@@ -7,7 +7,8 @@ import type { HeadObjectCommandOutput } from '@aws-sdk/client-s3';
 import { dayMs } from '../../units.js';
 import { dispositionOf } from '../../upload/content-disposition.js';
 import { servableType, servedType, typeOfName } from '../../upload/content-type.js';
-import { type UploadKey, uploaderOfKey } from '../../upload/upload-key.js';
+import { isPurpose } from '../../upload/purpose.js';
+import type { UploadKey } from '../../upload/upload-key.js';
 import { isUploaderId } from '../../upload/uploader.js';
 import type { KeyedFacts, StoredFacts } from '../store.js';
 import type { ObjectHeaders } from './s3-bucket.js';
@@ -24,9 +25,16 @@ export function readNumber(text: string | undefined): number | undefined {
   return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
 }
 
+/** The id of the uploader whom a key names; `undefined` if it names none. */
+export type UploaderOfKey = (key: UploadKey) => string | undefined;
+
 /** The id of the uploader: the one in the key, which clients cannot choose, or else the one in the metadata. */
-export function readUploader(key: UploadKey, { uploader = '' }: Metadata): string | undefined {
-  return uploaderOfKey(key) ?? (isUploaderId(uploader) ? uploader : undefined);
+export function readUploader(
+  key: UploadKey,
+  { uploader = '' }: Metadata,
+  uploaderOf: UploaderOfKey,
+): string | undefined {
+  return uploaderOf(key) ?? (isUploaderId(uploader) ? uploader : undefined);
 }
 
 /** The PUT that wrote an upload, and its expiry if that was noted (ms since the epoch). */
@@ -47,7 +55,7 @@ export function timeOf({ LastModified }: HeadObjectCommandOutput): number {
 
 /** The headers of an upload whose uploader is named by an id. Caches may keep it until `keptUntil`, or for a year. */
 export function objectHeaders(
-  { key, contentType, expiresAt, uploader }: KeyedFacts,
+  { key, contentType, expiresAt, uploader, purpose }: KeyedFacts,
   keptUntil: number | undefined,
   { putId, dueAt }: Note,
 ): ObjectHeaders {
@@ -66,12 +74,13 @@ export function objectHeaders(
       ...(servedType(contentType) === contentType ? {} : { type: contentType }),
       ...(expiresAt === undefined ? {} : { 'expires-at': String(expiresAt) }),
       ...(uploader === undefined ? {} : { uploader }),
+      ...(purpose === undefined ? {} : { purpose }),
     },
   };
 }
 
 /** The facts that key and object tell. The type may come from a client that uploaded to the bucket itself. */
-export function toFacts(key: UploadKey, head: HeadObjectCommandOutput): StoredFacts {
+export function toFacts(key: UploadKey, head: HeadObjectCommandOutput, uploaderOf: UploaderOfKey): StoredFacts {
   const { Metadata = {} } = head;
   const type = servableType(Metadata['type'] ?? head.ContentType ?? '');
   const isUnknown = Metadata['put-id'] === undefined && /^(application|binary)\/octet-stream$/.test(type);
@@ -80,6 +89,7 @@ export function toFacts(key: UploadKey, head: HeadObjectCommandOutput): StoredFa
     modifiedAt: timeOf(head),
     contentType: isUnknown ? typeOfName(key) : type,
     expiresAt: readNumber(Metadata['expires-at']),
-    uploader: readUploader(key, Metadata),
+    uploader: readUploader(key, Metadata, uploaderOf),
+    purpose: isPurpose(Metadata['purpose']) ? Metadata['purpose'] : undefined,
   };
 }

@@ -4,14 +4,14 @@
  */
 import { FilerError } from '../../errors.js';
 import { dayMs } from '../../units.js';
-import { factsOfKey } from '../../upload/facts-of-key.js';
+import { typeOfName } from '../../upload/content-type.js';
 import { keyOfPath, reservedFolder, type UploadKey } from '../../upload/upload-key.js';
 import { inBatches } from '../in-batches.js';
 import type { DeletedUpload, ListedUpload, ListOptions, ReportUnreadable, TidyOptions } from '../store.js';
 import type { S3Bucket } from './s3-bucket.js';
 import { isOfOneObject } from './s3-errors.js';
 import type { NotedExpiry, S3Expiries } from './s3-expiries.js';
-import { readNote, timeOf, toFacts } from './s3-facts.js';
+import { readNote, timeOf, toFacts, type UploaderOfKey } from './s3-facts.js';
 import type { ListedObject } from './s3-listed-object.js';
 import type { S3Slots } from './s3-slots.js';
 import { guessKind, isTombstone, mayBeOfToday, readTombstone } from './s3-tombstone.js';
@@ -30,6 +30,7 @@ export interface S3ListingContext {
   readonly bucket: S3Bucket;
   readonly expiries: S3Expiries;
   readonly slots: S3Slots;
+  readonly uploaderOf: UploaderOfKey;
   /** The beginning of all names in the bucket. */
   readonly path: string;
   /** ms since the epoch. */
@@ -97,7 +98,7 @@ export class S3Listing {
 
   /** Removes a tombstone in its last phase; resolves to the upload that a tombstone of today describes. */
   async #tidyTombstone(key: UploadKey, object: ListedObject): Promise<DeletedUpload | undefined> {
-    const { bucket, slots } = this.#context;
+    const { bucket, slots, uploaderOf } = this.#context;
     if (slots.phaseAt(object.modifiedAt) !== 'removable' && !mayBeOfToday(object)) return undefined;
     const head = await bucket.head(key);
     if (head === undefined || !isTombstone(head)) return undefined;
@@ -105,7 +106,7 @@ export class S3Listing {
       await bucket.remove(key);
       return undefined;
     }
-    const upload = readTombstone(key, head);
+    const upload = readTombstone(key, head, uploaderOf);
     if (upload === undefined) this.#report({ path: key, reason: 'its metadata do not describe a deleted upload' });
     return upload;
   }
@@ -116,7 +117,8 @@ export class S3Listing {
     const { size, modifiedAt } = object;
     // Later an upload of the same bytes may have replaced the tombstone.
     if (kind === 'tombstone' && this.#context.slots.phaseAt(modifiedAt) === 'blocks') return undefined;
-    const listed = { key, ...factsOfKey(key), size, modifiedAt, isComplete: false };
+    const facts = { contentType: typeOfName(key), uploader: this.#context.uploaderOf(key) };
+    const listed = { key, ...facts, size, modifiedAt, isComplete: false };
     if (kind !== 'upload') return this.#passingOver(key, () => this.#find(key));
     if (!withUploaders || listed.uploader !== undefined) return listed;
     return this.#passingOver(key, () => this.#find(key), listed);
@@ -127,7 +129,7 @@ export class S3Listing {
     const head = await this.#context.bucket.head(key);
     if (head === undefined || isTombstone(head)) return undefined;
     if (putId !== undefined && readNote(head).putId !== putId) return undefined;
-    return { key, ...toFacts(key, head), isComplete: true };
+    return { key, ...toFacts(key, head, this.#context.uploaderOf), isComplete: true };
   }
 
   #findNoted({ key, putId }: NotedExpiry): Promise<ListedUpload | undefined> {

@@ -4,15 +4,15 @@
  *   put:  HEAD → note of the expiry, if listings will not tell it → PUT If-None-Match: *
  *
  * The PUT is all or nothing and never replaces an upload, also when another filer puts the same key. Type, disposition and
- * caching are the object's own headers, for clients that fetch it from the service. The uploader (as an id) and the expiry
- * are metadata.
+ * caching are the object's own headers, for clients that fetch it from the service. The uploader (as an id), the expiry and the
+ * purpose are metadata.
  */
 import { randomUUID } from 'node:crypto';
 import type { HeadObjectCommandOutput } from '@aws-sdk/client-s3';
 import { FilerError } from '../../errors.js';
 import { lacksCharset } from '../../upload/content-type.js';
 import { typeByContent } from '../../upload/text-charset.js';
-import { reservedFolder, type UploadKey } from '../../upload/upload-key.js';
+import { reservedFolder, type UploadKey, uploaderOfKey } from '../../upload/upload-key.js';
 import type { UploaderIds } from '../../upload/uploader.js';
 import { DownloadMemory } from '../download-memory.js';
 import type {
@@ -46,6 +46,8 @@ const forEver: Lifetimes = { keptUntil: () => undefined, dueAt: () => undefined 
 /** How a store in a bucket works. */
 export interface S3StoreSettings extends SlotRules {
   readonly uploaderIds: UploaderIds;
+  /** The domain of ejabberd's users, if their names are in the keys. */
+  readonly jidInUrlDomain?: string | undefined;
   /** How long uploads stay; for ever if not set. */
   readonly lifetimes?: Lifetimes;
 }
@@ -69,7 +71,7 @@ export class S3Store implements ServedStore {
   readonly #maxKeyBytes: number;
 
   constructor(bucket: S3Bucket, options: S3Options, settings: S3StoreSettings) {
-    const { uploaderIds, lifetimes = forEver, now = Date.now } = settings;
+    const { uploaderIds, jidInUrlDomain, lifetimes = forEver, now = Date.now } = settings;
     this.#bucket = bucket;
     this.#options = options;
     this.#uploaderIds = uploaderIds;
@@ -77,7 +79,11 @@ export class S3Store implements ServedStore {
     this.#now = now;
     this.#expiries = new S3Expiries(bucket);
     this.#slots = new S3Slots(bucket, settings);
-    this.#listed = { bucket, expiries: this.#expiries, slots: this.#slots, path: options.path, now };
+    const uploaderOf = (key: UploadKey) => {
+      const uploader = uploaderOfKey(key, jidInUrlDomain);
+      return uploader === undefined ? undefined : uploaderIds.idOf(uploader);
+    };
+    this.#listed = { bucket, expiries: this.#expiries, slots: this.#slots, uploaderOf, path: options.path, now };
     this.#maxKeyBytes = maxNameBytes - Buffer.byteLength(options.path) - noteBytes;
   }
 
@@ -112,7 +118,7 @@ export class S3Store implements ServedStore {
   async open(key: UploadKey): Promise<StoredUpload | undefined> {
     const head = await this.#headUpload(key);
     if (head === undefined) return undefined;
-    const facts = toFacts(key, head);
+    const facts = toFacts(key, head, this.#listed.uploaderOf);
     const version = { etag: head.ETag ?? '', size: facts.size };
     const download = new S3Download({
       size: version.size,
@@ -133,7 +139,7 @@ export class S3Store implements ServedStore {
   async delete(key: UploadKey): Promise<DeletedUpload | undefined> {
     const head = await this.#headUpload(key);
     if (head === undefined) return undefined;
-    const upload = { key, ...toFacts(key, head) };
+    const upload = { key, ...toFacts(key, head, this.#listed.uploaderOf) };
     await this.#slots.bury(upload);
     const { putId, dueAt } = readNote(head);
     if (dueAt !== undefined && putId !== undefined) await this.#forget({ key, putId, dueAt });

@@ -12,7 +12,7 @@ import { dayMs } from '../../units.js';
 import type { UploadKey } from '../../upload/upload-key.js';
 import type { DeletedUpload } from '../store.js';
 import type { ObjectHeaders } from './s3-bucket.js';
-import { readNumber, readUploader, timeOf } from './s3-facts.js';
+import { readNumber, readUploader, timeOf, type UploaderOfKey } from './s3-facts.js';
 import type { ListedObject } from './s3-listed-object.js';
 
 /** The largest object that one PUT can write. */
@@ -61,11 +61,15 @@ export function mayBeOfToday({ size, modifiedAt }: ListedObject): boolean {
 }
 
 /** The upload that a tombstone's metadata describe; `undefined` if they describe none. */
-export function readTombstone(key: UploadKey, head: HeadObjectCommandOutput): DeletedUpload | undefined {
+export function readTombstone(
+  key: UploadKey,
+  head: HeadObjectCommandOutput,
+  uploaderOf: UploaderOfKey,
+): DeletedUpload | undefined {
   const { Metadata = {} } = head;
   const size = readNumber(Metadata['size']);
   const modifiedAt = readNumber(Metadata['modified-at']);
-  const uploader = readUploader(key, Metadata);
+  const uploader = readUploader(key, Metadata, uploaderOf);
   if (size === undefined || modifiedAt === undefined || uploader === undefined) return undefined;
   // Clients that upload past this program may write such metadata.
   if (size > maxObjectBytes || modifiedAt > timeOf(head) + dayMs) return undefined;
