@@ -32,6 +32,14 @@ function keyedId(key: Buffer, jid: string): string {
   return createHmac('sha256', key).update(jid).digest('hex');
 }
 
+/** The uploads of one uploader. */
+export interface UploaderFilter {
+  /** All ids that uploads of the uploader can have, without duplicates. */
+  readonly ids: readonly string[];
+  /** Whether an upload is the uploader's, by the JID or id of its own uploader. */
+  includes(uploader: string | undefined): boolean;
+}
+
 /** Computes the ids of uploaders from this server's secrets. */
 export class UploaderIds {
   readonly #newestKey: Buffer;
@@ -56,5 +64,11 @@ export class UploaderIds {
     const ofEjabberd = createHash('sha1').update(jid).digest('hex');
     const ids = [this.#newestKey, ...this.#olderKeys].map((key) => keyedId(key, jid));
     return [...new Set([...ids, ofEjabberd])];
+  }
+  /** The uploads of the uploader whom a JID or an id names. */
+  filterOf(uploader: string): UploaderFilter {
+    const ids = this.idsOf(uploader);
+    const wanted = new Set(ids);
+    return { ids, includes: (found) => found !== undefined && this.idsOf(found).some((id) => wanted.has(id)) };
   }
 }
