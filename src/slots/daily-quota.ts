@@ -39,6 +39,13 @@ export class DailyQuota {
     return () => this.#given.removeSent(slot);
   }
 
+  /** Bytes for which a JID may still get slots today. */
+  async left(jid: string): Promise<number> {
+    const ids = this.#context.uploaderIds.idsOf(jid);
+    await this.#recall(jid, ids);
+    return Math.max(0, this.#bytes - this.#given.sentBy(ids).bytes);
+  }
+
   /** After a restart, counts what the uploader has uploaded in place of the slots that it got before. */
   async #recall(jid: string, ids: readonly string[]): Promise<void> {
     if (this.#given.hasSent(ids)) return;
