@@ -31,11 +31,6 @@ export interface ResultOptions extends CommandOptions {
   readonly json?: boolean;
 }
 
-/** A number of things in words: "1 upload", "2 uploads". */
-export function countOf(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`;
-}
-
 /** Makes what a listing calls for each entry of the store that it cannot read: it warns the operator. */
 export function warnOfUnreadable({ warn }: Pick<Output, 'warn'>): (entry: UnreadableEntry) => void {
   return ({ path, reason }) => warn(`cannot read ${path}, skipping it: ${reason}`);

@@ -1,7 +1,6 @@
 import type { WriteStream } from 'node:tty';
 import yoctoSpinner from 'yocto-spinner';
-import { countOf } from './output.js';
-import { formatSize } from './units.js';
+import { countOf, formatSize } from './units.js';
 
 /** How often the line is redrawn. */
 const intervalMs = 200;

@@ -33,3 +33,8 @@ export function parseDuration(text: string): number {
   const isDuration = text.length <= maxDurationLength && durationPattern.test(text);
   return isDuration ? Math.round(ms(text as ms.StringValue)) : Number.NaN;
 }
+
+/** A number of things in words: "1 upload", "2 uploads". */
+export function countOf(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}

@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
 import { FilerError, UsageError } from '../errors.js';
-import { countOf, type Output, type ResultOptions, warnOfUnreadable } from '../output.js';
+import { type Output, type ResultOptions, warnOfUnreadable } from '../output.js';
 import { type Count, withProgress } from '../progress.js';
 import type { ListedUpload, Store } from '../storage/store.js';
-import { parseDuration } from '../units.js';
+import { countOf, parseDuration } from '../units.js';
 import type { UploadKey } from '../upload/upload-key.js';
 import { UploaderIds } from '../upload/uploader.js';
 
@@ -19,21 +19,14 @@ function parseAge(olderThan: string): number {
   throw new UsageError(`--older-than: expected an age such as "28d", got '${olderThan}'`);
 }
 
-/** Makes a test for the uploads of one uploader: a JID or an id. Without one, every upload passes. */
-function uploaderSelector(uploader: string | undefined, uploaderIds: UploaderIds): (upload: ListedUpload) => boolean {
-  if (uploader === undefined) return () => true;
-  const wanted = new Set(uploaderIds.idsOf(uploader));
-  return (upload) => upload.uploader !== undefined && uploaderIds.idsOf(upload.uploader).some((id) => wanted.has(id));
-}
-
 /** Makes a test for the uploads to delete. With both options, an upload must match both. */
 function selector({ olderThan, uploader }: PurgeOptions, uploaderIds: UploaderIds, now: number) {
   if (olderThan === undefined && uploader === undefined) {
     throw new UsageError('purge: expected --older-than, --uploader or both, to say which uploads to delete');
   }
   const before = olderThan === undefined ? Number.POSITIVE_INFINITY : now - parseAge(olderThan);
-  const isOfUploader = uploaderSelector(uploader, uploaderIds);
-  return (upload: ListedUpload) => upload.modifiedAt <= before && isOfUploader(upload);
+  const wanted = uploader === undefined ? undefined : uploaderIds.filterOf(uploader);
+  return (upload: ListedUpload) => upload.modifiedAt <= before && wanted?.includes(upload.uploader) !== false;
 }
 
 /** Deletes an upload; `false` if it is gone already. Resolves to the reason if it cannot be deleted. */

@@ -61,6 +61,15 @@ export const componentTable = {
         expected: 'a list of JIDs and domains, not empty',
       },
     ),
+    admins: list({ ...jidOrDomain, pattern: `^${domain}@${domain}$`, expected: 'a JID' })(
+      'Bare JIDs of those who may run the commands of admins: statistics, and deleting the uploads of a user.',
+      {
+        default: [],
+        unset: 'nobody',
+        example: ['admin@example.org'],
+        expected: 'a list of bare JIDs',
+      },
+    ),
     allowedTypes: list(typePattern)(
       'Patterns for the content types of which clients may upload files. If a client names no type, the type of the file name counts. With `upload = "direct"` the PUT must send the type.',
       {
@@ -128,6 +137,8 @@ export function componentConfig(settings: ComponentSettings, segments: readonly 
     jid,
     secret: requireSecret('component.secret', secret, secretFile),
     /** The bare JIDs and the domains, in lower case, whose users may ask for slots; never empty. */
+    /** Bare JIDs, in lower case. */
+    admins: settings.admins.map((admin) => admin.toLowerCase()),
     access: access?.map((entry) => entry.toLowerCase()) ?? [parents.join('.')],
     /** True if `access` was not set and defaults to the domain above the component's. */
     isDefaultAccess: access === undefined,

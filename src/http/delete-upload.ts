@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { FilerError } from '../errors.js';
+import { removeUpload } from '../retention/remove-upload.js';
 import { verifyDeleteToken } from '../token/delete-token.js';
 import { parseUploadKey } from '../upload/upload-key.js';
 import { allowedMethods } from './headers.js';
@@ -9,8 +10,9 @@ import type { HandlerContext } from './settings.js';
 export async function deleteUpload(
   request: FastifyRequest,
   reply: FastifyReply,
-  { store, settings, limits }: HandlerContext,
+  context: HandlerContext,
 ): Promise<FastifyReply> {
+  const { settings } = context;
   const { secrets, deleteSecret, baseSegments } = settings;
   if (deleteSecret === undefined) {
     reply.header('allow', allowedMethods(settings));
@@ -18,7 +20,6 @@ export async function deleteUpload(
   }
   const key = parseUploadKey(request.exchange.path, baseSegments);
   verifyDeleteToken(new URLSearchParams(request.exchange.query), key, secrets, deleteSecret);
-  const deleted = await store.delete(key);
-  if (deleted !== undefined) limits.forget(deleted);
+  await removeUpload(key, context);
   return reply.code(204).send();
 }

@@ -9,6 +9,7 @@ import type { UploadKey } from '../upload/upload-key.js';
 import type { UploaderIds } from '../upload/uploader.js';
 import { KnownUploaders } from './known-uploaders.js';
 import type { ForgottenUpload, LimitSettings, Limits, PlannedUpload, Reservation } from './limits.js';
+import { type QuotaLeft, quotaLeft } from './quota-left.js';
 import { Quotas } from './quotas.js';
 import { requireQuota } from './require-quota.js';
 import { type RoomContext, RoomMaker } from './room-maker.js';
@@ -124,6 +125,13 @@ export class StoreLimits implements Limits {
   async sentByHour(uploader: string): Promise<CountedUpload[]> {
     await this.#count.requireFirst();
     return this.#count.sentByHour(this.#uploaders.idsOf(uploader));
+  }
+
+  /** What the quotas leave to an uploader. Waits for the first count, 20 s at most (`STORE_BUSY`). */
+  async quotaLeft(uploader: string): Promise<QuotaLeft> {
+    if (this.isByUploader) await this.#count.requireFirst();
+    const figures = { ...this.#settings, ...this.#quotas.find({ uploader }) };
+    return quotaLeft(figures, this.#count, this.#running, this.#uploaders.idsOf(uploader));
   }
 
   /** Evicts what exceeds the limits after a sweep, for as long as that is wanted. */

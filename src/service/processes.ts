@@ -103,13 +103,14 @@ async function listenForMetrics(
 /** Gives out slots if [component] is set. */
 async function giveConfiguredSlots(
   config: Config,
+  store: ServedStore,
   limits: StoreLimits,
   uploaderIds: UploaderIds,
   logger: Logger,
 ): Promise<{ stop(): Promise<void> }> {
   if (config.component === undefined) return { stop: async () => undefined };
   const { serveSlots } = await import('./serve-slots.js');
-  return serveSlots(config.component, config, { limits, uploaderIds, logger });
+  return serveSlots(config.component, config, { store, limits, uploaderIds, logger });
 }
 
 /** Serves uploads in this worker; resolves when it listens. */
@@ -145,7 +146,7 @@ export async function serveAlone(
   const readMetrics = metrics && (() => metrics.registry.metrics());
   const metricsApp = await listenForMetrics(config, store, readMetrics, logger);
   const sweeps = sweepRegularly(sweeper, config.sweepIntervalMs, logger);
-  const slots = await giveConfiguredSlots(config, limits, uploaderIds, logger);
+  const slots = await giveConfiguredSlots(config, store, limits, uploaderIds, logger);
   const basePath = `/${config.baseSegments.join('/')}`;
   logger.info({ address, storage: describeStorage(config), basePath }, 'listening');
   notify('READY=1', `STATUS=serving on ${address}`);
@@ -172,7 +173,7 @@ export async function serveInWorkers(
   const readMetrics = metrics && (await import('./worker-metrics.js')).readMetricsOfWorkers(metrics.registry);
   const metricsApp = await listenForMetrics(config, store, readMetrics, logger);
   const sweeps = sweepRegularly(sweeper, config.sweepIntervalMs, logger);
-  const slots = await giveConfiguredSlots(config, limits, uploaderIds, logger);
+  const slots = await giveConfiguredSlots(config, store, limits, uploaderIds, logger);
   const supervisor = new Supervisor(config, logger, notify, limits);
   return {
     close: async () => {

@@ -1,12 +1,50 @@
 import type { Logger } from 'pino';
 import type { ComponentConfig } from '../config/component-settings.js';
 import type { Config } from '../config/config.js';
+import { compileRetention } from '../retention/expiry.js';
 import { Quotas } from '../retention/quotas.js';
+import type { StoreLimits } from '../retention/store-limits.js';
+import { UserUploads } from '../retention/user-uploads.js';
+import type { AdHocCommands } from '../slots/ad-hoc/ad-hoc-commands.js';
+import { Jobs } from '../slots/ad-hoc/jobs.js';
+import { openAdHoc } from '../slots/ad-hoc/open-ad-hoc.js';
 import { answerStanza } from '../slots/answer-stanza.js';
 import { Component } from '../slots/component.js';
-import { SlotService, type SlotServiceContext } from '../slots/slot-service.js';
+import { SlotService } from '../slots/slot-service.js';
+import type { ServedStore } from '../storage/store.js';
 import { type Purpose, purposes } from '../upload/purpose.js';
+import type { UploaderIds } from '../upload/uploader.js';
 import { openSlotIssuer } from './open-slot-issuer.js';
+
+/** Clients wait at least 30 s for an answer. */
+const patienceMs = 10_000;
+
+/** What slots and commands work with. */
+interface SlotParts {
+  readonly store: ServedStore;
+  readonly limits: StoreLimits;
+  readonly uploaderIds: UploaderIds;
+  readonly logger: Logger;
+}
+
+function openCommands(
+  component: ComponentConfig,
+  config: Config,
+  parts: SlotParts,
+  service: SlotService,
+  jobs: Jobs,
+): AdHocCommands {
+  const context = { ...parts, retention: compileRetention(config.retention), now: Date.now };
+  const quotaLeft = async (jid: string) => {
+    const { stored, today } = await parts.limits.quotaLeft(jid);
+    const ofSlots = await service.leftToday(jid);
+    return {
+      stored,
+      today: today === undefined || ofSlots === undefined ? (today ?? ofSlots) : Math.min(today, ofSlots),
+    };
+  };
+  return openAdHoc(component, { ...context, uploads: new UserUploads(context), jobs, quotaLeft });
+}
 
 /**
  * The purposes to advertise: those that the rules of retention name, and two that need no rule. An ephemeral upload may come with
@@ -17,12 +55,12 @@ function purposesFor({ upload }: ComponentConfig, { retention }: Config): Purpos
   return upload === 'filer' ? purposes.filter((purpose) => named.has(purpose)) : [];
 }
 
-/** Gives out slots as a component of the XMPP server until it is stopped. */
+/** Gives out slots as a component of the XMPP server, and runs commands of its users, until it is stopped. */
 export async function serveSlots(
   component: ComponentConfig,
   config: Config,
-  parts: Pick<SlotServiceContext, 'limits' | 'uploaderIds'> & { readonly logger: Logger },
-): Promise<Component> {
+  parts: SlotParts,
+): Promise<{ stop(): Promise<void> }> {
   const { logger } = parts;
   const { jid, access, isDefaultAccess } = component;
   const maxFileSize = Math.min(component.maxFileSize, config.maxFileSize ?? Number.POSITIVE_INFINITY);
@@ -33,13 +71,18 @@ export async function serveSlots(
     { ...component, ...advertised, maxFileSize },
     { ...parts, quotas, issuer, now: Date.now },
   );
+  const jobs = new Jobs(patienceMs);
+  const commands = openCommands(component, config, parts, service, jobs);
   const byDefault = isDefaultAccess ? ' (the default: component.access is not set)' : '';
   logger.info({ jid }, `accepting slot requests from ${access.join(', ')}${byDefault}`);
   const give = service.give.bind(service);
   const maxFileSizeFor = service.maxFileSizeFor.bind(service);
-  const context = { ...component, maxFileSizeFor, ...advertised, give, logger };
-  return new Component(component, {
-    answer: (stanza) => answerStanza(stanza, context),
-    logger,
-  });
+  const context = { ...component, maxFileSizeFor, ...advertised, give, commands, logger };
+  const connection = new Component(component, { answer: (stanza) => answerStanza(stanza, context), logger });
+  return {
+    stop: async () => {
+      jobs.stop();
+      await connection.stop();
+    },
+  };
 }

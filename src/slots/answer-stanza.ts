@@ -2,17 +2,22 @@ import type { Element } from 'ltx';
 import { FilerError, messageOf } from '../errors.js';
 import type { Purpose } from '../upload/purpose.js';
 import { bareJid } from '../upload/uploader.js';
+import type { AdHocCommands } from './ad-hoc/ad-hoc-commands.js';
+import { describeNode, listNode } from './ad-hoc/command-discovery.js';
+import { commandsNs } from './ad-hoc/command-refusal.js';
 import type { IssuedSlot } from './slot-issuer.js';
 import type { SlotRequest } from './slot-policy.js';
 import { errorOf, mustBeAnswered, resultOf, type StanzaError, xml } from './stanza.js';
 import { featureOf, limitForms, parseSlotRequest, refusalOf, slotElement, uploadNamespaces } from './upload-stanzas.js';
+
+/** The commands of the component. */
+type Commands = Pick<AdHocCommands, 'answer' | 'listFor' | 'require'>;
 
 const infoNs = 'http://jabber.org/protocol/disco#info';
 const itemsNs = 'http://jabber.org/protocol/disco#items';
 const pingNs = 'urn:xmpp:ping';
 
 const unavailable: StanzaError = { type: 'cancel', condition: 'service-unavailable' };
-const notFound: StanzaError = { type: 'cancel', condition: 'item-not-found' };
 const failed: StanzaError = { type: 'cancel', condition: 'internal-server-error' };
 
 /** What answers to stanzas depend on. */
@@ -27,6 +32,7 @@ export interface AnswerContext {
   readonly purposes: readonly Purpose[];
   /** Gives a slot to a bare JID, or throws. */
   give(jid: string, request: SlotRequest): Promise<IssuedSlot>;
+  readonly commands: Commands;
   readonly logger: Record<'debug' | 'warn' | 'error', (line: object, message: string) => void>;
 }
 
@@ -35,7 +41,7 @@ function askerOf(iq: Element): string {
 }
 
 function describeService(iq: Element, { name, maxFileSizeFor, purposes }: AnswerContext): Element {
-  const features = [infoNs, itemsNs, pingNs, ...uploadNamespaces, ...purposes.map(featureOf)];
+  const features = [infoNs, itemsNs, pingNs, commandsNs, ...uploadNamespaces, ...purposes.map(featureOf)];
   return xml(
     'query',
     { xmlns: infoNs },
@@ -61,20 +67,22 @@ async function giveSlot(iq: Element, namespace: string, request: SlotRequest, co
 
 async function answer(iq: Element, context: AnswerContext): Promise<Element> {
   const [child] = iq.getChildElements();
-  if (iq.attrs['type'] === 'set' || iq.attrs['to'] !== context.jid || child === undefined) {
-    return errorOf(iq, unavailable);
+  if (iq.attrs['to'] !== context.jid || child === undefined) return errorOf(iq, unavailable);
+  if (iq.attrs['type'] === 'set') {
+    return child.is('command', commandsNs) ? context.commands.answer(iq, child) : errorOf(iq, unavailable);
   }
   const request = parseSlotRequest(child);
   if (request !== undefined) return giveSlot(iq, child.getNS() ?? '', request, context);
   if (child.is('ping', pingNs)) return resultOf(iq);
   const isInfo = child.is('query', infoNs);
   if (!isInfo && !child.is('query', itemsNs)) return errorOf(iq, unavailable);
-  if (child.attrs['node'] !== undefined) return errorOf(iq, notFound);
+  const { node } = child.attrs;
+  if (node !== undefined) return (isInfo ? describeNode : listNode)(iq, node, context.commands);
   return resultOf(iq, isInfo ? describeService(iq, context) : xml('query', { xmlns: itemsNs }));
 }
 
 /**
- * The answer to a stanza from the XMPP server (XEP-0363, XEP-0030, XEP-0199), `undefined` if the stanza needs none. Never
+ * The answer to a stanza from the XMPP server (XEP-0363, XEP-0050, XEP-0030, XEP-0199), `undefined` if the stanza needs none. Never
  * rejects: an unexpected error is logged, and the client gets internal-server-error.
  */
 export async function answerStanza(stanza: Element, context: AnswerContext): Promise<Element | undefined> {
@@ -82,7 +90,7 @@ export async function answerStanza(stanza: Element, context: AnswerContext): Pro
   try {
     return await answer(stanza, context);
   } catch (error) {
-    context.logger.error({ uploader: stanza.attrs['from'], err: error }, 'a slot request failed');
+    context.logger.error({ uploader: stanza.attrs['from'], err: error }, 'a request over XMPP failed');
     return errorOf(stanza, failed);
   }
 }

@@ -1,6 +1,7 @@
 import { FilerError } from '../errors.js';
 import { nameFigure, type Quotas } from '../retention/quotas.js';
 import { type CountedUpload, countedBytes, Usage } from '../retention/usage.js';
+import { unlimited } from '../units.js';
 import type { UploaderIds } from '../upload/uploader.js';
 
 /** What the daily quota of slots depends on. */
@@ -42,6 +43,16 @@ export class DailyQuota {
     const slot = { size, uploader: uploaderIds.idOf(jid), modifiedAt: now() };
     this.#given.addSent(slot);
     return () => this.#given.removeSent(slot);
+  }
+
+  /** Bytes for which a JID may still get slots today; `undefined`: any number. */
+  async left(jid: string): Promise<number | undefined> {
+    const { uploaderIds, quotas } = this.#context;
+    const quota = quotas.find({ uploader: jid })?.dailyQuota ?? this.#bytes;
+    if (quota === unlimited) return undefined;
+    const ids = uploaderIds.idsOf(jid);
+    await this.#recall(jid, ids);
+    return Math.max(0, quota - this.#given.sentBy(ids).bytes);
   }
 
   /** After a restart, counts what the uploader has uploaded in place of the slots that it got before. */

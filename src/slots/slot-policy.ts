@@ -64,7 +64,7 @@ function quote(value: string | undefined): string {
 }
 
 /** Whether the bare JID or its domain may get slots. */
-export function mayHaveSlots(jid: string, { access }: SlotSettings): boolean {
+export function mayHaveSlots(jid: string, { access }: Pick<SlotSettings, 'access'>): boolean {
   return access.includes(jid) || access.includes(domainOf(jid));
 }
 

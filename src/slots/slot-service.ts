@@ -90,6 +90,11 @@ export class SlotService {
     }
   }
 
+  /** Bytes for which a bare JID may still get slots today; `undefined`: there is no daily quota of slots. */
+  async leftToday(jid: string): Promise<number | undefined> {
+    return this.#dailyQuota?.left(jid);
+  }
+
   async #issue(jid: string, planned: PlannedSlot): Promise<IssuedSlot> {
     const { issuer, limits, now } = this.#context;
     // By the JID, so that uploads under all of its ids count. The PUT will reserve the room, but the client should

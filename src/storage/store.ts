@@ -1,6 +1,7 @@
 import type { Readable, Writable } from 'node:stream';
 import type { Purpose } from '../upload/purpose.js';
 import type { UploadKey } from '../upload/upload-key.js';
+import type { UploaderFilter } from '../upload/uploader.js';
 
 /** What a store keeps of an upload beside its bytes. */
 export interface UploadFacts {
@@ -132,6 +133,13 @@ export interface TidyOptions {
 export interface ListOptions extends TidyOptions {
   /** Whether each upload must come with its uploader, even if finding it takes a request for each. */
   readonly withUploaders?: boolean;
+  /**
+   * Only the uploads of this uploader, each with its uploader. They are found without a walk over all uploads, except for those
+   * in a bucket whose keys name no uploader: for each of these, the store is asked.
+   */
+  readonly of?: UploaderFilter | undefined;
+  /** Ends the listing early. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Keeps uploads. Each is there completely or not at all, and is never overwritten. */

@@ -43,6 +43,14 @@ function keyedId(key: Buffer, jid: string): string {
   return createHmac('sha256', key).update(jid).digest('hex');
 }
 
+/** The uploads of one uploader. */
+export interface UploaderFilter {
+  /** The folders that hold only uploads of the uploader, as their names say: no duplicates. */
+  readonly folders: readonly string[];
+  /** Whether an upload is the uploader's, by the JID or id of its own uploader. */
+  includes(uploader: string | undefined): boolean;
+}
+
 /** Computes the ids of uploaders from this server's secrets. */
 export class UploaderIds {
   readonly #newestKey: Buffer;
@@ -75,5 +83,16 @@ export class UploaderIds {
     const names = domainOf(jid) === this.#jidInUrlDomain ? [jid, asInPath(jid)] : [jid];
     const ids = names.flatMap((name) => [this.#newestKey, ...this.#olderKeys].map((key) => keyedId(key, name)));
     return [...new Set([...ids, ofEjabberd])];
+  }
+  /** The uploads of the uploader whom a JID or an id names. */
+  filterOf(uploader: string): UploaderFilter {
+    const ids = this.idsOf(uploader);
+    const wanted = new Set(ids);
+    const jid = bareJid(uploader);
+    const node = domainOf(jid) === this.#jidInUrlDomain ? [asInPath(jid).replace(/@.*$/s, '')] : [];
+    return {
+      folders: [...ids, ...node],
+      includes: (found) => found !== undefined && this.idsOf(found).some((id) => wanted.has(id)),
+    };
   }
 }

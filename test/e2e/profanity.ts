@@ -2,23 +2,31 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { eventually } from '../support/eventually.js';
 import type { Teardown } from '../support/temp-dir.js';
-import { startTerminal } from './terminal.js';
+import { startTerminal, type Terminal } from './terminal.js';
 import type { XmppServer } from './xmpp-client.js';
+
+/** Starts Profanity with the server's account in a terminal; resolves when it is logged in. */
+export async function startProfanity(t: Teardown, server: XmppServer): Promise<Terminal> {
+  const terminal = await startTerminal(t);
+  const { folder, run, screen } = terminal;
+  await mkdir(path.join(folder, 'profanity'));
+  await writeFile(path.join(folder, 'profanity/accounts'), toAccount(server));
+  const environment = `XDG_DATA_HOME=${folder} XDG_CONFIG_HOME=${folder} LC_ALL=C.UTF-8`;
+  await run(`${environment} profanity --account ${server.username}`);
+  await eventually(async () => (await screen()).includes('logged in successfully'));
+  return terminal;
+}
 
 /**
  * Has Profanity upload a file of this name in a chat of the server's account with itself, and download it from the URL
  * that the chat shows; resolves to what it saved.
  */
 export async function sendByProfanity(t: Teardown, server: XmppServer, name: string, body: Buffer): Promise<Buffer> {
-  const { folder, run, screen, enter } = await startTerminal(t);
+  const { folder, screen, enter } = await startProfanity(t, server);
   const [sent, saved] = [path.join(folder, name), path.join(folder, 'saved')];
-  await mkdir(path.join(folder, 'profanity'));
-  await writeFile(path.join(folder, 'profanity/accounts'), toAccount(server));
   await writeFile(sent, body);
 
   const { username, domain } = server;
-  await run(`XDG_DATA_HOME=${folder} XDG_CONFIG_HOME=${folder} LC_ALL=C.UTF-8 profanity --account ${username}`);
-  await eventually(async () => (await screen()).includes('logged in successfully'));
   await enter(`/msg ${username}@${domain}`);
   await enter(`/sendfile ${sent}`);
   let url: string | undefined;

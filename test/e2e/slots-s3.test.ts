@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { describe, it, type TestContext } from 'node:test';
 import { PutBucketPolicyCommand } from '@aws-sdk/client-s3';
+import { type Element, xml } from '@xmpp/client';
 import { type Ceph, cephPrograms, sharedCeph } from '../support/ceph.js';
 import { send } from '../support/http-client.js';
 import { findProgram, freePort, missingPeer } from '../support/peers.js';
@@ -11,6 +12,7 @@ import { thisDebian } from './debian.js';
 import { startProsody } from './prosody.js';
 import { connectXmppClient, type Slot } from './xmpp-client.js';
 
+const commandsNs = 'http://jabber.org/protocol/commands';
 const body = randomBytes(100_000);
 const names = ['photo.jpg', 'with spaces 100% +1.jpg', `日本 "résumé" it's (1)&?#.jpg`];
 
@@ -92,6 +94,19 @@ describe('slots on a bucket', { skip: missingPeer(...cephPrograms, 'prosody', 'p
     );
     const line = await filer.waitForLog(({ method }) => method === 'GET');
     assert.equal(line['uploader'], aliceId(filer));
+  });
+
+  it('lead to uploads that their users can delete by a command', async (t) => {
+    const { client } = await start(t);
+    const slot = await client.requestSlot({ filename: 'photo.jpg', size: body.length });
+    assert.equal((await putTyped(slot, body)).status, 200);
+    const run = (attributes: Record<string, string>, ...form: Element[]) =>
+      client.change(xml('command', { xmlns: commandsNs, node: 'delete-all', ...attributes }, ...form), 'command');
+    const { sessionid = '' } = (await run({})).attrs;
+    const confirmed = xml('field', { var: 'confirm' }, xml('value', {}, '1'));
+    const done = await run({ sessionid }, xml('x', { xmlns: 'jabber:x:data', type: 'submit' }, confirmed));
+    assert.equal(done.getChild('note')?.text(), 'Deleted 1 upload, 100.00 KB.');
+    assert.equal((await send(slot.get)).status, 410);
   });
 
   it('accept only the type of the name if types are limited and none was announced', async (t) => {

@@ -28,6 +28,8 @@ export interface XmppClient {
   requestSlot(request: SlotRequest): Promise<Slot>;
   /** Asks the upload service anything; resolves to the answer's child of that name. */
   ask(question: Element, answerName: string): Promise<Element>;
+  /** Sends the upload service an iq of type set; resolves as `ask` does. */
+  change(request: Element, answerName: string): Promise<Element>;
   stop(): Promise<void>;
 }
 
@@ -58,6 +60,7 @@ export async function connectXmppClient(t: Pick<TestContext, 'after'>, server: X
   return {
     requestSlot: (request) => requestSlot(connection, uploadService, request),
     ask: (question, answerName) => query(connection, uploadService, question, answerName),
+    change: (request, answerName) => query(connection, uploadService, request, answerName, 'set'),
     stop,
   };
 }
@@ -84,9 +87,15 @@ async function requestSlot(
   return toSlot(slot);
 }
 
-/** Sends an iq of type get and returns the answer's child of that name. */
-async function query(connection: Client, to: string, question: Element, answerName: string): Promise<Element> {
-  const iq = xml('iq', { type: 'get', to }, question);
+/** Sends an iq and returns the answer's child of that name. */
+async function query(
+  connection: Client,
+  to: string,
+  question: Element,
+  answerName: string,
+  type: 'get' | 'set' = 'get',
+): Promise<Element> {
+  const iq = xml('iq', { type, to }, question);
   const answer = (await connection.iqCaller.request(iq)).getChild(answerName);
   if (answer === undefined) throw new Error(`${to} answered without a ${answerName}`);
   return answer;

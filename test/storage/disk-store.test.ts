@@ -16,6 +16,7 @@ import { nobody } from '../support/nobody.js';
 import { describeStore, incoming, key, readBack } from '../support/store-contract.js';
 import { tempDir } from '../support/temp-dir.js';
 import { filesIn } from '../support/tree.js';
+import { ids, uploaderIds } from '../support/uploader-ids.js';
 
 const options = { isDurable: false, stallTimeoutMs: 60_000 };
 
@@ -480,6 +481,26 @@ describe("the disk store's listing", () => {
     await symlink('.', path.join(storeDir, 'slot/circle'));
     execFileSync('mkfifo', [path.join(storeDir, 'slot/pipe')]);
     assert.deepEqual(await keysIn(store), ['at the top', 'slot/f.jpg']);
+  });
+
+  it('of one uploader follows no symbolic link, and ignores sidecars of files that were replaced by hand', async (t) => {
+    const { store, storeDir } = await open(t);
+    const outside = await tempDir(t);
+    await mkdir(path.join(outside, 'slot'));
+    await writeFile(path.join(outside, 'slot/secret'), 'x');
+    await symlink(outside, path.join(storeDir, ids.ofMysecret));
+    const putBearer = async (content: string, uploader: string) =>
+      store.put(key('bearer/f'), incoming(Buffer.from(content), { uploader }));
+    await putBearer('1', 'romeo@example.org');
+    await rm(path.join(storeDir, 'bearer/f'));
+    await putBearer('12', 'juliet@example.org');
+    const keysOf = async (jid: string) => {
+      const found: string[] = [];
+      for await (const upload of store.list({ of: uploaderIds.filterOf(jid) })) found.push(upload.key);
+      return found;
+    };
+    assert.deepEqual(await keysOf('romeo@example.org'), []);
+    assert.deepEqual(await keysOf('juliet@example.org'), ['bearer/f']);
   });
 
   it('leaves no file open when it is broken off', async (t) => {

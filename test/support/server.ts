@@ -51,7 +51,13 @@ export async function startServer(t: Teardown, overrides: ServerOverrides = {}):
   const { jidInUrlDomain } = settings;
   const logLines: Record<string, unknown>[] = [];
   const log = (line: unknown) => logLines.push(line as Record<string, unknown>);
-  const { store } = await openStore({ storeDir, isDurable: false, stallTimeoutMs: 60_000, tombstonePhase, jidInUrlDomain });
+  const { store } = await openStore({
+    storeDir,
+    isDurable: false,
+    stallTimeoutMs: 60_000,
+    tombstonePhase,
+    jidInUrlDomain,
+  });
   const logger = { info: log, warn: log, error: log, isLevelEnabled: () => true };
   const compiled = compileRetention(retention);
   const limitSettings = { ...noLimits, evictMinAgeMs: 0, ...limits };

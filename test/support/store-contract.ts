@@ -5,8 +5,10 @@ import { describe, it, type TestContext } from 'node:test';
 import { FilerError } from '../../src/errors.js';
 import type { ByteRange, IncomingUpload, ServedStore, Store } from '../../src/storage/store.js';
 import type { UploadKey } from '../../src/upload/upload-key.js';
+import { UploaderIds } from '../../src/upload/uploader.js';
 import { eventually } from './eventually.js';
-import { uploaderIds } from './uploader-ids.js';
+import { secret } from './tokens.js';
+import { ids, uploaderIds } from './uploader-ids.js';
 
 /** A store under test, and a look into it. */
 export interface StoreUnderTest {
@@ -396,6 +398,36 @@ export function describeStore(
         const number = path.slice('slot'.length, path.indexOf('/'));
         assert.equal(uploader, number === '7' ? undefined : uploaderIds.idOf(`u${number}@example.org`));
       }
+    });
+
+    it("finds one uploader's uploads, whether path, sidecar or metadata name the uploader, by any of the ids", async (t) => {
+      const { store } = await open(t);
+      const romeos: Record<string, string> = {
+        [`${ids.ofMysecret}/slot/f.png`]: ids.ofMysecret,
+        [`${ids.ofMysecret}/slot/again.png`]: ids.ofMysecret,
+        [`${ids.ofOldSecret}/slot/f.png`]: ids.ofOldSecret,
+        [`${ids.ofEjabberd}/slot/f.png`]: ids.ofEjabberd,
+        'bearer/f.txt': 'romeo@example.org',
+        'olderBearer/f.txt': ids.ofOldSecret,
+      };
+      const others: Record<string, string | undefined> = {
+        [`${'0123456789'.repeat(4)}/slot/f.png`]: '0123456789'.repeat(4),
+        [`${ids.ofMysecret}/f.png`]: undefined,
+        [`${ids.ofMysecret}/slot/deeper/f.png`]: undefined,
+        'slot/f.txt': 'juliet@example.org',
+        'nobodys/f.txt': undefined,
+      };
+      for (const [path, uploader] of Object.entries({ ...romeos, ...others, 'gone/f': 'romeo@example.org' })) {
+        await store.put(key(path), incoming(Buffer.from(path), { uploader }));
+      }
+      await store.delete(key('gone/f'));
+      const of = new UploaderIds([secret, 'old-secret']).filterOf('Romeo@example.org/balcony');
+      const found: string[] = [];
+      for await (const upload of store.list({ of })) {
+        assert.ok(of.includes(upload.uploader) && upload.size === upload.key.length);
+        found.push(upload.key);
+      }
+      assert.deepEqual(found.sort(), Object.keys(romeos).sort());
     });
 
     it('survives uploads that are stored and deleted meanwhile', async (t) => {

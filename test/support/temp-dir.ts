@@ -4,7 +4,7 @@ import { join } from 'node:path';
 
 /** A test, suite or file that runs its hooks, in their order, when it ends. */
 export interface Teardown {
-  after(hook: () => Promise<void> | void): void;
+  after(hook: () => unknown): void;
 }
 
 /** Makes an empty folder with mode 0700 that is removed, with all that is in it, when `t` ends. */

@@ -3,6 +3,8 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import type { Element } from 'ltx';
 import { type ErrorCode, FilerError } from '../../src/errors.js';
+import { AdHocCommands } from '../../src/slots/ad-hoc/ad-hoc-commands.js';
+import { lastStage } from '../../src/slots/ad-hoc/stage.js';
 import { answerStanza } from '../../src/slots/answer-stanza.js';
 import { filerIssuer } from '../../src/slots/filer-issuer.js';
 import { planSlot, type SlotRequest } from '../../src/slots/slot-policy.js';
@@ -38,9 +40,15 @@ async function answerTo(
   const lines: Record<string, unknown>[] = [];
   const log = (level: string) => (line: object) => lines.push({ level, ...line });
   const logger = { debug: log('debug'), warn: log('warn'), error: log('error') };
+  const known = [{ node: 'known', name: 'Known', start: async () => lastStage('Done.') }];
+  const commandsFor = (jid: string) => (jid === 'romeo@example.org' ? known : []);
+  const commandLogger = { info: log('info'), warn: log('warn') };
+  const paceOf = (jid: string) => jid;
+  const commands = new AdHocCommands({ commands: known, commandsFor, paceOf, logger: commandLogger, now: () => 0 });
   const maxFileSizeFor = (asker: string) => (asker === 'slidge.example.org' ? unlimited : 1000);
   const jid = 'upload.example.org';
-  const context = { jid, name: `"Files" & <more>`, maxFileSizeFor, purposes, give, logger };
+  const service = { jid, name: `"Files" & <more>`, maxFileSizeFor, purposes };
+  const context = { ...service, give, commands, logger };
   const answer = await answerStanza(parse(text), context);
   return { answer: answer === undefined ? undefined : parse(String(answer)), lines };
 }
@@ -192,6 +200,7 @@ describe('a request for a slot', () => {
 
 describe('the service', () => {
   const info = "<query xmlns='http://jabber.org/protocol/disco#info'";
+  const commands = 'http://jabber.org/protocol/commands';
   const purposeFeatures = ['message', 'profile', 'ephemeral'].map((name) => `urn:xmpp:http:upload:purpose:0#${name}`);
   const items = "<query xmlns='http://jabber.org/protocol/disco#items'";
 
@@ -207,7 +216,13 @@ describe('the service', () => {
       },
     );
     const features = query?.getChildElements().flatMap(({ attrs }) => attrs['var'] ?? []);
-    for (const feature of ['urn:xmpp:http:upload:0', 'urn:xmpp:http:upload', 'urn:xmpp:ping', ...purposeFeatures]) {
+    for (const feature of [
+      'urn:xmpp:http:upload:0',
+      'urn:xmpp:http:upload',
+      'urn:xmpp:ping',
+      commands,
+      ...purposeFeatures,
+    ]) {
       assert.ok(features?.includes(feature), feature);
     }
   });
@@ -230,6 +245,40 @@ describe('the service', () => {
     assert.equal(answer?.getChild('query')?.children.length, 0);
     const { answer: pong } = await answerTo(iq("<ping xmlns='urn:xmpp:ping'/>"));
     assert.deepEqual([pong?.attrs['type'], pong?.children.length], ['result', 0]);
+  });
+
+  it('lists and describes the commands of whoever asks', async () => {
+    const { answer } = await answerTo(iq(`${items} node='${commands}'/>`));
+    const query = answer?.getChild('query', 'http://jabber.org/protocol/disco#items');
+    assert.equal(query?.attrs['node'], commands);
+    const expected = { jid: 'upload.example.org', node: 'known', name: 'Known' };
+    assert.deepEqual(
+      query?.getChildren('item').map(({ attrs }) => ({ ...attrs })),
+      [expected],
+    );
+    const others = await answerTo(iq(`${items} node='${commands}'/>`).replace('romeo@', 'juliet@'));
+    assert.equal(others.answer?.getChild('query')?.children.length, 0);
+  });
+
+  it('describes the list of commands, and each command to those who may run it', async () => {
+    const types = { [commands]: 'command-list', known: 'command-node' };
+    for (const [node, type] of Object.entries(types)) {
+      const { answer } = await answerTo(iq(`${info} node='${node}'/>`));
+      const query = answer?.getChild('query', 'http://jabber.org/protocol/disco#info');
+      const { category, type: found } = query?.getChild('identity')?.attrs ?? {};
+      assert.deepEqual([query?.attrs['node'], category, found], [node, 'automation', type]);
+    }
+    const { answer } = await answerTo(iq(`${info} node='known'/>`).replace('romeo@', 'juliet@'));
+    const error = answer?.getChild('error');
+    assert.deepEqual([error?.attrs['type'], error?.getChildElements()[0]?.getName()], ['auth', 'forbidden']);
+  });
+
+  it('runs commands, in an iq of type set only', async () => {
+    const text = iq(`<command xmlns='${commands}' node='known'/>`);
+    const { answer } = await answerTo(text.replace("'get'", "'set'"));
+    const command = answer?.getChild('command', commands);
+    assert.deepEqual([command?.attrs['status'], command?.getChildText('note')], ['completed', 'Done.']);
+    assert.deepEqual(errorIn((await answerTo(text)).answer), ['cancel', 'service-unavailable']);
   });
 
   const unknown: Record<string, [string, string]> = {
@@ -277,7 +326,7 @@ describe('the service', () => {
       .map((value) => value.replace(/\p{Cc}|\p{Cs}|\p{Cn}/gu, ''));
     const value = fc.oneof(
       text,
-      fc.constantFrom('get', 'set', 'upload.example.org', 'urn:xmpp:http:upload:0', '1', 'f'),
+      fc.constantFrom('get', 'set', 'upload.example.org', 'urn:xmpp:http:upload:0', '1', 'f', 'known', 'execute'),
     );
     const name = fc.constantFrom(
       'request',
@@ -288,9 +337,18 @@ describe('the service', () => {
       'content-type',
       'x:request',
       'constructor',
+      'command',
+      'x',
+      'field',
+      'value',
     );
-    const attribute = fc.constantFrom('xmlns', 'xmlns:x', 'filename', 'size', 'content-type', 'node', 'toString');
-    const namespace = fc.constantFrom('urn:xmpp:http:upload:0', 'urn:xmpp:http:upload', 'urn:xmpp:ping', 'x');
+    const attribute = fc.constantFrom(
+      ...['xmlns', 'xmlns:x', 'filename', 'size', 'content-type', 'node', 'toString'],
+      ...['action', 'sessionid', 'xml:lang', 'type', 'var'],
+    );
+    const namespace = fc.constantFrom(
+      ...['urn:xmpp:http:upload:0', 'urn:xmpp:http:upload', 'urn:xmpp:ping', 'x', commands, 'jabber:x:data'],
+    );
     const attributes = fc
       .tuple(
         fc.record({ xmlns: namespace, filename: value, size: fc.constantFrom('0', '7') }),
@@ -304,12 +362,14 @@ describe('the service', () => {
     }));
     let given = 0;
     const property = fc.asyncProperty(
+      fc.constantFrom('get', 'set'),
       tree,
       value,
       fc.oneof(value, fc.constant('upload.example.org')),
-      async (child, id, to) => {
-        const { answer } = await answerTo(String(xml('iq', { type: 'get', from: 'a@b', id, to }, child)));
-        assert.ok(answer?.attrs['to'] === 'a@b' && /^(result|error)$/.test(answer.attrs['type'] ?? ''));
+      async (type, child, id, to) => {
+        const from = 'romeo@example.org';
+        const { answer } = await answerTo(String(xml('iq', { type, from, id, to }, child)));
+        assert.ok(answer?.attrs['to'] === from && /^(result|error)$/.test(answer.attrs['type'] ?? ''));
         given += answer.attrs['type'] === 'result' ? 1 : 0;
       },
     );

@@ -136,6 +136,24 @@ describe('metricsListen', () => {
   });
 });
 
+describe('the admins of a component', () => {
+  const component = '[component]\njid = "u.example.org"\nsecret = "c"\nbaseUrl = "https://u.example.org/"\n';
+
+  it('are read in lower case, and are nobody by default', async (t) => {
+    assert.deepEqual((await load(t, minimal + component)).config.component?.admins, []);
+    const { config } = await load(t, `${minimal}${component}admins = ["Admin@Example.org"]\n`);
+    assert.deepEqual(config.component?.admins, ['admin@example.org']);
+  });
+
+  it('are bare JIDs of people, and no domains', async (t) => {
+    const text = `${minimal}${component}admins = ["example.org", "a@b/c d"]\n`;
+    assert.deepEqual(await problemsOf(t, text), [
+      `component.admins[0]: expected a JID, got 'example.org'`,
+      `component.admins[1]: expected a JID, got 'a@b/c d'`,
+    ]);
+  });
+});
+
 describe('patterns', () => {
   it('in the syntax of other programs are refused, each with its place', async (t) => {
     const component = '[component]\njid = "u.example.org"\nsecret = "c"\nbaseUrl = "https://u.example.org/"\n';

@@ -16,7 +16,6 @@ import type {
   DeletedUpload,
   FreeSpace,
   IncomingUpload,
-  ListedUpload,
   ListOptions,
   ServedStore,
   StoredUpload,
@@ -28,7 +27,7 @@ import { disk, findStats } from './disk-calls.js';
 import { describeDiskError } from './disk-errors.js';
 import { Flusher } from './flusher.js';
 import { removeEmptyFolders } from './folders.js';
-import { listUploads } from './list-uploads.js';
+import { listUploads, listUploadsOf } from './list-uploads.js';
 import { openUpload } from './open-upload.js';
 import { receiveBody } from './receive-body.js';
 import { removeStaleClaims } from './rename-exclusively.js';
@@ -152,9 +151,10 @@ export class DiskStore implements ServedStore, FreeSpace {
     return isRemoved ? deleted : undefined;
   }
 
-  async *list({ onUnreadable: report = () => undefined }: ListOptions = {}): AsyncGenerator<ListedUpload> {
+  async *list({ onUnreadable: report = () => undefined, of, signal }: ListOptions = {}) {
+    const walk = { storeDir: this.#options.storeDir, sidecars: this.#sidecars, report, signal };
     try {
-      yield* listUploads({ storeDir: this.#options.storeDir, sidecars: this.#sidecars, report });
+      yield* of === undefined ? listUploads(walk) : listUploadsOf(of, walk);
     } catch (error) {
       throw describeDiskError(error);
     }

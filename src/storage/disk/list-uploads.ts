@@ -9,9 +9,10 @@ import { opendir, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { systemErrorCode } from '../../errors.js';
 import { isReserved, keyBelow, type UploadKey } from '../../upload/upload-key.js';
+import type { UploaderFilter } from '../../upload/uploader.js';
 import { inBatches } from '../in-batches.js';
 import type { ListedUpload, ReportUnreadable } from '../store.js';
-import { disk } from './disk-calls.js';
+import { disk, findStats } from './disk-calls.js';
 import { readFacts } from './open-upload.js';
 import { isGone, passOver } from './pass-over.js';
 import type { SidecarFolder } from './sidecar.js';
@@ -30,6 +31,7 @@ export interface Walk {
   readonly storeDir: string;
   readonly sidecars: SidecarFolder;
   readonly report: ReportUnreadable;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Reports the file or folder of a key, for which a call threw this error. */
@@ -92,6 +94,7 @@ async function listEntry(walk: Walk, key: UploadKey, entry: Dirent): Promise<Lis
 
 async function* listFolder(walk: Walk, folder: Dir, parent: UploadKey | undefined): AsyncGenerator<ListedUpload> {
   for await (const batch of inBatches(folder, batchSize)) {
+    if (walk.signal?.aborted === true) return;
     const known = batch.flatMap((entry) => {
       const key = keyOfEntry(walk, parent, entry.name);
       return key === undefined ? [] : [{ key, entry }];
@@ -111,5 +114,25 @@ export async function* listUploads(walk: Walk, parent?: UploadKey): AsyncGenerat
     yield* listFolder(walk, folder, parent);
   } catch (error) {
     passOverKey(walk, parent, error);
+  }
+}
+
+/** The uploads whose keys begin with this folder. */
+async function* listUploadsIn(walk: Walk, folder: UploadKey): AsyncGenerator<ListedUpload> {
+  // A link is not followed.
+  if ((await findStats(path.join(walk.storeDir, folder)))?.isDirectory() === true) yield* listUploads(walk, folder);
+}
+
+/**
+ * Lists the uploads of one uploader: those below the uploader's folders, and those of which only a sidecar names
+ * the uploader. Throws the system's errors if storeDir cannot be read.
+ */
+export async function* listUploadsOf(of: UploaderFilter, walk: Walk): AsyncGenerator<ListedUpload> {
+  for (const folder of of.folders) {
+    for await (const upload of listUploadsIn(walk, folder as UploadKey)) if (of.includes(upload.uploader)) yield upload;
+  }
+  for await (const key of walk.sidecars.keysOf(of, walk.report, walk.signal)) {
+    const upload = await describeFile(walk, key);
+    if (upload !== undefined) yield upload;
   }
 }

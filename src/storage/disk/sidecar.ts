@@ -17,6 +17,8 @@ import { servableType } from '../../upload/content-type.js';
 import { factsOfKey } from '../../upload/facts-of-key.js';
 import { isPurpose } from '../../upload/purpose.js';
 import { reservedFolder, type UploadKey } from '../../upload/upload-key.js';
+import type { UploaderFilter } from '../../upload/uploader.js';
+import { inBatches } from '../in-batches.js';
 import type { ReportUnreadable, UploadFacts } from '../store.js';
 import { disk } from './disk-calls.js';
 import { ensureFolders, removeFolders } from './folders.js';
@@ -31,6 +33,8 @@ const folder = 'sidecars';
 /** Enough for two thousand racing uploads to find a free second each. */
 const maxTries = 12;
 const youngMs = hourMs;
+/** So many sidecars are read at the same time. */
+const readsAtOnce = 32;
 
 /** Reads a sidecar; `undefined` if it does not exist. Throws a `NoteError` for one that `write` would not have written. */
 async function readSidecar(file: string) {
@@ -187,6 +191,30 @@ export class SidecarFolder {
 
   async #tidyOne(file: string): Promise<void> {
     if (!(await this.#describesAFile(file))) await rm(file, { force: true });
+  }
+
+  /**
+   * The keys of the uploads that are this uploader's by their sidecar only. Their own paths name nobody. Reports sidecars that
+   * cannot be read.
+   */
+  async *keysOf(
+    { includes }: UploaderFilter,
+    report: ReportUnreadable,
+    signal?: AbortSignal,
+  ): AsyncGenerator<UploadKey> {
+    for await (const files of inBatches(filesBelow(this.#storeDir, folder, report), readsAtOnce)) {
+      if (signal?.aborted === true) return;
+      const keys = files.map(({ file }) =>
+        this.#keyOf(file, includes).catch((error: unknown) => passOver(file, error, report)),
+      );
+      for (const key of await Promise.all(keys)) if (key !== undefined) yield key;
+    }
+  }
+
+  async #keyOf(file: string, includes: UploaderFilter['includes']): Promise<UploadKey | undefined> {
+    const sidecar = await readSidecar(file);
+    if (sidecar === undefined || this.factsWithout(sidecar.key).uploader !== undefined) return undefined;
+    return includes(sidecar.facts.uploader) && (await this.#describesAFile(file)) ? sidecar.key : undefined;
   }
 
   async #describesAFile(file: string): Promise<boolean> {

@@ -6,8 +6,9 @@ import { FilerError } from '../../errors.js';
 import { dayMs } from '../../units.js';
 import { typeOfName } from '../../upload/content-type.js';
 import { keyOfPath, reservedFolder, type UploadKey } from '../../upload/upload-key.js';
+import type { UploaderFilter } from '../../upload/uploader.js';
 import { inBatches } from '../in-batches.js';
-import type { DeletedUpload, ListedUpload, ListOptions, ReportUnreadable, TidyOptions } from '../store.js';
+import type { DeletedUpload, ListedUpload, ListOptions, ReportUnreadable } from '../store.js';
 import type { S3Bucket } from './s3-bucket.js';
 import { isOfOneObject } from './s3-errors.js';
 import type { NotedExpiry, S3Expiries } from './s3-expiries.js';
@@ -46,17 +47,20 @@ function isKnownOddity({ name, size }: ListedObject): boolean {
 export class S3Listing {
   readonly #context: S3ListingContext;
   readonly #report: ReportUnreadable;
+  readonly #signal: AbortSignal | undefined;
 
-  constructor(context: S3ListingContext, { onUnreadable = () => undefined }: TidyOptions) {
+  constructor(context: S3ListingContext, { onUnreadable = () => undefined, signal }: ListOptions) {
     this.#context = context;
+    this.#signal = signal;
     // A name may hold control characters, which must not reach a terminal.
     this.#report = ({ path, reason }) =>
       onUnreadable({ path: JSON.stringify(context.path + path).slice(1, -1), reason });
   }
 
   /** Lists as `Store.list` says. Uploads whose noted expiry is due come first, with all facts. */
-  async *list({ withUploaders = false }: ListOptions): AsyncGenerator<ListedUpload> {
-    const { bucket, expiries, now } = this.#context;
+  async *list({ withUploaders = false, of }: ListOptions): AsyncGenerator<ListedUpload> {
+    if (of !== undefined) return yield* this.#listOf(of);
+    const { expiries, now } = this.#context;
     const kept = new Set<UploadKey>();
     for await (const expiry of expiries.due(now(), this.#report)) {
       const upload = await this.#findNoted(expiry);
@@ -65,10 +69,29 @@ export class S3Listing {
       if ((await this.#findNoted(expiry)) !== undefined) kept.add(expiry.key);
       if (kept.size === maxKept) break;
     }
-    for await (const objects of inBatches(bucket.list('', this.#report), headsAtOnce)) {
+    yield* this.#listBelow('', (key) => !kept.has(key), withUploaders);
+  }
+
+  async *#listOf({ folders, includes }: UploaderFilter): AsyncGenerator<ListedUpload> {
+    const { uploaderOf } = this.#context;
+    for (const folder of folders) yield* this.#listBelow(`${folder}/`, (key) => includes(uploaderOf(key)), true);
+    // The other keys do not name their uploaders, only the metadata do.
+    for await (const upload of this.#listBelow('', (key) => uploaderOf(key) === undefined, true)) {
+      if (includes(upload.uploader)) yield upload;
+    }
+  }
+
+  /** The uploads whose keys begin so and are wanted. */
+  async *#listBelow(
+    beginning: string,
+    isWanted: (key: UploadKey) => boolean,
+    withUploaders: boolean,
+  ): AsyncGenerator<ListedUpload> {
+    for await (const objects of inBatches(this.#context.bucket.list(beginning, this.#report), headsAtOnce)) {
+      if (this.#signal?.aborted === true) return;
       const described = objects.map(async (object) => {
         const key = this.#keyOf(object);
-        return key === undefined || kept.has(key) ? undefined : this.#describe(key, object, withUploaders);
+        return key === undefined || !isWanted(key) ? undefined : this.#describe(key, object, withUploaders);
       });
       yield* (await Promise.all(described)).filter((upload) => upload !== undefined);
     }
