@@ -1,5 +1,6 @@
 import type { Element } from 'ltx';
 import { FilerError, messageOf } from '../errors.js';
+import type { ProcessMetrics } from '../metrics.js';
 import { bareJid } from '../upload/uploader.js';
 import type { IssuedSlot } from './slot-issuer.js';
 import type { SlotRequest } from './slot-policy.js';
@@ -34,6 +35,7 @@ export interface AnswerContext {
   /** Gives a slot to a bare JID, or throws. */
   give(jid: string, request: SlotRequest): Promise<IssuedSlot>;
   readonly logger: Record<'debug' | 'warn' | 'error', (line: object, message: string) => void>;
+  readonly metrics?: Pick<ProcessMetrics, 'slotsGiven' | 'slotsRefused'> | undefined;
 }
 
 function describeService({ name, maxFileSize, takesExpiry }: AnswerContext): Element {
@@ -50,8 +52,11 @@ function describeService({ name, maxFileSize, takesExpiry }: AnswerContext): Ele
 async function giveSlot(iq: Element, namespace: string, request: SlotRequest, context: AnswerContext) {
   const uploader = bareJid(iq.attrs['from'] ?? '');
   try {
-    return resultOf(iq, slotElement(namespace, await context.give(uploader, request)));
+    const slot = await context.give(uploader, request);
+    context.metrics?.slotsGiven.inc();
+    return resultOf(iq, slotElement(namespace, slot));
   } catch (error) {
+    context.metrics?.slotsRefused.inc({ reason: error instanceof FilerError ? error.code : 'UNEXPECTED' });
     const refusal = refusalOf(error, namespace, context.maxFileSize);
     if (refusal === undefined) throw error;
     // slot-service.ts logs a JID that asks too often, once a minute.

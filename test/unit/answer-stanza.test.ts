@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import type { Element } from 'ltx';
 import { type ErrorCode, FilerError } from '../../src/errors.js';
+import { ProcessMetrics } from '../../src/metrics.js';
 import { answerStanza } from '../../src/slots/answer-stanza.js';
 import { filerIssuer } from '../../src/slots/filer-issuer.js';
 import { planSlot, type SlotRequest } from '../../src/slots/slot-policy.js';
@@ -28,11 +29,12 @@ function parse(text: string): Element {
   return stanza;
 }
 
-async function answerTo(text: string, give = issue, takesExpiry = true) {
+async function answerTo(text: string, give = issue, takesExpiry = true, metrics?: ProcessMetrics) {
   const lines: Record<string, unknown>[] = [];
   const log = (level: string) => (line: object) => lines.push({ level, ...line });
   const logger = { debug: log('debug'), warn: log('warn'), error: log('error') };
-  const context = { jid: 'upload.example.org', name: `"Files" & <more>`, maxFileSize: 1000, takesExpiry, give, logger };
+  const service = { jid: 'upload.example.org', name: `"Files" & <more>`, maxFileSize: 1000, takesExpiry };
+  const context = { ...service, give, logger, metrics };
   const answer = await answerStanza(parse(text), context);
   return { answer: answer === undefined ? undefined : parse(String(answer)), lines };
 }
@@ -154,6 +156,30 @@ describe('a request for a slot', () => {
     });
     assert.deepEqual(errorIn(answer), ['cancel', 'internal-server-error']);
     assert.ok(lines[0]?.['err'] instanceof TypeError);
+  });
+
+  it('is counted, by the reason if it is refused', async () => {
+    const metrics = new ProcessMetrics();
+    const fail = (error: Error) => () => Promise.reject(error);
+    for (const give of [
+      issue,
+      issue,
+      fail(new FilerError('QUOTA_REACHED', 'full')),
+      fail(new FilerError('STORE_REFUSED', 'no rights')),
+      fail(new TypeError('oh')),
+    ]) {
+      await answerTo(request("filename='f' size='1'"), give, true, metrics);
+    }
+    await answerTo(request("filename='f' size='1001'"), issue, true, metrics);
+    await answerTo(iq("<ping xmlns='urn:xmpp:ping'/>"), issue, true, metrics);
+    const refused = (await metrics.slotsRefused.get()).values.map(({ labels, value }) => [labels['reason'], value]);
+    assert.equal((await metrics.slotsGiven.get()).values[0]?.value, 2);
+    assert.deepEqual(refused, [
+      ['QUOTA_REACHED', 1],
+      ['STORE_REFUSED', 1],
+      ['UNEXPECTED', 1],
+      ['SIZE_REFUSED', 1],
+    ]);
   });
 });
 
