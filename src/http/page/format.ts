@@ -5,7 +5,7 @@ const units: readonly (readonly [name: string, ms: number])[] = [
   ['s', 1000],
 ];
 
-/** A duration in one or two units, such as `3 d 4 h`, `12 min` or `0 s`. */
+/** A duration in one or two units, such as `3 d 4 h`, `12 min` or `less than 1 s`. */
 export function formatDuration(ms: number): string {
   const parts: string[] = [];
   let rest = Math.max(0, ms);
@@ -16,7 +16,7 @@ export function formatDuration(ms: number): string {
     else if (parts.length > 0) break;
     if (parts.length === 2) break;
   }
-  return parts.join(' ') || '0 s';
+  return parts.join(' ') || 'less than 1 s';
 }
 
 /** A number with commas, such as `12,345`. */

@@ -25,20 +25,20 @@ function outline(values: readonly (number | undefined)[], max: number): string {
 
 const axis = html`<div class="axis"><span>24 h ago</span><span>12 h</span><span>now</span></div>`;
 
-/** What stands above a plot: its title, its present value or sum, and its largest value. */
+/** What stands above a plot: its title, its present value or sum, and its largest or smallest value. */
 export interface PlotTexts {
   readonly title: string;
   readonly now: string;
-  readonly most: string;
+  readonly extreme: string;
   /** A class of the style sheet. */
   readonly colour: string;
 }
 
 /** A plot of values over the last 24 hours, the oldest first. */
-export function plot({ title, now, most, colour }: PlotTexts, values: readonly (number | undefined)[]): Html {
+export function plot({ title, now, extreme, colour }: PlotTexts, values: readonly (number | undefined)[]): Html {
   const max = Math.max(...values.map((value) => value ?? 0)) || 1;
-  const name = `${title} over the last 24 hours: ${now}, ${most}`;
-  return html`<figure><figcaption><b>${title}: ${now}</b> <span>${most}</span></figcaption>
+  const name = `${title} over the last 24 hours: ${now}, ${extreme}`;
+  return html`<figure><figcaption><b>${title}: ${now}</b> <span>${extreme}</span></figcaption>
 <svg class="plot ${colour}" viewBox="0 0 ${values.length} ${height}" preserveAspectRatio="none" role="img" aria-label="${name}"><path d="${outline(values, max)}"/></svg>
 ${axis}</figure>`;
 }

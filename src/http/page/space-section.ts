@@ -7,9 +7,18 @@ import { plot } from './plot.js';
 /** From this part of maxStoreSize on, the bar of a store that refuses uploads when it is full has the colour of a fault. */
 const nearlyFull = 0.95;
 
-function sizePlot(title: string, colour: string, now: number, values: readonly (number | undefined)[]): Html {
-  const most = `at most ${formatSize(Math.max(...values.map((value) => value ?? 0)))}`;
-  return plot({ title, colour, now: formatSize(now), most }, values);
+type Sizes = readonly (number | undefined)[];
+
+/** How full the store was at most. */
+function usedPlot(now: number, sizes: Sizes): Html {
+  const most = `at most ${formatSize(Math.max(...sizes.map((size) => size ?? 0)))}`;
+  return plot({ title: 'Stored', colour: 'used', now: formatSize(now), extreme: most }, sizes);
+}
+
+/** How little was free at least. */
+function freePlot(now: number, sizes: Sizes): Html {
+  const least = `at least ${formatSize(Math.min(...sizes.map((size) => size ?? Number.POSITIVE_INFINITY)))}`;
+  return plot({ title: 'Free', colour: 'free', now: formatSize(now), extreme: least }, sizes);
 }
 
 function fillLevel(usedBytes: number, maxStoreSize: number, evictsWhenFull: boolean): Html {
@@ -29,12 +38,12 @@ export function spaceSection({ figures, history, limits }: Overview): Html {
   const used =
     usedBytes === undefined
       ? html`<p>What is stored is still being counted.</p>`
-      : html`<div>${sizePlot('Stored', 'used', usedBytes, valuesOf('usedBytes'))}
+      : html`<div>${usedPlot(usedBytes, valuesOf('usedBytes'))}
 ${maxStoreSize === undefined ? undefined : fillLevel(usedBytes, maxStoreSize, evictsWhenFull)}</div>`;
   const free =
     freeBytes === undefined
       ? undefined
-      : html`<div>${sizePlot('Free', 'free', freeBytes, valuesOf('freeBytes'))}
+      : html`<div>${freePlot(freeBytes, valuesOf('freeBytes'))}
 ${minFreeSpace === 0 ? undefined : html`<p class="muted"><code>minFreeSpace</code> keeps ${formatSize(minFreeSpace)} of it free</p>`}</div>`;
   return html`<section><h2>Space</h2><div class="grid">${used}${free}</div></section>`;
 }

@@ -37,13 +37,13 @@ function componentStatus({ component, now }: Overview): PartStatus[] {
 }
 
 function describeLastSweep({ lastSweep, now }: Overview): string {
-  if (lastSweep === undefined) return 'None has ended yet';
+  if (lastSweep === undefined) return 'None has ended yet.';
   const { endedAt, durationMs, files, bytes, deletedFiles, deletedBytes, unreadable } = lastSweep;
-  const found = `found ${formatCount(files)} uploads (${formatSize(bytes)})`;
-  const deleted = `deleted ${formatCount(deletedFiles)} expired ones (${formatSize(deletedBytes)})`;
-  const skipped = unreadable === 0 ? '' : `, and skipped ${formatCount(unreadable)} unreadable entries (see the log)`;
-  const ago = formatDuration(now - endedAt);
-  return `The last one ended ${ago} ago after ${formatDuration(durationMs)}: it ${found}, ${deleted}${skipped}`;
+  const times = `The last one ended ${formatDuration(now - endedAt)} ago and took ${formatDuration(durationMs)}.`;
+  const deleted = `Deleted: ${formatCount(deletedFiles)} (${formatSize(deletedBytes)}).`;
+  const kept = `Kept: ${formatCount(files)} (${formatSize(bytes)}).`;
+  const skipped = unreadable === 0 ? '' : ` Unreadable, see the log: ${formatCount(unreadable)}.`;
+  return `${times} ${deleted} ${kept}${skipped}`;
 }
 
 function sweepStatus(overview: Overview): PartStatus {
@@ -52,7 +52,7 @@ function sweepStatus(overview: Overview): PartStatus {
     nextSweepAt === undefined ? 'One is running' : `The next one begins in ${formatDuration(nextSweepAt - now)}`;
   const failure = sweepFailure === undefined ? '' : `The last attempt failed: ${sweepFailure}. `;
   const isWell = sweepFailure === undefined && (lastSweep?.unreadable ?? 0) === 0;
-  return { part: 'Sweeps', isWell, text: `${failure}${next}. ${describeLastSweep(overview)}.` };
+  return { part: 'Sweeps', isWell, text: `${failure}${next}. ${describeLastSweep(overview)}` };
 }
 
 function figuresStatus({ figuresFailure }: Overview): PartStatus[] {

@@ -25,7 +25,7 @@ function refusedSlots(counts: Counts): number {
 function slotRows(periods: readonly Counts[]): Html {
   const given = periods.map((counts) => html`<td>${formatCount(counts.get('slots') ?? 0)}</td>`);
   const refused = periods.map((counts) => html`<td>${formatCount(refusedSlots(counts))}</td>`);
-  return html`<tr><td>Slots given</td>${given}</tr><tr><td>Slots refused</td>${refused}</tr>`;
+  return html`<tr><td>Slots given</td><td></td>${given}</tr><tr><td>Slots refused</td><td></td>${refused}</tr>`;
 }
 
 function countPlot(title: string, colour: string, name: Counted, buckets: readonly (Bucket | undefined)[]): Html {
@@ -36,7 +36,7 @@ function countPlot(title: string, colour: string, name: Counted, buckets: readon
       : [],
   );
   const total = formatCount(counts.reduce((sum, count) => sum + count, 0));
-  return plot({ title, colour, now: total, most: `at most ${formatCount(Math.max(...steps))} in 15 min` }, steps);
+  return plot({ title, colour, now: total, extreme: `at most ${formatCount(Math.max(...steps))} in 15 min` }, steps);
 }
 
 /** The section on uploads, downloads and slots. */
@@ -44,10 +44,9 @@ export function trafficSection({ history, figures, component }: Overview): Html 
   const periods = [hourMs, dayMs].map((ms) => history.countsOfLast(ms));
   const buckets = history.buckets();
   return html`<section><h2>Transfers</h2>
-<p>Running now: ${formatCount(figures?.runningUploads ?? 0)} uploads, ${formatCount(figures?.runningDownloads ?? 0)} downloads</p>
-<table><thead><tr><th></th><th>last hour</th><th>last 24 h</th></tr></thead><tbody>
-<tr><td>Uploads</td>${periods.map((counts) => transfers(counts, 'uploads', 'uploadedBytes'))}</tr>
-<tr><td>Downloads</td>${periods.map((counts) => transfers(counts, 'downloads', 'downloadedBytes'))}</tr>
+<table><thead><tr><th></th><th>now</th><th>last hour</th><th>last 24 h</th></tr></thead><tbody>
+<tr><td>Uploads</td><td>${formatCount(figures?.runningUploads ?? 0)}</td>${periods.map((counts) => transfers(counts, 'uploads', 'uploadedBytes'))}</tr>
+<tr><td>Downloads</td><td>${formatCount(figures?.runningDownloads ?? 0)}</td>${periods.map((counts) => transfers(counts, 'downloads', 'downloadedBytes'))}</tr>
 ${component === undefined ? undefined : slotRows(periods)}</tbody></table>
 <div class="grid">${countPlot('Uploads', 'up', 'uploads', buckets)}${countPlot('Downloads', 'down', 'downloads', buckets)}</div></section>`;
 }
