@@ -36,7 +36,7 @@ export const settingsSchema = table({
   ),
   unixSocketMode: mode('Octal mode of the Unix socket. The proxy needs the right to write to it.', { default: '0660' }),
   metricsListen: text(
-    'Address for `/metrics` (Prometheus) and `/healthz`. They have no password, so keep the address private.',
+    'Address for a page to look at, `/metrics` (Prometheus) and `/healthz`. They have no password, so keep the address private.',
     {
       unset: 'no metrics',
       example: '127.0.0.1:9550',

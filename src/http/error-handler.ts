@@ -1,48 +1,15 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { type ErrorCode, FilerError, type HttpErrorCode, messageOf } from '../errors.js';
+import { FilerError, type HttpErrorCode, messageOf } from '../errors.js';
 import { refusalSentence, unclearRequest } from '../refusal-sentence.js';
 import { explainEncodedQuery } from '../token/explain-encoded-query.js';
 import { closeAfterAnswer } from './gentle-close.js';
 import type { FilerLogger } from './settings.js';
-
-const statusOf: Readonly<Record<HttpErrorCode, number>> = {
-  AUTHORIZATION_MALFORMED: 401,
-  BODY_INCOMPLETE: 400,
-  DOWNLOADS_LIMITED: 503,
-  EXPECTATION_UNKNOWN: 417,
-  HOST_MISSING: 400,
-  KEY_INVALID: 400,
-  KEY_TAKEN: 409,
-  LENGTH_MISSING: 411,
-  METHOD_UNKNOWN: 405,
-  NAME_TOO_LONG: 414,
-  NOT_FOUND: 404,
-  PRECONDITION_FAILED: 412,
-  QUOTA_REACHED: 413,
-  RANGE_UNSATISFIABLE: 416,
-  SIZE_REFUSED: 413,
-  STORE_BUSY: 503,
-  STORE_FAILED: 500,
-  STORE_FULL: 507,
-  STORE_REFUSED: 502,
-  STORE_UNUSABLE: 500,
-  TOKEN_MISSING: 403,
-  TOKEN_REFUSED: 403,
-  UPLOADS_LIMITED: 503,
-  UPLOAD_EXPIRED: 410,
-  UPLOAD_REPLACED: 503,
-  UPLOAD_RUNNING: 409,
-  UPLOAD_TOO_SLOW: 408,
-};
+import { isHttpCode, statusOf } from './statuses.js';
 
 const statusHeaders: Readonly<Record<number, Record<string, string>>> = {
   401: { 'www-authenticate': 'Bearer' },
   503: { 'retry-after': '5' },
 };
-
-function isHttpCode(code: ErrorCode): code is HttpErrorCode {
-  return code in statusOf;
-}
 
 /** The status of an error that is not a refusal: Fastify's own for a request that it rejects, else 500. */
 function unexpectedStatus(error: unknown): number {

@@ -17,7 +17,12 @@ function measure(metrics: Metrics, request: FastifyRequest, { raw }: FastifyRepl
   (method === 'PUT' ? metrics.receivedBytes : metrics.sentBytes).inc(bytes);
 }
 
-/** Counts and times an exchange once it is over, completed or aborted. */
+/** Counts and times an exchange once it is over, completed or aborted. A download also counts while it runs. */
 export function measureExchange(metrics: Metrics, request: FastifyRequest, reply: FastifyReply): void {
-  afterExchange(reply, () => measure(metrics, request, reply));
+  const isDownload = request.method === 'GET';
+  if (isDownload) metrics.downloadsInProgress.inc();
+  afterExchange(reply, () => {
+    if (isDownload) metrics.downloadsInProgress.dec();
+    measure(metrics, request, reply);
+  });
 }

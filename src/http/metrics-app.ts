@@ -1,52 +1,27 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import Fastify from 'fastify';
 import { Registry } from 'prom-client';
-import { FilerError, messageOf } from '../errors.js';
 import type { FreeSpace, Probing } from '../storage/store.js';
 import type { App } from './app.js';
 import { Connections } from './connections.js';
+import { healthCheck } from './health.js';
 import { noSchemas } from './no-schemas.js';
+import type { Overview } from './page/overview.js';
 import { holdEarlyRequests, turnTakingMessage } from './pipelining.js';
 
-/** A disk that hangs does not fail: its calls never return. */
-const maxCheckMs = 5000;
-
-/** The JSON body of /healthz. */
-type Health =
-  | { readonly status: 'ok'; readonly freeBytes?: number }
-  | { readonly status: 'failing'; readonly reason: string };
-
-async function refuseAfter(delayMs: number): Promise<never> {
-  await sleep(delayMs, undefined, { ref: false });
-  throw new FilerError('STORE_BUSY', `the store did not answer within ${delayMs / 1000} s`);
-}
-
-function healthCheck(store: Probing & Partial<FreeSpace>): () => Promise<Health> {
-  let running: Promise<void> | undefined;
-  return async () => {
-    // Only one check at a time: each one that hangs occupies a thread that uploads need.
-    running ??= store.check().finally(() => {
-      running = undefined;
-    });
-    try {
-      await Promise.race([running, refuseAfter(maxCheckMs)]);
-      const freeBytes = await store.freeBytes?.();
-      return freeBytes === undefined ? { status: 'ok' } : { status: 'ok', freeBytes };
-    } catch (error) {
-      return { status: 'failing', reason: messageOf(error) };
-    }
-  };
-}
-
-/** What /metrics and /healthz report on. */
+/** What the page, /metrics and /healthz report on. */
 export interface MetricsSource {
   readonly store: Probing & Partial<FreeSpace>;
-  /** All metrics in Prometheus's text format. */
-  readMetrics(): Promise<string>;
+  /** The metrics of all processes. */
+  readRegistry(): Promise<Registry>;
+  /** What the page shows beside the health of the store. */
+  readOverview(): Promise<Overview>;
 }
 
-/** The server for operators: GET /metrics, and GET /healthz, which answers 503 with the reason if uploads cannot be stored. */
-export function buildMetricsApp({ store, readMetrics }: MetricsSource): App {
+/**
+ * The server for operators: a page to look at, GET /metrics, and GET /healthz, which answers 503 with the reason if uploads
+ * cannot be stored.
+ */
+export function buildMetricsApp({ store, readRegistry, readOverview }: MetricsSource): App {
   const connections = new Connections();
   const app = Fastify({
     forceCloseConnections: true,
@@ -68,8 +43,13 @@ export function buildMetricsApp({ store, readMetrics }: MetricsSource): App {
     reply.header('cache-control', 'no-store');
     done();
   });
+  app.get('/', async (_request, reply) => {
+    const { pageHeaders, renderPage } = await import('./page/render-page.js');
+    const [health, overview] = await Promise.all([checkHealth(), readOverview()]);
+    return reply.headers(pageHeaders).send(renderPage(overview, health));
+  });
   app.get('/metrics', async (_request, reply) =>
-    reply.type(Registry.PROMETHEUS_CONTENT_TYPE).send(await readMetrics()),
+    reply.type(Registry.PROMETHEUS_CONTENT_TYPE).send(await (await readRegistry()).metrics()),
   );
   app.get('/healthz', async (_request, reply) => {
     const health = await checkHealth();

@@ -122,6 +122,16 @@ export class StoreCount {
     if (this.#counting?.came.has(upload.key) === true) this.#counting.stored.removeStored(upload);
   }
 
+  /** The uploaders with the most bytes stored, the largest first, at most so many; `undefined` before the first count. */
+  largestUploaders(count: number): { readonly id: string; readonly bytes: number }[] | undefined {
+    return this.#isCounted ? this.#stored.largestUploaders(count) : undefined;
+  }
+
+  /** Bytes stored, and bytes of the slots that `give` counts; `undefined` before the first count. */
+  get used(): number | undefined {
+    return this.#isCounted ? this.stored + this.given : undefined;
+  }
+
   /** Bytes stored. */
   get stored(): number {
     return this.#stored.stored;

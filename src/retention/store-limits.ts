@@ -134,6 +134,16 @@ export class StoreLimits implements Limits {
     return quotaLeft(figures, this.#count, this.#running, this.#uploaders.idsOf(uploader));
   }
 
+  /** Bytes of all uploads, as maxStoreSize counts them; `undefined` before the first count. */
+  get usedBytes(): number | undefined {
+    return this.#count.used;
+  }
+
+  /** The uploaders with the most bytes stored, the largest first, at most so many; `undefined` before the first count. */
+  largestUploaders(count: number): { readonly id: string; readonly bytes: number }[] | undefined {
+    return this.#count.largestUploaders(count);
+  }
+
   /** Evicts what exceeds the limits after a sweep, for as long as that is wanted. */
   evictExcess(isWanted: () => boolean): Promise<void> {
     return this.#roomMaker.evictExcess(isWanted);

@@ -32,12 +32,20 @@ export interface SweepSummary {
   unreadable: number;
 }
 
+/** A complete sweep. */
+export interface FinishedSweep extends Readonly<SweepSummary> {
+  /** ms since the epoch. */
+  readonly endedAt: number;
+  readonly durationMs: number;
+}
+
 /** Deletes expired uploads, has the others counted, and gathers the oldest ones. */
 export class Sweeper {
   readonly evictor: Evictor;
   readonly #context: SweeperContext;
   readonly #unreadable: UnreadableEntries;
   #sweeping: Promise<SweepSummary> | undefined;
+  #last: FinishedSweep | undefined;
   #isStopping = false;
   #isTidying = false;
 
@@ -50,6 +58,11 @@ export class Sweeper {
   /** Entries that the last complete sweep passed over because they cannot be read. */
   get unreadable(): number {
     return this.#unreadable.count;
+  }
+
+  /** The last complete sweep. */
+  get last(): FinishedSweep | undefined {
+    return this.#last;
   }
 
   /** Sweeps once, or waits for the sweep that is running, and evicts what exceeds the limits then. */
@@ -75,6 +88,7 @@ export class Sweeper {
 
   async #sweep(after: ListedUpload | undefined): Promise<SweepSummary> {
     const { store, retention, limits, logger, now } = this.#context;
+    const startedAt = now();
     const summary = { files: 0, bytes: 0, deletedFiles: 0, deletedBytes: 0, unreadable: 0 };
     limits.beginCount();
     this.evictor.oldest.begin(after);
@@ -96,6 +110,8 @@ export class Sweeper {
     summary.unreadable = this.#unreadable.end();
     this.evictor.endGathering();
     limits.endCount();
+    const endedAt = now();
+    this.#last = { ...summary, endedAt, durationMs: endedAt - startedAt };
     logger.info(summary, 'swept');
     return summary;
   }

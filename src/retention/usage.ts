@@ -90,6 +90,12 @@ export class Usage {
     return this.#stored;
   }
 
+  /** The uploaders with the most bytes stored, the largest first, at most so many. */
+  largestUploaders(count: number): { readonly id: string; readonly bytes: number }[] {
+    const all = [...this.#storedBy].map(([id, bytes]) => ({ id, bytes }));
+    return all.sort((a, b) => b.bytes - a.bytes).slice(0, count);
+  }
+
   /** Bytes stored for an uploader. */
   storedBy(ids: readonly string[]): number {
     return ids.reduce((sum, id) => sum + (this.#storedBy.get(id) ?? 0), 0);

@@ -4,6 +4,7 @@
  * sweeps, the limits, the component that gives out slots, the address for metrics.
  */
 import type { Logger } from 'pino';
+import type { Registry } from 'prom-client';
 import { type Config, describeStorage } from '../config/config.js';
 import type { App } from '../http/app.js';
 import type { Log } from '../log.js';
@@ -17,7 +18,9 @@ import { sweepRegularly } from '../retention/sweep-regularly.js';
 import type { ServedStore } from '../storage/store.js';
 import { UploaderIds } from '../upload/uploader.js';
 import { listen } from './listen.js';
+import type { ObservedParts } from './overviews.js';
 import { listenOnPassedSocket } from './passed-socket.js';
+import type { RunningSlots } from './serve-slots.js';
 import type { Notify, ServiceManager } from './service-manager.js';
 import { supervisorsLimits } from './shared-limits.js';
 import { giveSignsOfLife } from './watchdog.js';
@@ -88,16 +91,20 @@ function listenForUploads(app: App, { listen: address }: Config, { passedSockets
   return passedSockets === 0 ? listen(app, address) : listenOnPassedSocket(app, passedSockets, address);
 }
 
-/** Exposes metrics if metricsListen is set. */
+/** Exposes the page and the metrics of all processes if metricsListen is set. */
 async function listenForMetrics(
-  { metricsListen }: Config,
   store: ServedStore,
-  readMetrics: (() => Promise<string>) | undefined,
+  metrics: ProcessMetrics | undefined,
+  readRegistry: (() => Promise<Registry>) | undefined,
+  parts: ObservedParts,
   logger: Logger,
 ): Promise<Running> {
-  if (metricsListen === undefined || readMetrics === undefined) return { close: async () => undefined };
+  const { metricsListen } = parts.config;
+  if (metricsListen === undefined || readRegistry === undefined) return { close: async () => undefined };
+  metrics?.watchSweeps(parts.sweeper);
+  metrics?.watchUsedSpace(() => parts.limits.usedBytes);
   const { serveMetrics } = await import('./serve-metrics.js');
-  return serveMetrics(metricsListen, { store, readMetrics }, logger);
+  return serveMetrics(metricsListen, store, readRegistry, parts, logger);
 }
 
 /** Gives out slots if [component] is set. */
@@ -107,10 +114,11 @@ async function giveConfiguredSlots(
   limits: StoreLimits,
   uploaderIds: UploaderIds,
   logger: Logger,
-): Promise<{ stop(): Promise<void> }> {
-  if (config.component === undefined) return { stop: async () => undefined };
+  metrics: ProcessMetrics | undefined,
+): Promise<RunningSlots | undefined> {
+  if (config.component === undefined) return undefined;
   const { serveSlots } = await import('./serve-slots.js');
-  return serveSlots(config.component, config, { store, limits, uploaderIds, logger });
+  return serveSlots(config.component, config, { store, limits, uploaderIds, logger }, metrics);
 }
 
 /** Serves uploads in this worker; resolves when it listens. */
@@ -142,18 +150,19 @@ export async function serveAlone(
   const metrics = await openConfiguredMetrics(config, store, lostLines);
   const app = await buildConfiguredApp(config, store, logger, limits, metrics);
   const address = await listenForUploads(app, config, serviceManager);
-  metrics?.watchSweeps(sweeper);
-  const readMetrics = metrics && (() => metrics.registry.metrics());
-  const metricsApp = await listenForMetrics(config, store, readMetrics, logger);
-  const sweeps = sweepRegularly(sweeper, config.sweepIntervalMs, logger);
-  const slots = await giveConfiguredSlots(config, store, limits, uploaderIds, logger);
+  const readRegistry = metrics && (async () => metrics.registry);
+  const parts: ObservedParts = { config, limits, sweeper };
+  const metricsApp = await listenForMetrics(store, metrics, readRegistry, parts, logger);
+  const sweeps = sweepRegularly(sweeper, config.sweepIntervalMs, logger, Date.now);
+  const slots = await giveConfiguredSlots(config, store, limits, uploaderIds, logger, metrics);
+  Object.assign(parts, { sweeps, component: slots });
   const basePath = `/${config.baseSegments.join('/')}`;
   logger.info({ address, storage: describeStorage(config), basePath }, 'listening');
   notify('READY=1', `STATUS=serving on ${address}`);
   giveSignsOfLife(serviceManager, store, () => notify('WATCHDOG=1'));
   return {
     close: async () => {
-      await Promise.all([app.close(), sweeps.stop(), slots.stop()]);
+      await Promise.all([app.close(), sweeps.stop(), slots?.stop()]);
       await metricsApp.close();
     },
   };
@@ -169,16 +178,17 @@ export async function serveInWorkers(
   const uploaderIds = new UploaderIds(config.secrets, config.jidInUrlDomain);
   const { limits, sweeper } = openConfiguredRetention(config, store, uploaderIds, logger);
   const metrics = await openSupervisorMetrics(config, lostLines);
-  metrics?.watchSweeps(sweeper);
-  const readMetrics = metrics && (await import('./worker-metrics.js')).readMetricsOfWorkers(metrics.registry);
-  const metricsApp = await listenForMetrics(config, store, readMetrics, logger);
-  const sweeps = sweepRegularly(sweeper, config.sweepIntervalMs, logger);
-  const slots = await giveConfiguredSlots(config, store, limits, uploaderIds, logger);
+  const readRegistry = metrics && (await import('./worker-metrics.js')).readMetricsOfWorkers(metrics.registry);
+  const parts: ObservedParts = { config, limits, sweeper };
+  const metricsApp = await listenForMetrics(store, metrics, readRegistry, parts, logger);
+  const sweeps = sweepRegularly(sweeper, config.sweepIntervalMs, logger, Date.now);
+  const slots = await giveConfiguredSlots(config, store, limits, uploaderIds, logger, metrics);
+  Object.assign(parts, { sweeps, component: slots });
   const supervisor = new Supervisor(config, logger, notify, limits);
   return {
     close: async () => {
       await supervisor.close();
-      await Promise.all([sweeps.stop(), slots.stop(), metricsApp.close()]);
+      await Promise.all([sweeps.stop(), slots?.stop(), metricsApp.close()]);
     },
   };
 }

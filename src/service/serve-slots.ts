@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { ComponentConfig } from '../config/component-settings.js';
 import type { Config } from '../config/config.js';
+import type { ProcessMetrics } from '../metrics.js';
 import { compileRetention } from '../retention/expiry.js';
 import { Quotas } from '../retention/quotas.js';
 import type { StoreLimits } from '../retention/store-limits.js';
@@ -18,6 +19,9 @@ import { openSlotIssuer } from './open-slot-issuer.js';
 
 /** Clients wait at least 30 s for an answer. */
 const patienceMs = 10_000;
+
+/** The connected component. */
+export type RunningSlots = Pick<Component, 'connection' | 'stop'>;
 
 /** What slots and commands work with. */
 interface SlotParts {
@@ -60,7 +64,8 @@ export async function serveSlots(
   component: ComponentConfig,
   config: Config,
   parts: SlotParts,
-): Promise<{ stop(): Promise<void> }> {
+  metrics: ProcessMetrics | undefined,
+): Promise<RunningSlots> {
   const { logger } = parts;
   const { jid, access, isDefaultAccess } = component;
   const maxFileSize = Math.min(component.maxFileSize, config.maxFileSize ?? Number.POSITIVE_INFINITY);
@@ -77,12 +82,16 @@ export async function serveSlots(
   logger.info({ jid }, `accepting slot requests from ${access.join(', ')}${byDefault}`);
   const give = service.give.bind(service);
   const maxFileSizeFor = service.maxFileSizeFor.bind(service);
-  const context = { ...component, maxFileSizeFor, ...advertised, give, commands, logger };
-  const connection = new Component(component, { answer: (stanza) => answerStanza(stanza, context), logger });
+  const context = { ...component, maxFileSizeFor, ...advertised, give, commands, logger, metrics };
+  const connected = new Component(component, { answer: (stanza) => answerStanza(stanza, context), logger });
+  metrics?.watchComponent(() => connected.connection.isConnected);
   return {
+    get connection() {
+      return connected.connection;
+    },
     stop: async () => {
       jobs.stop();
-      await connection.stop();
+      await connected.stop();
     },
   };
 }

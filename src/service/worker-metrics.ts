@@ -53,8 +53,8 @@ function askWorker(worker: Worker, id: number): Promise<Values> {
   });
 }
 
-/** Makes the function that reads the metrics of all workers and of this process, added up, in the text format of Prometheus. */
-export function readMetricsOfWorkers(own: Registry): () => Promise<string> {
+/** Makes the function that reads the metrics of all workers and of this process, added up. */
+export function readMetricsOfWorkers(own: Registry): () => Promise<Registry> {
   const listening = new Set<Worker>();
   cluster.on('listening', (worker: Worker) => listening.add(worker));
   cluster.on('exit', (worker: Worker) => listening.delete(worker));
@@ -63,6 +63,6 @@ export function readMetricsOfWorkers(own: Registry): () => Promise<string> {
     const connected = [...listening].filter((worker) => worker.isConnected());
     const ofWorkers = connected.map((worker) => askWorker(worker, count++));
     const all = await Promise.all([own.getMetricsAsJSON(), ...ofWorkers]);
-    return AggregatorRegistry.aggregate(all).metrics();
+    return AggregatorRegistry.aggregate(all);
   };
 }

@@ -1,5 +1,6 @@
 import type { Element } from 'ltx';
 import { FilerError, messageOf } from '../errors.js';
+import type { ProcessMetrics } from '../metrics.js';
 import type { Purpose } from '../upload/purpose.js';
 import { bareJid } from '../upload/uploader.js';
 import type { AdHocCommands } from './ad-hoc/ad-hoc-commands.js';
@@ -34,6 +35,7 @@ export interface AnswerContext {
   give(jid: string, request: SlotRequest): Promise<IssuedSlot>;
   readonly commands: Commands;
   readonly logger: Record<'debug' | 'warn' | 'error', (line: object, message: string) => void>;
+  readonly metrics?: Pick<ProcessMetrics, 'slotsGiven' | 'slotsRefused'> | undefined;
 }
 
 function askerOf(iq: Element): string {
@@ -54,8 +56,11 @@ function describeService(iq: Element, { name, maxFileSizeFor, purposes }: Answer
 async function giveSlot(iq: Element, namespace: string, request: SlotRequest, context: AnswerContext) {
   const uploader = askerOf(iq);
   try {
-    return resultOf(iq, slotElement(namespace, await context.give(uploader, request)));
+    const slot = await context.give(uploader, request);
+    context.metrics?.slotsGiven.inc();
+    return resultOf(iq, slotElement(namespace, slot));
   } catch (error) {
+    context.metrics?.slotsRefused.inc({ reason: error instanceof FilerError ? error.code : 'UNEXPECTED' });
     const refusal = refusalOf(error, namespace, context.maxFileSizeFor(uploader));
     if (refusal === undefined) throw error;
     // slot-service.ts logs a JID that asks too often, once a minute.

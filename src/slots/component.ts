@@ -54,6 +54,15 @@ export function explainEnd(reason: Error, account: ComponentAccount): string {
   );
 }
 
+/** Whether the XMPP server has accepted the component. */
+export interface ComponentConnection {
+  readonly isConnected: boolean;
+  /** Since when, ms since the epoch. */
+  readonly since: number;
+  /** Why the last attempt or connection ended. */
+  readonly reason?: string;
+}
+
 /** A component of an XMPP server. It reconnects whenever the connection ends, until it is stopped. */
 export class Component {
   readonly #account: ComponentAccount;
@@ -62,7 +71,7 @@ export class Component {
   readonly #stopping = new AbortController();
   readonly #stopped: Promise<void>;
   #link: ComponentLink | undefined;
-  #lastReason: string | undefined;
+  #connection: ComponentConnection = { isConnected: false, since: Date.now() };
 
   /** Begins to connect. */
   constructor(account: ComponentAccount, context: ComponentContext) {
@@ -70,6 +79,11 @@ export class Component {
     this.#context = context;
     this.#timings = context.timings ?? usualTimings;
     this.#stopped = this.#run();
+  }
+
+  /** The present connection, or the lack of it. */
+  get connection(): ComponentConnection {
+    return this.#connection;
   }
 
   /** Disconnects, and resolves once that is done. */
@@ -107,15 +121,16 @@ export class Component {
 
   #announce(): void {
     const { host, port, jid } = this.#account;
-    this.#lastReason = undefined;
+    this.#connection = { isConnected: true, since: Date.now() };
     this.#context.logger.info({ jid, server: `${host} port ${port}` }, 'connected to the XMPP server');
   }
 
   /** Logs an error once for each reason. Repetitions are logged at debug level. */
   #complain(reason: string): void {
     const { host, port, jid } = this.#account;
-    const level = reason === this.#lastReason ? 'debug' : 'error';
-    this.#lastReason = reason;
+    const before = this.#connection;
+    const level = reason === before.reason ? 'debug' : 'error';
+    this.#connection = { isConnected: false, since: before.isConnected ? Date.now() : before.since, reason };
     const line = { jid, server: `${host} port ${port}`, reason };
     this.#context.logger[level](line, 'not connected to the XMPP server, trying again');
   }

@@ -16,6 +16,12 @@ interface PackResult {
   readonly files: readonly { readonly path: string }[];
 }
 
+const contrib = [
+  'src/contrib/grafana/prosody-filer.json',
+  'src/contrib/prometheus/prosody-filer.rules.yml',
+  'src/contrib/prosody/mod_file_share_move.lua',
+];
+
 it('the packed tarball contains all that is needed and serves with npx', async (t) => {
   let program: RunningProcess | undefined;
   t.after(() => program?.stop());
@@ -31,13 +37,13 @@ it('the packed tarball contains all that is needed and serves with npx', async (
     'config.example.toml',
     'nginx.example.conf',
     'dist/LICENSES.txt',
-    'src/contrib/prosody/mod_file_share_move.lua',
+    ...contrib,
   ]) {
     assert.ok(names.includes(name), `${name} is not packed`);
   }
   assert.deepEqual(
     names.filter((name) => /^(src|test|\.)/.test(name)),
-    ['src/contrib/prosody/mod_file_share_move.lua', 'src/prosody-filer.sh'],
+    [...contrib, 'src/prosody-filer.sh'],
   );
 
   const elsewhere = path.join(folder, 'elsewhere');

@@ -133,6 +133,8 @@ describe('a release', () => {
       'README.md',
       'LICENSE',
       'CHANGELOG.md',
+      'src/contrib/grafana/prosody-filer.json',
+      'src/contrib/prometheus/prosody-filer.rules.yml',
       'src/contrib/prosody/mod_file_share_move.lua',
       'lib/node-LICENSE',
       'dist/LICENSES.txt',

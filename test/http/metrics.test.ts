@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
@@ -8,9 +9,11 @@ import { buildMetricsApp } from '../../src/http/metrics-app.js';
 import { Metrics } from '../../src/metrics.js';
 import { openStore } from '../../src/storage/open-store.js';
 import type { ServedStore } from '../../src/storage/store.js';
+import { allMetrics } from '../support/all-metrics.js';
 import { projectFolder } from '../support/command.js';
 import { eventually } from '../support/eventually.js';
 import { send } from '../support/http-client.js';
+import { emptyOverview } from '../support/overviews.js';
 import { missingPeer } from '../support/peers.js';
 import { connectTo } from '../support/raw-socket.js';
 import { startServer } from '../support/server.js';
@@ -20,17 +23,15 @@ import { beginPut, get, put } from '../support/uploading.js';
 
 /** The listener for operators on a free port. */
 async function startMetricsApp(t: TestContext, store: ServedStore, metrics = new Metrics()): Promise<string> {
-  const app = buildMetricsApp({ store, readMetrics: () => metrics.registry.metrics() });
+  const readRegistry = async () => metrics.registry;
+  const app = buildMetricsApp({ store, readRegistry, readOverview: async () => emptyOverview() });
   t.after(() => app.close());
   return app.listen({ host: '127.0.0.1', port: 0 });
 }
 
 async function startMeasured(t: TestContext) {
-  const metrics = new Metrics();
+  const metrics: Metrics = allMetrics(async () => (await server.store.freeBytes?.()) ?? assert.fail('no free space'));
   const server = await startServer(t, { metrics });
-  metrics.watchLostLogLines(() => 0);
-  metrics.watchSweeps({ unreadable: 0 });
-  metrics.watchFreeSpace(async () => (await server.store.freeBytes?.()) ?? assert.fail('it has no free space'));
   const metricsOrigin = await startMetricsApp(t, server.store, metrics);
   const read = async () => (await send(`${metricsOrigin}/metrics`)).body.toString();
   return {
@@ -96,6 +97,25 @@ describe('the metrics', () => {
     await eventually(async () => (await server.samples(1)).get('prosody_filer_uploads_in_progress') === 0);
   });
 
+  it('show running downloads until they end or break off', async (t) => {
+    const server = await startMeasured(t);
+    await put(server, 's/f', Buffer.alloc(20_000_000));
+    const download = await connectTo(t, server.origin);
+    download.socket.pause();
+    download.socket.write('GET /upload/s/f HTTP/1.1\r\nHost: x\r\n\r\n');
+    const running = async () => (await server.samples(1)).get('prosody_filer_downloads_in_progress');
+    await eventually(async () => (await running()) === 1);
+    download.socket.destroy();
+    await eventually(async () => (await server.samples(2)).get('prosody_filer_downloads_in_progress') === 0);
+  });
+
+  it('do not have a value for what is unknown', async (t) => {
+    const samples = await (await startMeasured(t)).samples(0);
+    assert.equal(samples.get('prosody_filer_last_sweep_timestamp_seconds'), 1.5);
+    assert.equal(samples.get('prosody_filer_component_connected'), 1);
+    assert.ok(!samples.has('prosody_filer_store_used_bytes'));
+  });
+
   it('do not grow with invented methods', async (t) => {
     const server = await startMeasured(t);
     for (const method of ['POST', 'PROPFIND', 'TRACE']) await send(`${server.origin}/upload/s/f`, { method });
@@ -134,11 +154,37 @@ describe('the metrics', () => {
     await put(server, 's/f', Buffer.from('hello'));
     assert.equal((await send(`${server.metricsOrigin}/upload/s/f`)).status, 404);
     assert.equal((await put({ ...server, origin: server.metricsOrigin }, 's/g', Buffer.from('x'))).status, 404);
-    for (const name of ['/metrics', '/healthz']) {
+    for (const name of ['/', '/metrics', '/healthz']) {
       assert.equal((await send(server.origin + name)).status, 404);
       const { headers } = await send(server.metricsOrigin + name);
       assert.equal(headers['cache-control'], 'no-store');
     }
+  });
+});
+
+describe('the page', () => {
+  it('may load nothing, run nothing, and be framed by nobody', async (t) => {
+    const { metricsOrigin } = await startMeasured(t);
+    const { status, headers, body } = await send(`${metricsOrigin}/`);
+    const [, style = ''] = /<style>(.*)<\/style>/s.exec(body.toString()) ?? [];
+    const hash = createHash('sha256').update(style).digest('base64');
+    assert.deepEqual(
+      [status, headers['content-type'], headers['cache-control'], headers['x-content-type-options']],
+      [200, 'text/html; charset=utf-8', 'no-store', 'nosniff'],
+    );
+    assert.equal(
+      headers['content-security-policy'],
+      `default-src 'none'; style-src 'sha256-${hash}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
+    );
+  });
+
+  it('says why the store accepts no uploads', async (t) => {
+    const server = await startMeasured(t);
+    await rm(server.storeDir, { recursive: true });
+    assert.match(
+      (await send(`${server.metricsOrigin}/`)).body.toString(),
+      /accepts no uploads: the disk failed \(ENOENT/,
+    );
   });
 });
 

@@ -85,8 +85,9 @@ describe('a component', () => {
   });
 
   it('retries while it is refused, and logs each reason once', async (t) => {
-    const { server, lines, errors } = await startComponent(t);
+    const { server, component, lines, errors } = await startComponent(t);
     const startedAt = performance.now();
+    const connectedAt = component.connection.since;
     for (const condition of ['not-authorized', 'not-authorized', 'not-authorized', 'conflict', 'host-unknown', 'x']) {
       const { socket } = await server.nextLink();
       socket.write("<stream:stream xmlns='jabber:component:accept' id='1'>");
@@ -94,8 +95,12 @@ describe('a component', () => {
         `<stream:error><${condition} xmlns='urn:ietf:params:xml:ns:xmpp-streams'/><text>é</text></stream:error></stream:stream>`,
       );
     }
+    await eventually(() => component.connection.reason === 'the connection to the XMPP server failed: x (é)');
+    assert.deepEqual([component.connection.isConnected, component.connection.since], [false, connectedAt]);
     await server.nextReady();
     await eventually(() => lines.at(-1)?.level === 'info');
+    assert.deepEqual([component.connection.isConnected, component.connection.reason], [true, undefined]);
+    assert.ok(component.connection.since >= connectedAt + 30);
     assert.deepEqual(errors(), [
       'component.secret: the XMPP server refused it. Set it to the secret that the XMPP server has for this component.',
       'component.jid: the XMPP server accepts only one program as upload.example.org, and another one is connected already',

@@ -3,7 +3,7 @@ import type { Teardown } from './temp-dir.js';
 
 /** Shares a peer between the tests of a suite: started for the first test that asks, ended after the last. */
 export function shared<Peer>(start: (t: Teardown) => Promise<Peer>): () => Promise<Peer> {
-  const hooks: (() => Promise<void> | void)[] = [];
+  const hooks: Parameters<Teardown['after']>[0][] = [];
   after(async () => {
     for (const hook of hooks) await hook();
   });

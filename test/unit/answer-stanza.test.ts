@@ -3,8 +3,11 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import type { Element } from 'ltx';
 import { type ErrorCode, FilerError } from '../../src/errors.js';
+
+import { ProcessMetrics } from '../../src/metrics.js';
 import { AdHocCommands } from '../../src/slots/ad-hoc/ad-hoc-commands.js';
 import { lastStage } from '../../src/slots/ad-hoc/stage.js';
+
 import { answerStanza } from '../../src/slots/answer-stanza.js';
 import { filerIssuer } from '../../src/slots/filer-issuer.js';
 import { planSlot, type SlotRequest } from '../../src/slots/slot-policy.js';
@@ -36,6 +39,7 @@ async function answerTo(
   text: string,
   give = issue,
   purposes: readonly Purpose[] = ['message', 'profile', 'ephemeral'],
+  metrics?: ProcessMetrics,
 ) {
   const lines: Record<string, unknown>[] = [];
   const log = (level: string) => (line: object) => lines.push({ level, ...line });
@@ -48,7 +52,7 @@ async function answerTo(
   const maxFileSizeFor = (asker: string) => (asker === 'slidge.example.org' ? unlimited : 1000);
   const jid = 'upload.example.org';
   const service = { jid, name: `"Files" & <more>`, maxFileSizeFor, purposes };
-  const context = { ...service, give, commands, logger };
+  const context = { ...service, give, commands, logger, metrics };
   const answer = await answerStanza(parse(text), context);
   return { answer: answer === undefined ? undefined : parse(String(answer)), lines };
 }
@@ -195,6 +199,30 @@ describe('a request for a slot', () => {
     });
     assert.deepEqual(errorIn(answer), ['cancel', 'internal-server-error']);
     assert.ok(lines[0]?.['err'] instanceof TypeError);
+  });
+
+  it('is counted, by the reason if it is refused', async () => {
+    const metrics = new ProcessMetrics();
+    const fail = (error: Error) => () => Promise.reject(error);
+    for (const give of [
+      issue,
+      issue,
+      fail(new FilerError('QUOTA_REACHED', 'full')),
+      fail(new FilerError('STORE_REFUSED', 'no rights')),
+      fail(new TypeError('oh')),
+    ]) {
+      await answerTo(request("filename='f' size='1'"), give, undefined, metrics);
+    }
+    await answerTo(request("filename='f' size='1001'"), issue, undefined, metrics);
+    await answerTo(iq("<ping xmlns='urn:xmpp:ping'/>"), issue, undefined, metrics);
+    const refused = (await metrics.slotsRefused.get()).values.map(({ labels, value }) => [labels['reason'], value]);
+    assert.equal((await metrics.slotsGiven.get()).values[0]?.value, 2);
+    assert.deepEqual(refused, [
+      ['QUOTA_REACHED', 1],
+      ['STORE_REFUSED', 1],
+      ['UNEXPECTED', 1],
+      ['SIZE_REFUSED', 1],
+    ]);
   });
 });
 

@@ -121,8 +121,13 @@ describe('maxStoreSize', () => {
     const limits = new StoreLimits({ ...noLimits, maxStoreSize: 100 * kB }, context);
     const reservation = limits.reserve(planned(20 * kB));
     limits.beginCount();
-    limits.count({ key: key('s/f'), size: 90 * kB, modifiedAt: now });
+    limits.count({ key: key('s/f'), size: 90 * kB, uploader: ids.ofMysecret, modifiedAt: now });
+    assert.deepEqual([limits.usedBytes, limits.largestUploaders(1)], [undefined, undefined]);
     limits.endCount();
+    assert.deepEqual(
+      [limits.usedBytes, limits.largestUploaders(1)],
+      [90 * kB, [{ id: ids.ofMysecret, bytes: 90 * kB }]],
+    );
     await assert.rejects(reservation, { code: 'STORE_FULL' });
   });
 

@@ -14,9 +14,12 @@ function start(t: TestContext, failures: number) {
     if (asked <= failures) throw new Error('no answer');
     return { files: 0, bytes: 0, deletedFiles: 0, deletedBytes: 0, unreadable: 0 };
   };
-  const sweeps = sweepRegularly({ sweep, stop: async () => undefined }, hourMs, { error: (line) => errors.push(line) });
+  let time = 0;
+  const logger = { error: (line: object) => errors.push(line) };
+  const sweeps = sweepRegularly({ sweep, stop: async () => undefined }, hourMs, logger, () => time);
   const pass = async (ms: number) => {
     await new Promise(setImmediate);
+    time += ms;
     t.mock.timers.tick(ms);
   };
   return { sweeps, errors, pass, asked: () => asked };
@@ -33,6 +36,16 @@ describe('regular sweeps', () => {
     await sweeps.stop();
     await pass(2 * hourMs);
     assert.equal(asked(), 2);
+  });
+
+  it('say when the next one begins, and why the last one failed', async (t) => {
+    const { pass, sweeps } = start(t, 1);
+    assert.deepEqual([sweeps.nextAt, sweeps.failure], [undefined, undefined]);
+    await pass(0);
+    assert.deepEqual([sweeps.nextAt, sweeps.failure], [60_000, 'no answer']);
+    await pass(60_000);
+    await pass(0);
+    assert.deepEqual([sweeps.nextAt, sweeps.failure], [60_000 + hourMs, undefined]);
   });
 
   it('are retried within a minute after a failure', async (t) => {

@@ -26,6 +26,19 @@ describe('the count of usage', () => {
     assert.deepEqual(stored(), [11_000, 0, 5000, 0]);
   });
 
+  it('knows the largest uploaders', () => {
+    const { usage } = usageAt(noon);
+    for (const [uploader, size] of Object.entries({ a: 5000, b: 7000, c: 6000, d: 8000 })) {
+      usage.add({ size, uploader, modifiedAt: noon });
+    }
+    usage.add({ size: 9000, modifiedAt: noon });
+    usage.removeStored({ size: 8000, uploader: 'd' });
+    assert.deepEqual(usage.largestUploaders(2), [
+      { id: 'b', bytes: 7000 },
+      { id: 'c', bytes: 6000 },
+    ]);
+  });
+
   it('has at least 4 KiB for a file', () => {
     const { usage } = usageAt(noon);
     for (const size of [0, 1, 4096, 4097]) usage.add({ size, uploader: 'a', modifiedAt: noon });
