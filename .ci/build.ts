@@ -5,8 +5,11 @@
  *   dist/main.js, dist/*.js     CommonJS, not minified: stack traces name functions and files
  *   dist/package.json           tells Node.js that they are CommonJS
  *   dist/LICENSES.txt           the licences of the packages that are in it
+ *
+ * In a checkout, `--version` names the commit. `--release` leaves it out.
  */
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -32,7 +35,29 @@ function licenceOf(folder: string): string {
   return [`${name} ${version}, ${license}`, ...texts].join('\n\n');
 }
 
-const { values } = parseArgs({ options: { outdir: { type: 'string', default: path.join(project, 'dist') } } });
+/** The checkout's commit, and whether its files are those of the commit. `undefined` if git cannot tell. */
+function currentCommit(): string | undefined {
+  // Without this check, git would name the commit of a checkout around this folder.
+  if (!existsSync(path.join(project, '.git'))) return undefined;
+  const describe = ['describe', '--always', '--abbrev=12', '--exclude=*', '--dirty= with changes'];
+  try {
+    return execFileSync('git', describe, {
+      cwd: project,
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    }).trim();
+  } catch {
+    return undefined;
+  }
+}
+
+const { values } = parseArgs({
+  options: {
+    outdir: { type: 'string', default: path.join(project, 'dist') },
+    release: { type: 'boolean', default: false },
+  },
+});
+const commit = values.release ? undefined : currentCommit();
 
 rmSync(values.outdir, { recursive: true, force: true });
 /** Of a package in CommonJS, `import()` would give no names in the build: a module that imports it as usual is loaded instead. */
@@ -93,6 +118,7 @@ const { metafile, outputFiles } = await build({
   target: 'node20',
   legalComments: 'none',
   logLevel: 'warning',
+  define: commit === undefined ? {} : { builtCommit: JSON.stringify(commit) },
   plugins: [noLatePackages, noUnused, readyTypes],
 });
 mkdirSync(values.outdir, { recursive: true });

@@ -1,5 +1,6 @@
 /*
- * Makes releases that need no Node.js: prosody-filer-<version>-linux-<arch>.tar.gz, and SHA256SUMS of them.
+ * Makes releases that need no Node.js: prosody-filer-<version>-linux-<arch>.tar.gz, Debian packages with the same program
+ * (see debian/package.ts), and SHA256SUMS of them. They need dpkg-deb.
  *
  *   prosody-filer-<version>/bin/prosody-filer   starts lib/node with dist/main.js
  *   prosody-filer-<version>/lib/node            Node.js
@@ -13,6 +14,7 @@ import { cpSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { packTree, stagePackage } from './debian/package.js';
 
 const nodeVersion = '24.21.0';
 /** Of the npm packages node-linux-<arch> in that version, which hold what nodejs.org publishes. */
@@ -29,8 +31,10 @@ const documents = [
   'src/contrib',
   ':(glob)*.example.*',
   ':(glob)*.service',
+  ':(glob)*.socket',
 ];
 const project = fileURLToPath(new URL('..', import.meta.url));
+const committedAt = new Date(run('git', ['log', '-1', '--format=%cI']).trim());
 
 function run(command: string, args: readonly string[], cwd = project): string {
   return execFileSync(command, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
@@ -38,7 +42,7 @@ function run(command: string, args: readonly string[], cwd = project): string {
 
 /** All but Node.js, which is the same for every architecture. */
 function stageProgram(folder: string): void {
-  run('npx', ['tsx', '.ci/build.ts', `--outdir=${path.join(folder, 'dist')}`]);
+  run('npx', ['tsx', '.ci/build.ts', '--release', `--outdir=${path.join(folder, 'dist')}`]);
   mkdirSync(path.join(folder, 'bin'));
   cpSync(path.join(project, 'src/prosody-filer.sh'), path.join(folder, 'bin/prosody-filer'));
   const names = run('git', ['ls-files', ...documents])
@@ -63,14 +67,13 @@ function stageNode(arch: string, folder: string, downloads: string): void {
 
 /** Packs a folder so that only its content and the commit count. */
 function pack(parent: string, name: string, tarball: string): void {
-  const committedAt = run('git', ['log', '-1', '--format=%ct']).trim();
   const fixed = [
     '--sort=name',
     '--numeric-owner',
     '--owner=0',
     '--group=0',
     '--mode=u=rwX,go=rX',
-    `--mtime=@${committedAt}`,
+    `--mtime=${committedAt.toISOString()}`,
   ];
   run('tar', ['-C', parent, ...fixed, '--use-compress-program=gzip -n', '-cf', tarball, name]);
 }
@@ -85,15 +88,19 @@ const { version } = JSON.parse(readFileSync(path.join(project, 'package.json'), 
 const output = path.resolve(values.output);
 const staging = path.join(output, 'staging');
 const name = `prosody-filer-${version}`;
+const release = path.join(staging, name);
 
 rmSync(staging, { recursive: true, force: true });
-stageProgram(path.join(staging, name));
-const tarballs = values.arch.map((arch) => {
-  stageNode(arch, path.join(staging, name), staging);
+stageProgram(release);
+const files = values.arch.flatMap((arch) => {
+  stageNode(arch, release, staging);
   const tarball = `${name}-linux-${arch}.tar.gz`;
   pack(staging, name, path.join(output, tarball));
-  console.log(`${tarball}: ${(statSync(path.join(output, tarball)).size / 1e6).toFixed(1)} MB`);
-  return tarball;
+  const tree = path.join(staging, `debian-${arch}`);
+  const debian = packTree(tree, stagePackage(release, arch, committedAt, tree), output);
+  for (const file of [tarball, debian])
+    console.log(`${file}: ${(statSync(path.join(output, file)).size / 1e6).toFixed(1)} MB`);
+  return [tarball, debian];
 });
-writeFileSync(path.join(output, 'SHA256SUMS'), run('sha256sum', tarballs, output));
+writeFileSync(path.join(output, 'SHA256SUMS'), run('sha256sum', files, output));
 rmSync(staging, { recursive: true });

@@ -1,32 +1,17 @@
 import { createRequire } from 'node:module';
-import { Command, CommanderError } from 'commander';
-import * as checkConfig from './commands/check-config.js';
-import * as deleteUpload from './commands/delete.js';
-import * as doctor from './commands/doctor.js';
-import * as init from './commands/init.js';
-import * as purge from './commands/purge.js';
-import * as serve from './commands/serve.js';
-import * as sign from './commands/sign.js';
-import * as stats from './commands/stats.js';
+import { CommanderError } from 'commander';
+import { commandLine } from './command-line.js';
 import { ConfigError } from './config/config-error.js';
 import { FilerError, messageOf, systemErrorCode, UsageError } from './errors.js';
-import type { Label, Output } from './output.js';
+import { type Label, type Output, toMessage } from './output.js';
 import { printable } from './printable.js';
 import { ListenError } from './service/listen.js';
-
-/** In the order of the help. Each imports what is large only when its command runs, so that all start fast. */
-const commands = [serve, init, checkConfig, sign, purge, deleteUpload, stats, doctor];
 
 const configurationExitCode = 2;
 
 /** Go's flags, as prosody-filer had them, begin with one dash: `-config x`. */
 function withTwoDashes(args: readonly string[]): string[] {
   return args.map((arg) => (/^-(config|create-config|version|help)(=|$)/.test(arg) ? `-${arg}` : arg));
-}
-
-/** A message for the operator; each of its lines begins with the name of the program. */
-function toMessage(text: string): string {
-  return printable(text).replace(/^/gm, 'prosody-filer: ').concat('\n');
 }
 
 function fail(text: string, exitCode: number): never {
@@ -72,30 +57,19 @@ function openOutput(): Output {
   };
 }
 
-function packageVersion(): string {
-  return (createRequire(import.meta.url)('../package.json') as { version: string }).version;
-}
+/** The commit that was built. The build defines it, except for a release. */
+declare const builtCommit: string | undefined;
 
-function commandLine(output: Output): Command {
-  const program = new Command('prosody-filer')
-    .description('Receives and serves the files that XMPP users upload (XEP-0363).')
-    .version(`prosody-filer ${packageVersion()}`, '--version', 'show the version')
-    .helpOption('-h, --help', 'show this help')
-    .helpCommand('help [command]', 'show the help of a command')
-    .addHelpText('after', '\nExit codes: 0 success, 1 failure while running, 2 wrong usage or configuration.\n')
-    .configureOutput({ outputError: (text, write) => write(toMessage(text.trimEnd().replace(/^error: /, ''))) })
-    .showHelpAfterError('prosody-filer: See prosody-filer --help')
-    .exitOverride();
-  for (const { register } of commands) register(program, output);
-  for (const command of program.commands) command.option('--config <file>', 'configuration file', './config.toml');
-  return program;
+function versionText(): string {
+  const { version } = createRequire(import.meta.url)('../package.json') as { version: string };
+  return typeof builtCommit === 'undefined' ? version : `${version} (commit ${builtCommit})`;
 }
 
 async function main(): Promise<void> {
   // package.json pins a version of the AWS SDK that runs on this version of Node.js, so its warning is not needed.
   process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
   outliveReaders();
-  await commandLine(openOutput()).parseAsync(withTwoDashes(process.argv.slice(2)), { from: 'user' });
+  await commandLine(openOutput(), versionText()).parseAsync(withTwoDashes(process.argv.slice(2)), { from: 'user' });
 }
 
 main().catch((error: unknown) => {

@@ -1,4 +1,5 @@
 import type { WriteStream } from 'node:tty';
+import { printable } from './printable.js';
 import type { UnreadableEntry } from './storage/store.js';
 
 /** A word before a text, in a colour where a terminal shows it; `colour` is the number of an ANSI escape (ECMA-48 §8.3.117). */
@@ -29,6 +30,11 @@ export interface CommandOptions {
 export interface ResultOptions extends CommandOptions {
   /** Print JSON instead of text. */
   readonly json?: boolean;
+}
+
+/** A message for the operator. Each of its lines begins with the name of the program. */
+export function toMessage(text: string): string {
+  return printable(text).replace(/^/gm, 'prosody-filer: ').concat('\n');
 }
 
 /** Makes what a listing calls for each entry of the store that it cannot read: it warns the operator. */

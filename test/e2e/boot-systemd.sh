@@ -44,7 +44,7 @@ ln -s pts/ptmx "$here"/dev/ptmx
 mount --rbind "$here"/dev /dev
 mount --rbind "$here"/opt /opt
 mount --rbind "$here"/run /run
-for folder in /tmp /var/tmp /var/lib; do mount -t tmpfs tmpfs "$folder"; done
+for folder in /tmp /var/tmp /var/lib /etc/systemd/system /usr/lib/systemd/system; do mount -t tmpfs tmpfs "$folder"; done
 
 for folder in / /usr /var /sys "$project"; do
   if [[ -w $folder ]]; then
@@ -55,5 +55,5 @@ done
 sh -c "$setup"
 # Credentials reach a service by mount propagation.
 mount --make-rshared /
-exec env -i container=other SYSTEMD_UNIT_PATH=/run/units PATH=/usr/sbin:/usr/bin:/sbin:/bin \
+exec env -i container=other SYSTEMD_UNIT_PATH=/run/units:/etc/systemd/system:/usr/lib/systemd/system PATH=/usr/sbin:/usr/bin:/sbin:/bin \
   /lib/systemd/systemd --system --unit=test.target --show-status=no

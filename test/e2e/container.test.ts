@@ -88,7 +88,10 @@ describe('the image', () => {
     const image = await tempDir(t);
     for (const name of copied) await symlink(path.join(folder, name), path.join(image, name));
     const version = await run(process.execPath, [path.join(image, 'dist/main.js'), '--version']);
-    assert.match(version.stdout, /^prosody-filer \d/);
+    const manifest = JSON.parse(await readFile(path.join(projectFolder, 'package.json'), 'utf8')) as {
+      version: string;
+    };
+    assert.equal(version.stdout, `prosody-filer ${manifest.version}\n`);
     const { stdout } = await run('du', ['-sm', path.join(folder, 'dist')]);
     t.diagnostic(`dist: ${Number.parseInt(stdout, 10)} MB`);
   });

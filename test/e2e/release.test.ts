@@ -21,8 +21,12 @@ const downloads = await tempDir({ after });
 const bin = await tempDir({ after });
 const { version } = JSON.parse(await readFile(path.join(projectFolder, 'package.json'), 'utf8')) as { version: string };
 const tarball = path.join(downloads, `prosody-filer-${version}-linux-${process.arch}.tar.gz`);
+const debianArch = process.arch === 'x64' ? 'amd64' : process.arch;
+const debianPackage = path.join(downloads, `prosody-filer_${version}_${debianArch}.deb`);
+const missing = missingPeer('dpkg-deb');
 
 before(async () => {
+  if (missing !== undefined) return;
   for (const name of ['gzip', 'ln', 'mv', 'readlink', 'sh', 'sha256sum', 'tar']) {
     await symlink(findProgram(name) ?? assert.fail(`${name} is missing`), path.join(bin, name));
   }
@@ -79,7 +83,7 @@ async function configure(t: TestContext) {
   return { storeDir, configFile, server };
 }
 
-describe('a release', () => {
+describe('a release', { skip: missing ?? false }, () => {
   it('serves without node in PATH, through any symbolic link', async (t) => {
     const opt = await tempDir(t);
     await succeed(follow(installing, opt, version));
@@ -94,9 +98,9 @@ describe('a release', () => {
     assert.equal((await get(server, 's/f')).body.toString(), 'hello');
   });
 
-  it("gets its command, its unit, a user and a secret that only its owner reads by the README's quick start", async (t) => {
-    const missing = missingPeer('openssl', 'systemd-sysusers');
-    if (missing !== undefined) return t.skip(missing);
+  it("gets its command, its unit, a user and a secret that only its owner reads by the README's commands for the tarball", async (t) => {
+    const reason = missingPeer('openssl', 'systemd-sysusers');
+    if (reason !== undefined) return t.skip(reason);
     const [opt, root] = [await tempDir(t), await tempDir(t)];
     await succeed(follow(installing, opt, version));
     const [commands, units] = [path.join(root, 'usr/local/bin'), path.join(root, 'etc/systemd/system')];
@@ -130,6 +134,8 @@ describe('a release', () => {
     for (const name of [
       'bin/prosody-filer',
       'config.example.toml',
+      'prosody-filer.service',
+      'prosody-filer.socket',
       'README.md',
       'LICENSE',
       'CHANGELOG.md',
@@ -197,5 +203,64 @@ describe('a release', () => {
       assert.ok((await get(server, key)).body.equals(body), key);
     }
     assert.deepEqual(await filesIn(storeDir), ['s/across', 's/back', 's/meanwhile']);
+  });
+});
+
+describe('the Debian package of a release', { skip: missing ?? false }, () => {
+  it('has the version and the program of the tarball, which runs without node in PATH', async (t) => {
+    const fields = await run('dpkg-deb', ['--field', debianPackage, 'Package', 'Version', 'Architecture']);
+    assert.equal(fields.stdout, `Package: prosody-filer\nVersion: ${version}\nArchitecture: ${debianArch}\n`);
+    const [root, opt] = [await tempDir(t), await tempDir(t)];
+    await succeed(run('dpkg-deb', ['--extract', debianPackage, root]));
+    const command = path.join(root, 'usr/bin/prosody-filer');
+    assert.equal((await run('env', ['-i', `PATH=${bin}`, command, '--version'])).stdout, `prosody-filer ${version}\n`);
+    await succeed(follow(installing, opt, version));
+    const [inPackage, inTarball] = [
+      path.join(root, 'usr/lib/prosody-filer'),
+      path.dirname(path.dirname(installed(opt))),
+    ];
+    for (const name of ['dist/main.js', 'lib/node', 'bin/prosody-filer', 'package.json']) {
+      await succeed(run('cmp', [path.join(inPackage, name), path.join(inTarball, name)]));
+    }
+    const licences = await readFile(path.join(root, 'usr/share/doc/prosody-filer/copyright'), 'utf8');
+    for (const name of ['LICENSE', 'lib/node-LICENSE', 'dist/LICENSES.txt']) {
+      assert.ok(licences.includes((await readFile(path.join(inTarball, name), 'utf8')).trim()), name);
+    }
+    const config = path.join(root, 'etc/prosody-filer/config.toml');
+    const withAccelRedirect = (await readFile(config, 'utf8')).replace(/^# (?=accelRedirect)/m, '');
+    const documented = readmeBlock('toml', '/run/credentials/prosody-filer.service');
+    assert.deepEqual(
+      withAccelRedirect.split('\n').filter((line) => /^\w/.test(line)),
+      documented.split('\n'),
+    );
+  });
+
+  it('holds what an operator needs, owned by root', async () => {
+    const { stdout } = await run('dpkg-deb', ['--contents', debianPackage]);
+    const entries = stdout.trimEnd().split('\n');
+    for (const name of [
+      'etc/prosody-filer/config.toml',
+      'usr/bin/prosody-filer -> ../lib/prosody-filer/bin/prosody-filer',
+      'usr/lib/systemd/system/prosody-filer.service',
+      'usr/lib/systemd/system/prosody-filer.socket',
+      'usr/lib/systemd/system/prosody-filer@.service',
+      'usr/lib/sysusers.d/prosody-filer.conf',
+      'usr/share/bash-completion/completions/prosody-filer',
+      'usr/share/doc/prosody-filer/config.example.toml',
+      'usr/share/doc/prosody-filer/nginx.example.conf',
+      'usr/share/man/man1/prosody-filer.1.gz',
+      'usr/share/prosody-filer/prosody/mod_file_share_move.lua',
+      'usr/share/zsh/vendor-completions/_prosody-filer',
+    ]) {
+      assert.ok(
+        entries.some((entry) => entry.endsWith(` ./${name}`)),
+        `${name} is missing`,
+      );
+    }
+    for (const entry of entries) assert.match(entry, /^([dl]rwx|-rw[x-])r[w-][x-]r[w-][x-] root\/root /);
+    assert.equal(
+      (await run('dpkg-deb', ['--info', debianPackage, 'conffiles'])).stdout,
+      '/etc/prosody-filer/config.toml\n',
+    );
   });
 });

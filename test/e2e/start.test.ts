@@ -36,7 +36,10 @@ const minimal = 'listenPort = "127.0.0.1:0"\nsecret = "s3cret"\nstoreDir = "./up
 
 describe('the command line', () => {
   it('prints version and usage', async () => {
-    assert.match((await prosodyFiler(['--version'])).stdout, /^prosody-filer \d+\.\d+\.\d+\n$/);
+    assert.match(
+      (await prosodyFiler(['--version'])).stdout,
+      /^prosody-filer \d+\.\d+\.\d+( \(commit [0-9a-f]{12}( with changes)?\))?\n$/,
+    );
     for (const flag of ['--help', '-h', '-help']) {
       const { code, stdout } = await prosodyFiler([flag]);
       assert.equal(code, 0);

@@ -15,8 +15,8 @@ import { bootSystemd, type Systemd, systemdSkipReason } from './systemd.js';
 
 const unit = 'prosody-filer.service';
 const serviceText = await readFile(path.join(projectFolder, unit), 'utf8');
-const socketText = readmeBlock('ini', 'ListenStream');
-const configText = readmeBlock('toml', 'secretFile = "/run/credentials');
+const socketText = await readFile(path.join(projectFolder, 'prosody-filer.socket'), 'utf8');
+const configText = readmeBlock('toml', '/run/credentials/prosody-filer.service');
 const secret = 'a secret of root';
 
 function isServing(origin: string): Promise<boolean> {
@@ -142,7 +142,7 @@ describe('under systemd', { skip: (await systemdSkipReason()) ?? false }, () => 
     });
   }
 
-  it("serves by the README's quick start, nginx sends the downloads, and doctor finds nothing wrong", async (t) => {
+  it("serves by the README's commands for the tarball, nginx sends the downloads, and doctor finds nothing wrong", async (t) => {
     const missing = missingPeer('nginx', 'systemd-sysusers', 'runuser');
     if (missing !== undefined) return t.skip(missing);
     const { systemd, origin } = await bootWithNginx(t, serviceText, configText, makeUser);

@@ -48,7 +48,7 @@ function target(name: string, lines = ''): [string, string] {
 export async function bootSystemd(
   t: Pick<TestContext, 'after'>,
   units: Readonly<Record<string, string>>,
-  etc: Readonly<Record<string, string>>,
+  etc: Readonly<Record<string, string | Buffer>>,
   setUp: string,
 ): Promise<Systemd> {
   let running: RunningProcess | undefined;

@@ -1,0 +1,169 @@
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { it, type TestContext } from 'node:test';
+import { eventually } from '../support/eventually.js';
+import { send } from '../support/http-client.js';
+import { freePort, missingPeer } from '../support/peers.js';
+import { readmeBlock } from '../support/readme.js';
+import { tempDir } from '../support/temp-dir.js';
+import { beginPut, get, put } from '../support/uploading.js';
+import { makePackage } from './debian-package.js';
+import { startProsody } from './prosody.js';
+import { bootSystemd, systemdSkipReason } from './systemd.js';
+import { connectXmppClient } from './xmpp-client.js';
+
+/** Lets dpkg write, in memory. The packages are in /mnt/packages. A container's policy-rc.d would forbid all starts. */
+const setUp = `set -e
+mv /etc/prosody-filer /mnt/packages
+umount /var/lib /usr/lib/systemd/system
+for folder in /usr /var/lib; do
+  mkdir -p /mnt/above$folder /mnt/beside$folder
+  mount -t overlay overlay -o lowerdir=$folder,upperdir=/mnt/above$folder,workdir=/mnt/beside$folder $folder
+done
+mount -t tmpfs tmpfs /usr/lib/systemd/system
+rm -f /usr/sbin/policy-rc.d
+for unit in prosody-filer prosody-filer@; do
+  mkdir /etc/systemd/system/$unit.service.d
+  printf '[Service]\\nStandardOutput=append:/run/output\\nStandardError=append:/run/output\\n' \\
+    >/etc/systemd/system/$unit.service.d/output.conf
+done`;
+
+const etc = '/etc/prosody-filer';
+const state = '/var/lib/prosody-filer';
+const versions = ['0.0.1', '0.0.2'] as const;
+const [older, newer] = versions;
+const missing = missingPeer('dpkg', 'dpkg-deb', 'deb-systemd-invoke', 'systemd-sysusers', 'prosody', 'openssl');
+
+async function bootWithPackages(t: TestContext) {
+  const folder = await tempDir(t);
+  const [port, otherPort] = [await freePort(), await freePort()];
+  const other = readmeBlock('toml', 'prosody-filer@example.net').replace('5051', String(otherPort));
+  const packages = versions.map(
+    async (version) => [`${version}.deb`, await makePackage(folder, version, port)] as const,
+  );
+  const files = (await Promise.all(packages)).map(async ([name, file]) => [name, await readFile(file)] as const);
+  const systemd = await bootSystemd(
+    t,
+    {},
+    { 'example.net.toml': other, ...Object.fromEntries(await Promise.all(files)) },
+    setUp,
+  );
+  /** Runs a command to its end. It cannot ask anything: there is nobody to answer. */
+  const shell = async (command: string): Promise<string> => {
+    const { code, stdout, stderr } = await systemd.run('sh', '-ec', command);
+    assert.equal(code, 0, `${command}\n${stdout}${stderr}${await systemd.output()}`);
+    return stdout.trim();
+  };
+  return {
+    shell,
+    output: systemd.output,
+    /** The words that systemctl has for the service, the socket and the other service: `active`, `enabled`… */
+    say: async (question: string) =>
+      (
+        await systemd.run(
+          'systemctl',
+          question,
+          'prosody-filer.service',
+          'prosody-filer.socket',
+          'prosody-filer@example.net',
+        )
+      ).stdout
+        .trim()
+        .split('\n'),
+    dpkg: (...args: string[]) => shell(`dpkg --no-triggers --log=/dev/null ${args.join(' ')}`),
+    server: async () => ({ origin: `http://127.0.0.1:${port}`, secret: await shell(`cat ${etc}/secret`) }),
+    otherServer: async () => ({
+      origin: `http://127.0.0.1:${otherPort}`,
+      secret: await shell(`cat ${etc}/example.net.secret`),
+    }),
+  };
+}
+
+const hello = Buffer.from('hello');
+
+it('the Debian package', { skip: missing ?? (await systemdSkipReason()) ?? false }, async (t) => {
+  const { shell, say, dpkg, output, server, otherServer } = await bootWithPackages(t);
+  const install = (version: string) => dpkg('--install', `/mnt/packages/${version}.deb`);
+  const version = async () => (await shell('prosody-filer --version')).split(' ')[1];
+
+  await t.test("is installed and runs at once, and stores what Prosody's slots are for", async (t) => {
+    await install(older);
+    assert.deepEqual(await say('is-active'), ['active', 'inactive', 'inactive']);
+    assert.deepEqual((await say('is-enabled')).slice(0, 2), ['enabled', 'disabled']);
+    assert.equal(await version(), older);
+    assert.equal(await shell(`stat --format '%a %U' ${etc}/secret`), '600 root');
+    const { origin, secret } = await server();
+    assert.match(secret, /^[0-9a-f]{64}$/);
+    assert.match(await shell('id --name --groups www-data'), /\bprosody-filer\b/);
+
+    const prosody = await startProsody(t, { issuer: 'file_share', baseUrl: `${origin}/upload/`, secret });
+    const client = await connectXmppClient(t, prosody);
+    const slot = await client.requestSlot({ filename: 'f.txt', size: 5, contentType: 'text/plain' });
+    const headers = { ...slot.put.headers, 'content-type': 'text/plain' };
+    assert.equal((await send(slot.put.url, { method: 'PUT', headers, body: hello })).status, 201);
+    assert.equal((await send(slot.get)).body.toString(), 'hello');
+  });
+
+  await t.test("has a template for other services, by the README's commands", async () => {
+    await shell(`mv /mnt/packages/example.net.toml ${etc} && ${readmeBlock('sh', 'prosody-filer@example.net')}`);
+    assert.equal((await put(await otherServer(), 's/other', hello)).status, 201);
+    assert.equal(await shell(`cat ${state}/example.net/upload/s/other`), 'hello');
+  });
+
+  await t.test('is upgraded in the middle of an upload without losing it, and downgraded', async (t) => {
+    await shell(`echo '# changed' >>${etc}/config.toml`);
+    const before = await server();
+    const invocation = () => shell('systemctl show --value --property InvocationID prosody-filer@example.net');
+    const earlier = await invocation();
+    const upload = await beginPut(t, before, 's/across', 10, '01234');
+    await eventually(async () => (await shell(`find ${state}/upload/.prosody-filer/temporary -type f`)) !== '');
+    const upgrade = install(newer);
+    await eventually(async () => (await output()).includes('finishing the running transfers'));
+    upload.socket.write('56789');
+    await upload.waitFor(/^HTTP\/1\.1 201 /);
+    await upgrade;
+    assert.equal(await version(), newer);
+    assert.deepEqual(await say('is-active'), ['active', 'inactive', 'active']);
+    assert.notEqual(await invocation(), earlier);
+    assert.deepEqual(await server(), before);
+    assert.match(await shell(`cat ${etc}/config.toml`), /# changed$/);
+
+    await install(older);
+    assert.equal(await version(), older);
+    assert.equal((await get(before, 's/across')).body.toString(), '0123456789');
+  });
+
+  await t.test('stays disabled at an upgrade if root has disabled it', async () => {
+    await shell('systemctl disable --now prosody-filer');
+    await install(newer);
+    assert.deepEqual(await say('is-active'), ['inactive', 'inactive', 'active']);
+    assert.equal((await say('is-enabled'))[0], 'disabled');
+    await shell('systemctl enable --now prosody-filer');
+  });
+
+  await t.test('is removed without its configuration and the uploads, and purged without the uploads', async () => {
+    const before = await shell(`find ${state} -type f | sort`);
+    await dpkg('--remove', 'prosody-filer');
+    assert.deepEqual(await say('is-active'), ['inactive', 'inactive', 'inactive']);
+    assert.match(await shell(`ls ${etc}`), /^config\.toml\nexample\.net\.secret\nexample\.net\.toml\nsecret$/);
+    assert.match(await dpkg('--purge', 'prosody-filer'), /\/var\/lib\/prosody-filer is not empty, so it stays/);
+    assert.equal(await shell(`ls ${etc}`), 'example.net.secret\nexample.net.toml');
+    assert.equal(await shell(`find ${state} -type f | sort`), before);
+    assert.match(before, /upload\/s\/across/);
+  });
+
+  await t.test(
+    'serves the uploads when it is installed again; a purge leaves a secret that is not its own',
+    async () => {
+      await install(newer);
+      assert.equal((await get(await server(), 's/across')).body.toString(), '0123456789');
+      await shell(`echo mine >${etc}/secret && find ${state} -type f -delete`);
+      await dpkg('--purge', 'prosody-filer');
+      assert.equal(await shell(`cat ${etc}/secret`), 'mine');
+      assert.equal(
+        await shell(`find ${state} /var/lib/misc/prosody* /usr/lib/prosody-filer 2>&1 | grep -v 'No such' || true`),
+        '',
+      );
+    },
+  );
+});
