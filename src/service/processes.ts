@@ -10,7 +10,7 @@ import type { Log } from '../log.js';
 import type { Metrics, ProcessMetrics } from '../metrics.js';
 import { compileRetention } from '../retention/expiry.js';
 import type { Limits } from '../retention/limits.js';
-import { type OpenRetention, openRetention } from '../retention/open-retention.js';
+import { isStored, type OpenRetention, openRetention } from '../retention/open-retention.js';
 import type { StoreLimits } from '../retention/store-limits.js';
 import { sweepRegularly } from '../retention/sweep-regularly.js';
 import type { ServedStore } from '../storage/store.js';
@@ -171,7 +171,7 @@ export async function serveInWorkers(
   const metricsApp = await listenForMetrics(config, store, readMetrics, logger);
   const sweeps = sweepRegularly(sweeper, config.sweepIntervalMs, logger);
   const slots = await giveConfiguredSlots(config, limits, uploaderIds, logger);
-  const supervisor = new Supervisor(config, logger, notify, limits);
+  const supervisor = new Supervisor(config, logger, notify, limits, (key) => isStored(store, key));
   return {
     close: async () => {
       await supervisor.close();
