@@ -32,6 +32,9 @@ const hostileNames = {
   '.htaccess': '.htaccess',
 };
 
+/** As ejabberd hands them out since 25.08. HTTP/2 knows no such names. */
+const rawNames = { 'büro_日本.jpg': 'büro_日本.jpg' };
+
 /** A mistake in the lines of the README, and what the doctor says about it. */
 const mistakes: Readonly<
   Record<ProxyName, { change: (block: string) => string; problems: Readonly<Record<string, RegExp>> }>
@@ -87,7 +90,7 @@ for (const [name, executable] of Object.entries(proxyPrograms) as [ProxyName, st
       const { program, proxy } = await behind();
       const through = { origin: proxy.origin, secret: program.secret };
       for (const sendBy of protocols) {
-        for (const names of Object.entries(hostileNames)) {
+        for (const names of Object.entries({ ...hostileNames, ...(sendBy === send ? rawNames : {}) })) {
           const body = Buffer.from(names.join());
           const { put, download, range } = await exchange(sendBy, through, names, body);
           assert.deepEqual(
