@@ -21,6 +21,8 @@ SetEnv no-gzip 1`,
     # A slow client may receive nothing for long.
     timeout client 30m
     option forwardfor
+    # Only needed with ejabberd: since 25.08 it hands out URLs with raw UTF-8.
+    option accept-invalid-http-request
     use_backend prosody_filer if { path_beg ${pathname} }
 
 backend prosody_filer

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import path from 'node:path';
 import { projectFolder } from '../support/command.js';
-import { findProgram, missingPeer, skipOrFail } from '../support/peers.js';
+import { findProgram, missingPeer, peersFolder, skipOrFail } from '../support/peers.js';
 
 /** A Debian whose peers the tests start. */
 export interface Debian {
@@ -27,20 +27,20 @@ export const thisDebian: Debian = {
   },
 };
 
-const trixie = path.join(projectFolder, '.cache/trixie');
+const trixie = path.join(peersFolder, 'trixie');
 
 /** The Debian 13 that install-peers.sh makes, with packages of trixie-backports. */
 export const debian13: Debian = {
   prosody: 'Prosody 13',
   ejabberd: 'ejabberd 26',
   missingPeer: (...programs) => {
-    if (userInfo().uid !== 0) return skipOrFail('only root can run programs in .cache/trixie');
+    if (userInfo().uid !== 0) return skipOrFail(`only root can run programs in ${trixie}`);
     const missing = programs.filter(
       (name) => !['bin', 'sbin'].some((dir) => existsSync(path.join(trixie, 'usr', dir, name))),
     );
     return missing.length === 0
       ? undefined
-      : skipOrFail(`not in .cache/trixie: ${missing.join(', ')} (see test/e2e/install-peers.sh)`);
+      : skipOrFail(`not in ${trixie}: ${missing.join(', ')} (see test/e2e/install-peers.sh)`);
   },
   commandOf: (program, args, user = 'root') => [
     path.join(projectFolder, 'test/e2e/in-trixie.sh'),

@@ -4,6 +4,7 @@ import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { promisify } from 'node:util';
+import { send } from '../support/http-client.js';
 import { freePort, skipOrFail } from '../support/peers.js';
 import { readmeBlock, withNames } from '../support/readme.js';
 import { RunningProcess } from '../support/running-process.js';
@@ -48,14 +49,14 @@ export async function startEjabberd(
   debian: Debian = thisDebian,
 ): Promise<XmppServer> {
   let running: RunningProcess | undefined;
-  t.after(() => running?.stop()); // hooks run in this order: first the server, then its folder
+  t.after(() => running?.stop('SIGKILL')); // hooks run in this order: first the server, then its folder
   const folder = await tempDir(t);
-  const port = await freePort();
+  const [port, apiPort] = [await freePort(), await freePort()];
   const [uid, gid] = [await systemId(debian, '-u'), await systemId(debian, '-g')];
   // Erlang keeps its cookie in HOME. Each account gets a folder that it can write to.
   const environment = { env: { PATH: process.env['PATH'], HOME: folder } };
 
-  await writeConfig(folder, port, options);
+  await writeConfig(folder, [port, apiPort], options);
   for (const path of ['', 'spool', 'logs']) await chown(join(folder, path), uid, gid);
 
   const args = [
@@ -66,16 +67,28 @@ export async function startEjabberd(
   const [ejabberdctl, ...first] = debian.commandOf('ejabberdctl', args, systemUser);
   const ejabberd = new RunningProcess(ejabberdctl, [...first, 'foreground'], environment);
   running = ejabberd;
-  await ejabberd.waitForLine((line) => line.includes(`connections at 127.0.0.1:${port} for`));
-  const { username, domain, password } = account;
-  await run(ejabberdctl, [...first, 'register', username, domain, password], environment);
+  for (const listener of [port, apiPort]) {
+    await ejabberd.waitForLine((line) => line.includes(`connections at 127.0.0.1:${listener} for`));
+  }
+  await register(apiPort);
   return { ...account, port };
 }
 
-async function writeConfig(folder: string, port: number, options: EjabberdOptions): Promise<void> {
+/** Makes the account without ejabberdctl, which starts another Erlang for it. */
+async function register(apiPort: number): Promise<void> {
+  const { username: user, domain: host, password } = account;
+  const headers = { 'content-type': 'application/json' };
+  const body = Buffer.from(JSON.stringify({ user, host, password }));
+  const answer = await send(`http://127.0.0.1:${apiPort}/api/register`, { method: 'POST', headers, body });
+  if (answer.status !== 200) throw new Error(`ejabberd made no account: ${answer.status} ${answer.body}`);
+}
+
+type Ports = readonly [forClients: number, forCommands: number];
+
+async function writeConfig(folder: string, ports: Ports, options: EjabberdOptions): Promise<void> {
   await mkdir(join(folder, 'spool'));
   await mkdir(join(folder, 'logs'));
-  await writeFile(join(folder, 'ejabberd.yml'), toConfig(folder, port, options));
+  await writeFile(join(folder, 'ejabberd.yml'), toConfig(folder, ports, options));
   await writeFile(join(folder, 'inetrc'), '');
   // With a port of its own for Erlang's distribution no epmd is started that would stay behind.
   // The trap makes the shell wait for Erlang when the process group is told to end.
@@ -83,15 +96,18 @@ async function writeConfig(folder: string, port: number, options: EjabberdOption
   await writeFile(join(folder, 'ejabberdctl.cfg'), `${lines.join('\n')}\n`);
 }
 
-function toConfig(folder: string, port: number, options: EjabberdOptions): string {
+function toConfig(folder: string, [port, apiPort]: Ports, options: EjabberdOptions): string {
   return `
 hosts: [${account.domain}]
 loglevel: info
 ${toListeners(options)}
   - {port: ${port}, ip: "127.0.0.1", module: ejabberd_c2s}
+  - {port: ${apiPort}, ip: "127.0.0.1", module: ejabberd_http, request_handlers: {/api: mod_http_api}}
+api_permissions: {tests: {from: mod_http_api, who: {ip: 127.0.0.1/8}, what: register}}
 ${toAccess(options)}
 ${toModules(folder, options)}
   mod_disco: {}
+  mod_http_api: {}
 `;
 }
 

@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
 # Installs the Debian packages of the peers that the e2e tests start themselves, each on
 # ports and folders of its own. Skips what is installed; leaves no service running.
-# The newer Prosody and ejabberd come into a Debian 13 of their own in .cache/trixie.
+# The newer Prosody and ejabberd come into a Debian 13 of their own. It and Converse.js come into a folder that all clones share.
 set -euo pipefail
-cd "$(dirname "$0")/../.."
 
+peers=/var/cache/prosody-filer-tests
+trixie=$peers/trixie
+converse=$peers/converse.js-14.0.0
 packages=(busybox prosody prosody-modules ejabberd nginx-light caddy apache2 haproxy openssl faketime strace btrfs-progs e2fsprogs xfsprogs exfat-fuse exfatprogs curl prometheus chromium php-cli python3-yaml systemd ceph-mon ceph-osd radosgw ceph-common swift-proxy swift-account swift-container swift-object debootstrap profanity tmux python3-slixmpp python3-aiohttp)
 
 missing=()
@@ -12,9 +14,8 @@ for package in "${packages[@]}"; do
   status=$(dpkg-query --show --showformat='${db:Status-Status}' "$package" 2>/dev/null || true)
   [[ $status == installed ]] || missing+=("$package")
 done
-trixie=.cache/trixie
-if [[ ${#missing[@]} -eq 0 && -d $trixie ]]; then
-  echo "installed already: ${packages[*]}, and Prosody and ejabberd in $trixie"
+if [[ ${#missing[@]} -eq 0 && -d $trixie && -d $converse ]]; then
+  echo "installed already: ${packages[*]}, $trixie, $converse"
   exit 0
 fi
 
@@ -38,10 +39,9 @@ install_here() {
   "${as_root[@]}" "${install[@]}" "${missing[@]}"
 }
 
-# It gets its name when it is complete: one that broke off is made anew.
+# A folder gets its name when it is complete: one that broke off is made anew.
 install_trixie() {
   local new=$trixie.new
-  mkdir -p .cache
   "${as_root[@]}" rm -rf "$new"
   "${as_root[@]}" debootstrap --variant=minbase trixie "$new"
   forbid_services "$new/usr/sbin/policy-rc.d"
@@ -55,5 +55,20 @@ install_trixie() {
   "${as_root[@]}" mv "$new" "$trixie"
 }
 
+install_converse() {
+  local new=$converse.new download
+  download=$(mktemp -d)
+  npm pack --pack-destination "$download" "$(basename "$converse" | tr - @)"
+  "${as_root[@]}" rm -rf "$new"
+  "${as_root[@]}" mkdir "$new"
+  "${as_root[@]}" tar --extract --file "$download"/*.tgz --directory "$new" --strip-components=2 --no-same-owner package/dist
+  "${as_root[@]}" mv "$new" "$converse"
+  rm -r "$download"
+}
+
+"${as_root[@]}" mkdir -p "$peers"
+exec {lock}<"$peers"
+flock "$lock"
 [[ ${#missing[@]} -eq 0 ]] || install_here
 [[ -d $trixie ]] || install_trixie
+[[ -d $converse ]] || install_converse

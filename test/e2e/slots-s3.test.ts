@@ -7,6 +7,7 @@ import { type Ceph, cephPrograms, sharedCeph } from '../support/ceph.js';
 import { send } from '../support/http-client.js';
 import { findProgram, freePort, missingPeer } from '../support/peers.js';
 import type { Settings } from '../support/program.js';
+import { shared } from '../support/shared.js';
 import { aliceId, connected, put, secret, serversOf, startFiler } from './component-filer.js';
 import { thisDebian } from './debian.js';
 import { startProsody } from './prosody.js';
@@ -35,12 +36,15 @@ function putTyped({ put: { url } }: Pick<Slot, 'put'>, content: Buffer, type?: s
 
 describe('slots on a bucket', { skip: missingPeer(...cephPrograms, 'prosody', 'prosodyctl', 'faketime') }, () => {
   const peer = sharedCeph();
+  const prosody = shared(async (t) => {
+    const componentPort = await freePort();
+    return { server: await startProsody(t, { issuer: 'component', componentPort, secret }), componentPort };
+  });
 
   async function start(t: TestContext, tables: Partial<Tables> = {}, more: Settings = {}, command: string[] = []) {
     const ceph = await peer();
     const bucket = await ceph.createBucket();
-    const componentPort = await freePort();
-    const server = await startProsody(t, { issuer: 'component', componentPort, secret });
+    const { server, componentPort } = await prosody();
     const s3 = { ...s3Table(ceph, bucket), ...tables.s3 };
     const component = { upload: 'direct', ...tables.component };
     const filer = await startFiler(t, { componentPort, ...more, s3, component }, command);

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { eventually } from '../support/eventually.js';
 import { findProgram } from '../support/peers.js';
@@ -20,6 +21,9 @@ export interface Terminal {
 
 const execute = promisify(execFile);
 
+/** Each look starts a process. */
+const lookEveryMs = 50;
+
 /** Starts a tmux of its own; the end of `t` ends it and what runs in it. */
 export async function startTerminal(t: Teardown): Promise<Terminal> {
   let server: RunningProcess | undefined;
@@ -37,7 +41,10 @@ export async function startTerminal(t: Teardown): Promise<Terminal> {
     run: async (command) => {
       await tmux('new-session', '-d', '-x', '400', '-y', '50', command);
     },
-    screen: async () => (await tmux('capture-pane', '-p')).stdout,
+    screen: async () => {
+      await pause(lookEveryMs);
+      return (await tmux('capture-pane', '-p')).stdout;
+    },
     enter: async (line) => {
       await tmux('send-keys', '-l', line);
       await tmux('send-keys', 'Enter');

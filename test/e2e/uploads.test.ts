@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { GetObjectCommand } from '@aws-sdk/client-s3';
-import { cephPrograms, startCeph } from '../support/ceph.js';
+import { cephPrograms, sharedCeph } from '../support/ceph.js';
 import { send, splitUrl } from '../support/http-client.js';
 import { layoutSettings, type NginxLayout, nginxLayouts } from '../support/nginx-example.js';
 import { missingPeer } from '../support/peers.js';
@@ -119,8 +119,10 @@ async function startFiler(t: TestContext, { front, isOnS3 }: Issuer): Promise<Fi
   return { ...filer, ...inside, origin, uploadUrl: `${origin}/upload/` };
 }
 
+const sharedBuckets = sharedCeph();
+
 async function startFilerOnS3(t: TestContext): Promise<Filer> {
-  const ceph = await startCeph(t);
+  const ceph = await sharedBuckets();
   const filer = await startOnBucket(t, ceph);
   const bytesOf = async (path: string) => {
     const command = new GetObjectCommand({ Bucket: filer.bucket, Key: pathInBucket + path });

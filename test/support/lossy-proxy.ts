@@ -7,18 +7,21 @@ export interface LossyProxy {
   readonly origin: string;
   /** How many bytes a client may send in a row before the connection breaks when the server answers. */
   loseAnswersAfter(bytes: number): void;
+  /** After how many bytes in a row the network swallows what a client sends, and leaves the connection open. */
+  swallowAfter(bytes: number): void;
 }
 
 /** Starts a TCP proxy to an `http://host:port` origin. */
 export async function startLossyProxy(t: Teardown, origin: string): Promise<LossyProxy> {
   const { hostname, port } = new URL(origin);
   let lostAfter = Number.POSITIVE_INFINITY;
+  let swallowedAfter = Number.POSITIVE_INFINITY;
   const server = createServer((client) => {
     const upstream = connect(Number(port), hostname);
     let sent = 0;
     client.on('data', (chunk) => {
       sent += chunk.length;
-      upstream.write(chunk);
+      if (sent <= swallowedAfter) upstream.write(chunk);
     });
     upstream.on('data', (chunk) => {
       if (sent > lostAfter) {
@@ -37,6 +40,9 @@ export async function startLossyProxy(t: Teardown, origin: string): Promise<Loss
     origin: `http://127.0.0.1:${await listenOnFreePort(t, server)}`,
     loseAnswersAfter: (bytes) => {
       lostAfter = bytes;
+    },
+    swallowAfter: (bytes) => {
+      swallowedAfter = bytes;
     },
   };
 }

@@ -4,6 +4,9 @@ import { accessSync, constants } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 
+/** Where install-peers.sh puts peers that are no packages of this Debian. */
+export const peersFolder = '/var/cache/prosody-filer-tests';
+
 const systemFolders = ['/usr/local/sbin', '/usr/sbin', '/sbin'];
 
 /** Finds an installed program in PATH and in the folders of system programs. */
