@@ -38,7 +38,7 @@ before(async () => {
 /** Runs one of the README's blocks for this version in the folder of the download, with another folder as /opt. */
 function follow(block: string, opt: string, wanted: string, folder = downloads): Promise<CommandResult> {
   const commands = block
-    .replaceAll('prosody-filer-0.1.0', `prosody-filer-${wanted}`)
+    .replaceAll('prosody-filer-1.0.0', `prosody-filer-${wanted}`)
     .replace('-linux-x64', `-linux-${process.arch}`)
     .replaceAll('/opt', opt);
   return run('env', ['-i', `PATH=${bin}`, 'sh', '-c', `! command -v node && ${commands}`], folder);
