@@ -19,14 +19,21 @@ function parseAge(olderThan: string): number {
   throw new UsageError(`--older-than: expected an age such as "28d", got '${olderThan}'`);
 }
 
+/** Makes a test for the uploads of one uploader: a JID or an id. Without one, every upload passes. */
+function uploaderSelector(uploader: string | undefined, uploaderIds: UploaderIds): (upload: ListedUpload) => boolean {
+  if (uploader === undefined) return () => true;
+  const wanted = new Set(uploaderIds.idsOf(uploader));
+  return (upload) => upload.uploader !== undefined && uploaderIds.idsOf(upload.uploader).some((id) => wanted.has(id));
+}
+
 /** Makes a test for the uploads to delete. With both options, an upload must match both. */
 function selector({ olderThan, uploader }: PurgeOptions, uploaderIds: UploaderIds, now: number) {
   if (olderThan === undefined && uploader === undefined) {
     throw new UsageError('purge: expected --older-than, --uploader or both, to say which uploads to delete');
   }
   const before = olderThan === undefined ? Number.POSITIVE_INFINITY : now - parseAge(olderThan);
-  const wanted = uploader === undefined ? undefined : uploaderIds.filterOf(uploader);
-  return (upload: ListedUpload) => upload.modifiedAt <= before && wanted?.includes(upload.uploader) !== false;
+  const isOfUploader = uploaderSelector(uploader, uploaderIds);
+  return (upload: ListedUpload) => upload.modifiedAt <= before && isOfUploader(upload);
 }
 
 /** Deletes an upload; `false` if it is gone already. Resolves to the reason if it cannot be deleted. */

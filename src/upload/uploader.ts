@@ -30,6 +30,9 @@ export function isUploaderId(uploader: string): boolean {
   return idPattern.test(uploader);
 }
 
+/** A name that ejabberd writes into a path as it is, and that it makes of no other name. It is not the reserved folder. */
+const unambiguousName = /^[\p{L}\p{N}][\p{L}\p{N}.-]*$/u;
+
 /** The JID with the name that ejabberd writes into a path. */
 function asInPath(jid: string): string {
   return jid.replace(/^.*(?=@)/s, (name) => name.replace(/[^\p{L}\p{N}_.-]/gu, '_'));
@@ -45,7 +48,7 @@ function keyedId(key: Buffer, jid: string): string {
 
 /** The uploads of one uploader. */
 export interface UploaderFilter {
-  /** The folders that hold only uploads of the uploader, as their names say: no duplicates. */
+  /** The names with which paths begin that name the uploader, without duplicates. */
   readonly folders: readonly string[];
   /** Whether an upload is the uploader's, by the JID or id of its own uploader. */
   includes(uploader: string | undefined): boolean;
@@ -74,25 +77,36 @@ export class UploaderIds {
 
   /** All ids that uploads of a JID can have, without duplicates, the one for new uploads first. For an id: only itself. */
   idsOf(uploader: string): readonly string[] {
+    const own = this.#ownIdsOf(uploader);
+    const jid = bareJid(uploader);
+    if (isUploaderId(uploader) || domainOf(jid) !== this.#jidInUrlDomain) return [...new Set(own)];
+    const inPath = [this.#newestKey, ...this.#olderKeys].map((key) => keyedId(key, asInPath(jid)));
+    return [...new Set([...own, ...inPath])];
+  }
+
+  /**
+   * The uploads of the uploader whom a JID or an id names, and of nobody else. Paths of ejabberd in which the name may stand for
+   * several users ("_") are nobody's here.
+   */
+  filterOf(uploader: string): UploaderFilter {
+    const jid = bareJid(uploader);
+    const wanted = new Set(this.#ownIdsOf(uploader));
+    const hasName = !isUploaderId(uploader) && jid.includes('@') && domainOf(jid) === this.#jidInUrlDomain;
+    const name = jid.slice(0, jid.indexOf('@'));
+    return {
+      folders: [...wanted, ...(hasName && unambiguousName.test(name) ? [name] : [])],
+      includes: (found) => found !== undefined && this.#ownIdsOf(found).some((id) => wanted.has(id)),
+    };
+  }
+
+  /** The ids that uploads of exactly this JID can have, the one for new uploads first. For an id: only itself. */
+  #ownIdsOf(uploader: string): readonly string[] {
     if (isUploaderId(uploader)) return [uploader];
     const jid = bareJid(uploader);
     // A gateway's JID has no name before the domain. ejabberd hashes it with the @ all the same.
     const ofEjabberd = createHash('sha1')
       .update(jid.includes('@') ? jid : `@${jid}`)
       .digest('hex');
-    const names = domainOf(jid) === this.#jidInUrlDomain ? [jid, asInPath(jid)] : [jid];
-    const ids = names.flatMap((name) => [this.#newestKey, ...this.#olderKeys].map((key) => keyedId(key, name)));
-    return [...new Set([...ids, ofEjabberd])];
-  }
-  /** The uploads of the uploader whom a JID or an id names. */
-  filterOf(uploader: string): UploaderFilter {
-    const ids = this.idsOf(uploader);
-    const wanted = new Set(ids);
-    const jid = bareJid(uploader);
-    const node = domainOf(jid) === this.#jidInUrlDomain ? [asInPath(jid).replace(/@.*$/s, '')] : [];
-    return {
-      folders: [...ids, ...node],
-      includes: (found) => found !== undefined && this.idsOf(found).some((id) => wanted.has(id)),
-    };
+    return [...[this.#newestKey, ...this.#olderKeys].map((key) => keyedId(key, jid)), ofEjabberd];
   }
 }

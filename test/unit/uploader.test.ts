@@ -42,3 +42,29 @@ describe('the id of an uploader', () => {
     }
   });
 });
+
+describe('the uploads of one user', () => {
+  const inUrl = new UploaderIds(['mysecret'], 'example.org');
+
+  it('are never those of another, even if ejabberd writes both names alike', () => {
+    for (const [user, other] of [
+      ['a+b@example.org', 'a_b@example.org'],
+      ['a_b@example.org', 'a+b@example.org'],
+    ] as const) {
+      const { folders, includes } = inUrl.filterOf(user);
+      assert.ok(includes(user) && includes(inUrl.idOf(user)));
+      assert.ok(!includes(other) && !includes(inUrl.idOf(other)));
+      assert.ok(!folders.includes('a_b') && !folders.includes(inUrl.idOf(other)));
+    }
+  });
+
+  it('are in the folder of a name that can only be theirs, and never outside of storeDir or in the reserved folder', () => {
+    assert.ok(inUrl.filterOf(jid).folders.includes('romeo'));
+    assert.ok(!new UploaderIds(['mysecret']).filterOf(jid).folders.includes('romeo'));
+    assert.ok(!inUrl.filterOf('romeo@example.net').folders.includes('romeo'));
+    for (const name of ['..', '.', '', '.prosody-filer', 'a/../..', '...']) {
+      const { folders } = inUrl.filterOf(`${name}@example.org`);
+      for (const folder of folders) assert.match(folder, /^[0-9a-f]+$/, name);
+    }
+  });
+});

@@ -129,7 +129,12 @@ async function* listUploadsIn(walk: Walk, folder: UploadKey): AsyncGenerator<Lis
  */
 export async function* listUploadsOf(of: UploaderFilter, walk: Walk): AsyncGenerator<ListedUpload> {
   for (const folder of of.folders) {
-    for await (const upload of listUploadsIn(walk, folder as UploadKey)) if (of.includes(upload.uploader)) yield upload;
+    const key = keyBelow(undefined, folder);
+    if (key === undefined) continue;
+    for await (const upload of listUploadsIn(walk, key)) {
+      const isNamed = walk.sidecars.factsWithout(upload.key).uploader !== undefined;
+      if (isNamed && of.includes(upload.uploader)) yield upload;
+    }
   }
   for await (const key of walk.sidecars.keysOf(of, walk.report, walk.signal)) {
     const upload = await describeFile(walk, key);
