@@ -12,10 +12,15 @@ export interface OpenRetention {
   readonly sweeper: Sweeper;
 }
 
-async function isTaken(store: Store & Tombstones, key: UploadKey): Promise<boolean> {
+/** Whether an upload of this key is stored. Throws as `Store.open` does. */
+export async function isStored(store: Store, key: UploadKey): Promise<boolean> {
   const upload = await store.open(key);
   upload?.close();
-  return upload !== undefined || store.wasDeleted(key);
+  return upload !== undefined;
+}
+
+async function isTaken(store: Store & Tombstones, key: UploadKey): Promise<boolean> {
+  return (await isStored(store, key)) || store.wasDeleted(key);
 }
 
 /** Connects the limits and the sweeper of a store; nothing runs yet. */

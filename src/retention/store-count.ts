@@ -11,6 +11,9 @@ import { type CountedUpload, Usage } from './usage.js';
 /** How long an upload may wait for the first count. Its client would wait longer. */
 const maxWaitMs = 20_000;
 
+/** So many deleted uploads are remembered. The same deletion is reported twice within seconds or never. */
+const maxForgotten = 1000;
+
 /** A running count. */
 interface Counting {
   readonly stored: Usage;
@@ -32,6 +35,8 @@ export class StoreCount {
   #counting: Counting | undefined;
   /** Uploads that a sweep found while an upload of the same key was running, which may be the same, and the count without them. */
   readonly #found = new Map<UploadKey, { readonly upload: KeyedUpload; readonly usage: Usage }>();
+  /** The uploads that were deleted last. */
+  readonly #forgotten = new Set<UploadKey>();
   #isCounted = false;
   readonly #firstCount: Promise<void>;
   #onFirstCount: () => void = () => {};
@@ -90,6 +95,7 @@ export class StoreCount {
   /** Counts an upload that was just stored. */
   add(upload: KeyedUpload): void {
     this.#found.delete(upload.key);
+    this.#forgotten.delete(upload.key);
     this.#stored.add(upload);
     this.#counting?.stored.add(upload);
     this.#counting?.came.add(upload.key);
@@ -115,8 +121,15 @@ export class StoreCount {
     found?.usage.add(found.upload);
   }
 
-  /** Stops counting a deleted upload. */
+  /**
+   * Stops counting a deleted upload, once: in a bucket, two requests that delete it at the same time both find it. Does nothing
+   * the second time.
+   */
   forget(upload: Omit<KeyedUpload, 'modifiedAt'>): void {
+    if (this.#forgotten.has(upload.key)) return;
+    this.#forgotten.add(upload.key);
+    const [oldest] = this.#forgotten;
+    if (this.#forgotten.size > maxForgotten && oldest !== undefined) this.#forgotten.delete(oldest);
     this.#found.delete(upload.key);
     this.#stored.removeStored(upload);
     if (this.#counting?.came.has(upload.key) === true) this.#counting.stored.removeStored(upload);

@@ -11,7 +11,7 @@ import type { Log } from '../log.js';
 import type { Metrics, ProcessMetrics } from '../metrics.js';
 import { compileRetention } from '../retention/expiry.js';
 import type { Limits } from '../retention/limits.js';
-import { type OpenRetention, openRetention } from '../retention/open-retention.js';
+import { isStored, type OpenRetention, openRetention } from '../retention/open-retention.js';
 import { Quotas } from '../retention/quotas.js';
 import type { StoreLimits } from '../retention/store-limits.js';
 import { sweepRegularly } from '../retention/sweep-regularly.js';
@@ -184,7 +184,7 @@ export async function serveInWorkers(
   const sweeps = sweepRegularly(sweeper, config.sweepIntervalMs, logger, Date.now);
   const slots = await giveConfiguredSlots(config, store, limits, uploaderIds, logger, metrics);
   Object.assign(parts, { sweeps, component: slots });
-  const supervisor = new Supervisor(config, logger, notify, limits);
+  const supervisor = new Supervisor(config, logger, notify, limits, (key) => isStored(store, key));
   return {
     close: async () => {
       await supervisor.close();

@@ -13,6 +13,7 @@ import cluster, { type Worker } from 'node:cluster';
 import { type ErrorCode, FilerError } from '../errors.js';
 import type { ForgottenUpload, Limits, PlannedUpload, Reservation } from '../retention/limits.js';
 import { heldBytes } from '../retention/running-uploads.js';
+import type { UploadKey } from '../upload/upload-key.js';
 
 /** How often a worker reports how many bytes of its uploads have arrived. */
 const arrivalIntervalMs = 1000;
@@ -43,6 +44,7 @@ interface ToWorker {
 
 /** What the supervisor knows of an upload that a worker receives. */
 interface KnownUpload {
+  readonly key: UploadKey;
   readonly reservation: Reservation;
   readonly arrival: { bytes: number };
 }
@@ -53,18 +55,26 @@ function toRefusal(id: number, error: unknown): ToWorker {
   return { refused: { id, code, message, ...(retryAt === undefined ? {} : { retryAt }) } };
 }
 
-/** Answers the reservations of a worker. If the worker dies, its reservations end. */
-export function shareLimits(worker: Worker, limits: Limits): void {
+/**
+ * Answers the reservations of a worker. If the worker dies, its reservations end: an upload that it had stored and not
+ * reported yet counts as stored.
+ */
+export function shareLimits(worker: Worker, limits: Limits, isStored: (key: UploadKey) => Promise<boolean>): void {
   const uploads = new Map<number, KnownUpload>();
   const answer = async (id: number, ask: () => Promise<ToWorker>) => {
     const message = await ask().catch((error: unknown) => toRefusal(id, error));
     if (worker.isConnected()) worker.send(message);
   };
+  const settle = (id: number, wasStored: boolean, sentBytes: number) => {
+    const upload = uploads.get(id);
+    uploads.delete(id);
+    upload?.reservation.settle(wasStored, sentBytes);
+  };
   const reserve = async ({ id, ...planned }: Numbered & Omit<PlannedUpload, 'arrived'>): Promise<ToWorker> => {
     const arrival = { bytes: 0 };
     const reservation = await limits.reserve({ ...planned, arrived: () => arrival.bytes });
     if (worker.isDead()) reservation.settle(false, 0);
-    else uploads.set(id, { reservation, arrival });
+    else uploads.set(id, { key: planned.key, reservation, arrival });
     return { reserved: { id, isEvicting: reservation.makeRoom !== undefined } };
   };
   const noteArrival = (id: number, bytes: number) => {
@@ -76,18 +86,16 @@ export function shareLimits(worker: Worker, limits: Limits): void {
     const bytes = await uploads.get(id)?.reservation.makeRoom?.(arrived);
     return { room: { id, bytes: bytes ?? 0 } };
   };
-  worker.on('message', ({ reserve: planned, makeRoom: wanted, settle, forget, arrived = [] }: ToSupervisor) => {
+  worker.on('message', ({ reserve: planned, makeRoom: wanted, settle: end, forget, arrived = [] }: ToSupervisor) => {
     if (planned !== undefined) answer(planned.id, () => reserve(planned));
     if (wanted !== undefined) answer(wanted.id, () => makeRoom(wanted.id, wanted.arrived));
-    if (settle !== undefined) {
-      uploads.get(settle.id)?.reservation.settle(settle.isStored, settle.sentBytes);
-      uploads.delete(settle.id);
-    }
+    if (end !== undefined) settle(end.id, end.isStored, end.sentBytes);
     if (forget !== undefined) limits.forget(forget);
     for (const [id, bytes] of arrived) noteArrival(id, bytes);
   });
+  const settleOfDead = async (id: number, key: UploadKey) => settle(id, await isStored(key).catch(() => false), 0);
   worker.once('exit', () => {
-    for (const { reservation } of uploads.values()) reservation.settle(false, 0);
+    for (const [id, { key }] of uploads) void settleOfDead(id, key);
   });
 }
 

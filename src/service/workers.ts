@@ -16,6 +16,7 @@ import type { Logger } from 'pino';
 import type { Config } from '../config/config.js';
 import { messageOf } from '../errors.js';
 import type { Limits } from '../retention/limits.js';
+import type { UploadKey } from '../upload/upload-key.js';
 import { describeTcpAddress, passedSocket } from './listen.js';
 import type { Notify } from './service-manager.js';
 import { shareLimits } from './shared-limits.js';
@@ -67,6 +68,7 @@ export class Supervisor {
   readonly #logger: Logger;
   readonly #notify: Notify;
   readonly #limits: Limits;
+  readonly #isStored: (key: UploadKey) => Promise<boolean>;
   /** The ids of the workers that were sent the configuration, and so read messages. */
   readonly #started = new Set<number>();
   readonly #listening = new Set<number>();
@@ -77,11 +79,18 @@ export class Supervisor {
   /** The number of workers that died since a worker last began to listen. */
   #failures = 0;
 
-  constructor(config: Config, logger: Logger, notify: Notify, limits: Limits) {
+  constructor(
+    config: Config,
+    logger: Logger,
+    notify: Notify,
+    limits: Limits,
+    isStored: (key: UploadKey) => Promise<boolean>,
+  ) {
     this.#config = config;
     this.#logger = logger;
     this.#notify = notify;
     this.#limits = limits;
+    this.#isStored = isStored;
     cluster.setupPrimary({ stdio: [...workersStdio] });
     cluster.on('listening', (worker: Worker, address: ListeningAddress) => this.#welcome(worker, address));
     cluster.on('message', (worker: Worker, message: unknown) => {
@@ -106,7 +115,7 @@ export class Supervisor {
       const worker = cluster.fork();
       // A worker's standard error carries messages that are not in its log, such as a crash of V8.
       worker.process.stderr?.pipe(process.stderr, { end: false });
-      shareLimits(worker, this.#limits);
+      shareLimits(worker, this.#limits, this.#isStored);
       worker.on('error', (error) => this.#hearOfError(worker, error));
     } catch (error) {
       this.#tryAgain({ error: messageOf(error) }, 'cannot start a worker, trying again');

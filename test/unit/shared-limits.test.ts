@@ -13,7 +13,7 @@ function workerWith(limits: Limits) {
     isDead: () => false,
     send: (message: unknown) => answers.push(message),
   });
-  shareLimits(worker as unknown as Worker, limits);
+  shareLimits(worker as unknown as Worker, limits, async (asked) => asked === 'c/f');
   const tell = async (message: object) => {
     worker.emit('message', message);
     await new Promise(setImmediate);
@@ -46,9 +46,13 @@ it('a supervisor counts the received bytes of a worker, and frees its uploads wh
     { room: { id: 2, bytes: 7 } },
   ]);
   await tell({ settle: { id: 2, isStored: true, sentBytes: 0 } });
+  await tell({ reserve: { id: 3, key: 'c/f', size: 10 } });
   worker.emit('exit');
+  await new Promise(setImmediate);
+  // It had stored the last one, and died before it said so.
   assert.deepEqual(settled, [
     [true, 0],
     [false, 0],
+    [true, 0],
   ]);
 });

@@ -182,6 +182,17 @@ describe('maxStoreSize', () => {
     limits.forget(upload);
     await limits.reserve(planned(90 * kB, { uploader: 'a' }));
   });
+
+  it('has room for a deleted upload once, although two requests have deleted it', async () => {
+    const { limits } = limitsOf({ maxStoreSize: 100 * kB });
+    const upload = planned(40 * kB);
+    for (const { key, size, arrived } of [upload, planned(60 * kB), upload]) {
+      (await limits.reserve({ key, size, arrived })).settle(true, 0);
+      for (let count = 0; key === upload.key && count < 2; count += 1) limits.forget(upload);
+    }
+    await assert.rejects(limits.reserve(planned(41 * kB)), { code: 'STORE_FULL' });
+    await limits.reserve(planned(40 * kB));
+  });
 });
 
 describe('eviction', () => {
