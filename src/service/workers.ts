@@ -17,6 +17,7 @@ import type { Config } from '../config/config.js';
 import { messageOf } from '../errors.js';
 import type { Limits } from '../retention/limits.js';
 import type { UploadKey } from '../upload/upload-key.js';
+import { closeUnconfirmed } from './handed-over.js';
 import { describeTcpAddress, passedSocket } from './listen.js';
 import type { Notify } from './service-manager.js';
 import { shareLimits } from './shared-limits.js';
@@ -115,6 +116,7 @@ export class Supervisor {
       const worker = cluster.fork();
       // A worker's standard error carries messages that are not in its log, such as a crash of V8.
       worker.process.stderr?.pipe(process.stderr, { end: false });
+      closeUnconfirmed(worker);
       shareLimits(worker, this.#limits, this.#isStored);
       worker.on('error', (error) => this.#hearOfError(worker, error));
     } catch (error) {

@@ -117,6 +117,21 @@ describe('several workers', () => {
     await eventually(async () => (await filesIn(program.storeDir)).join() === 's/f');
   });
 
+  it('that die leave no client waiting whose connection they had not accepted', async (t) => {
+    const program = await startProgram(t, { workers: 2 });
+    const openBefore = await program.openFiles();
+    const [worker = 0] = await workersOf(program);
+    process.kill(worker, 'SIGSTOP');
+    const clients = await Promise.all([1, 2, 3, 4].map(() => connectTo(t, program.origin)));
+    for (const { socket } of clients) socket.write('OPTIONS / HTTP/1.1\r\nHost: x\r\n\r\n');
+    const waiting = () => clients.filter(({ received }) => received() === '');
+    await eventually(() => waiting().length === 1);
+    process.kill(worker, 'SIGKILL');
+    for (const { untilClosed } of waiting()) assert.equal(await untilClosed(), '');
+    await eventually(async () => newWorkers(program) === 1);
+    await eventually(async () => (await program.openFiles()) <= openBefore);
+  });
+
   it('close when their supervisor is killed', async (t) => {
     const program = await startProgram(t, { workers: 2 });
     const workers = await workersOf(program);
