@@ -22,8 +22,8 @@ export interface RawXmppServer {
   nextReady(): Promise<AcceptedLink>;
 }
 
-/** Answers the stream's header, and the handshake if its digest is right (XEP-0114 §3). */
-async function welcome(link: AcceptedLink): Promise<AcceptedLink> {
+/** Answers the stream's header, and the handshake if its digest is right (XEP-0114 §3). Rejects if the connection closes. */
+export async function welcome(link: AcceptedLink): Promise<AcceptedLink> {
   await link.waitFor(/<stream:stream [^>]*to='upload\.example\.org'>/);
   link.socket.write("<?xml version='1.0'?><stream:stream xmlns='jabber:component:accept' id='é1'>");
   const digest = createHash('sha1').update(`é1${componentSecret}`).digest('hex');
