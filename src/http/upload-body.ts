@@ -49,6 +49,8 @@ function bodyWithRoom(body: Readable, makeRoom: (arrived: number) => Promise<num
   body.on('error', (error) => roomy.destroy(error)).once('close', () => body.readableEnded || roomy.destroy());
   // If the store stops reading, the rest of what the client sends is dropped.
   roomy.once('close', () => body.resume());
+  // The client may have left while the upload waited for its turn. Then no event of the body follows.
+  if (body.destroyed) roomy.destroy();
   return body.pipe(roomy);
 }
 

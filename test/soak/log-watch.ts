@@ -53,6 +53,8 @@ export class LogWatch {
         return this.killed.has(Number(line['pid']));
       case 'not connected to the XMPP server, trying again':
         return /^(the connection to the XMPP server failed|component\.(port|jid|secret)): /.test(String(reason));
+      case 'slots refused until the minute is over':
+        return true;
       case 'slot refused':
         return /quota|leave room|exceed maxFileSize|^S3 |still counting/i.test(String(reason));
       case 'the sweep failed':
