@@ -454,8 +454,10 @@ describe('a search that takes long', () => {
     jobs.stop();
     gate.open();
     for (const [index, { sessionid }] of answers.entries()) {
-      const { error } = await ask(users[index] ?? '', { node: 'my-uploads', sessionid });
-      assert.deepEqual(error, ['wait', 'resource-constraint']);
+      const askOn = () => ask(users[index] ?? '', { node: 'my-uploads', sessionid });
+      let shown = await askOn();
+      while (shown.status === 'executing') shown = await askOn();
+      assert.deepEqual(shown.error, ['wait', 'resource-constraint']);
     }
     assert.equal((await uploads()).length, 6);
   });

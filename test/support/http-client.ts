@@ -21,7 +21,8 @@ export interface Answer {
   readonly body: Buffer;
 }
 
-const answerTimeoutMs = 30_000;
+/** Long: ten uploads of 100 MiB to a bucket on a busy machine take half a minute. */
+const answerTimeoutMs = 120_000;
 
 /**
  * Sends one request on a connection of its own, never normalising the path nor looking at the certificate; throws if no

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { run } from './command.js';
 import { eventually } from './eventually.js';
@@ -26,6 +26,7 @@ export class PowerCutDisk {
   /** The folder of the mounted disk. */
   readonly folder: string;
   readonly #memory: string;
+  #count = 0;
 
   private constructor(memory: string) {
     this.#memory = memory;
@@ -67,9 +68,11 @@ export class PowerCutDisk {
 
   /** Mounts a disk with this content. */
   async mount(image: Uint8Array): Promise<void> {
-    const file = path.join(this.#memory, 'image');
+    // A new name for each: mount(8) uses the device of a file that is still attached, whose cache holds the former image.
+    const file = path.join(this.#memory, `image${this.#count++}`);
     await writeFile(file, image);
     await runChecked('mount', '-o', 'loop', file, this.folder);
+    await rm(file);
   }
 
   /** Unmounts the disk, when nothing on it is open. */
