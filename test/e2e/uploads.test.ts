@@ -94,7 +94,10 @@ for (const issuer of issuers) {
     };
 
     const intact = await testUploads(t, issuer, filer, requestSlot);
-    await t.test('Profanity uploads a file and downloads it', (t) => checkProfanity(t, issuer, server));
+    // It does not know the certificate of the nginx in front of some.
+    if (issuer.front === undefined) {
+      await t.test('Profanity uploads a file and downloads it', (t) => checkProfanity(t, server));
+    }
     await t.test("refuses to store a file named '..'", () => checkRefusedName(filer, requestSlot));
     await t.test('logs who uploaded what', () => checkRequestLog(filer, requestSlot));
     await t.test('logs no token', async () => {
@@ -217,8 +220,7 @@ async function checkUpload(
   assert.equal((await send(putUrl, upload)).status, 409);
 }
 
-async function checkProfanity(t: TestContext, { front }: Issuer, server: XmppServer): Promise<void> {
-  if (front !== undefined) return t.skip("Profanity does not know this nginx's certificate");
+async function checkProfanity(t: TestContext, server: XmppServer): Promise<void> {
   const reason = missingPeer('profanity', 'tmux');
   if (reason !== undefined) return t.skip(reason);
   const body = randomBytes(100_000);
