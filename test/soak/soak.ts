@@ -23,7 +23,7 @@ import { User } from './user.js';
 const env = process.env;
 const isLong = env['SOAK'] === '1';
 const seed = Number(env['SOAK_SEED'] ?? randomInt(2 ** 31));
-/** How long a soak goes on; in the ordinary suite it is one round. */
+/** How long a soak goes on; without SOAK it is one round. */
 const soakMs = isLong ? 1000 * Number(env['SOAK_SECONDS'] ?? 600) : 0;
 const users = isLong ? 10 : 5;
 const pauses: readonly [number, number] = isLong ? [500, 6000] : [300, 900];

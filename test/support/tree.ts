@@ -3,7 +3,7 @@ import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 
 /** An upload is answered a moment before its temporary name is gone. */
-const settlingMs = 1000;
+const settlingMs = 200;
 
 async function readFiles(folder: string): Promise<string[]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
@@ -12,7 +12,7 @@ async function readFiles(folder: string): Promise<string[]> {
 }
 
 /**
- * Every file in a store, its own bookkeeping and temporary files too, as sorted relative paths. Gives temporary files a second
+ * Every file in a store, its own bookkeeping and temporary files too, as sorted relative paths. Gives temporary files a moment
  * to disappear, and reads again if a folder was removed meanwhile.
  */
 export async function filesIn(storeDir: string): Promise<string[]> {
