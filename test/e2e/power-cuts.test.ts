@@ -75,8 +75,8 @@ async function examine(storeDir: string, uploads: readonly RecordedUpload[], pos
   }
 }
 
-async function record(t: TestContext, disk: PowerCutDisk, filesystem: Filesystem, durability: 'sync' | 'none') {
-  const base = await disk.format(filesystem);
+async function record(t: TestContext, disk: PowerCutDisk, durability: 'sync' | 'none') {
+  const base = await disk.format();
   const recorded = await disk.mountRecorded(base);
   const settings = { storeDir: path.join(disk.folder, 'upload'), durability };
   const { uploads, first, last } = await recordUploads(t, settings, recorded.position);
@@ -88,8 +88,8 @@ async function record(t: TestContext, disk: PowerCutDisk, filesystem: Filesystem
 async function findFaults(t: TestContext, filesystem: Filesystem, durability: 'sync' | 'none', count: number) {
   const seed = Number(process.env['CRASH_SEED'] ?? Math.floor(Math.random() * 2 ** 32));
   const random = randomNumbers(seed);
-  const disk = await PowerCutDisk.open(t);
-  const { base, uploads, first, events } = await record(t, disk, filesystem, durability);
+  const disk = await PowerCutDisk.open(t, filesystem);
+  const { base, uploads, first, events } = await record(t, disk, durability);
   const all = listPowerCuts(events, first, random);
   const chosen = chooseCuts(all, count, random);
   t.diagnostic(`${filesystem}: ${chosen.length} of ${all.length} power cuts, ${events.length} events, seed ${seed}`);

@@ -12,6 +12,11 @@ const formatCommands = {
   xfs: ['mkfs.xfs', '-q', '-K', '--unsupported'],
 } as const;
 const imageSize = '20M';
+/**
+ * XFS refuses a second image of one filesystem. The first may still be mounted: a mount namespace that another program has
+ * made meanwhile, such as the one of the systemd tests, keeps what was mounted at that time.
+ */
+const mountOptions = { ext4: 'loop', xfs: 'loop,nouuid' } as const;
 
 /** The filesystems that are tried. */
 export type Filesystem = keyof typeof formatCommands;
@@ -25,16 +30,18 @@ async function runChecked(command: string, ...args: readonly string[]): Promise<
 export class PowerCutDisk {
   /** The folder of the mounted disk. */
   readonly folder: string;
+  readonly #filesystem: Filesystem;
   readonly #memory: string;
   #count = 0;
 
-  private constructor(memory: string) {
+  private constructor(filesystem: Filesystem, memory: string) {
+    this.#filesystem = filesystem;
     this.#memory = memory;
     this.folder = path.join(memory, 'mount');
   }
 
   /** Hooks of `t` from before run before its disks are unmounted. */
-  static async open(t: Teardown): Promise<PowerCutDisk> {
+  static async open(t: Teardown, filesystem: Filesystem): Promise<PowerCutDisk> {
     let memory = '';
     t.after(async () => {
       const mounts = [path.join(memory, 'mount'), path.join(memory, 'recorded'), memory];
@@ -44,16 +51,16 @@ export class PowerCutDisk {
     memory = await tempDir(t);
     // Flushes of a mounted image cost nothing here.
     await runChecked('mount', '-t', 'tmpfs', 'tmpfs', memory);
-    const disk = new PowerCutDisk(memory);
+    const disk = new PowerCutDisk(filesystem, memory);
     await mkdir(disk.folder);
     return disk;
   }
 
   /** The image of an empty filesystem. */
-  async format(filesystem: Filesystem): Promise<Uint8Array> {
-    const file = path.join(this.#memory, filesystem);
+  async format(): Promise<Uint8Array> {
+    const file = path.join(this.#memory, 'empty');
     await runChecked('truncate', `--size=${imageSize}`, file);
-    const [command, ...args] = formatCommands[filesystem];
+    const [command, ...args] = formatCommands[this.#filesystem];
     await runChecked(command, ...args, file);
     return readFile(file);
   }
@@ -62,7 +69,11 @@ export class PowerCutDisk {
   async mountRecorded(image: Uint8Array): Promise<RecordedDisk> {
     const file = path.join(this.#memory, 'recorded');
     const recorded = await mountRecorded(image, file);
-    await runChecked('mount', '-o', 'loop', file, this.folder);
+    await this.#mount(file);
+    // XFS clears its log when it is mounted, in hundreds of writes. A flush ends what is not of the program.
+    const settled = path.join(this.folder, 'settled');
+    await writeFile(settled, '');
+    await runChecked('sync', settled);
     return recorded;
   }
 
@@ -71,7 +82,7 @@ export class PowerCutDisk {
     // A new name for each: mount(8) uses the device of a file that is still attached, whose cache holds the former image.
     const file = path.join(this.#memory, `image${this.#count++}`);
     await writeFile(file, image);
-    await runChecked('mount', '-o', 'loop', file, this.folder);
+    await this.#mount(file);
     await rm(file);
   }
 
@@ -80,10 +91,14 @@ export class PowerCutDisk {
     await eventually(async () => (await run('umount', [this.folder])).code === 0);
   }
 
-  /** Unmounts the recorded disk. */
+  /** Ends the recording and unmounts the recorded disk. */
   async unmountRecorded(): Promise<void> {
     await this.unmount();
-    const file = path.join(this.#memory, 'recorded');
-    await eventually(async () => (await run('umount', [file])).code === 0);
+    // By force, since the mount may go on in another namespace.
+    await runChecked('umount', '--lazy', '--force', path.join(this.#memory, 'recorded'));
+  }
+
+  async #mount(file: string): Promise<void> {
+    await runChecked('mount', '-o', mountOptions[this.#filesystem], file, this.folder);
   }
 }
