@@ -13,6 +13,7 @@ import type { Store } from '../../src/storage/store.js';
 import { projectFolder, run } from '../support/command.js';
 import { eventually } from '../support/eventually.js';
 import { nobody } from '../support/nobody.js';
+import { RunningProcess } from '../support/running-process.js';
 import { describeStore, incoming, key, readBack } from '../support/store-contract.js';
 import { tempDir } from '../support/temp-dir.js';
 import { filesIn } from '../support/tree.js';
@@ -363,22 +364,49 @@ describe('temporary files of other processes', () => {
     return name;
   }
 
+  /** The pid and start time of a process that has ended, and whose parent has not noticed it. */
+  async function startZombie(t: TestContext): Promise<[pid: string, startTime: string]> {
+    const parent = new RunningProcess('sh', ['-c', 'sleep 0 & exec sleep 60']);
+    t.after(() => parent.stop());
+    const found: [string, string][] = [];
+    await eventually(async () => {
+      const pid = (await readFile(`/proc/${parent.pid}/task/${parent.pid}/children`, 'utf8')).trim();
+      const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
+      const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+      if (fields[0] === 'Z') found.push([pid, fields[19] ?? '']);
+      return found.length > 0;
+    });
+    return found[0] ?? assert.fail('no zombie');
+  }
+
   it('are removed at a start if the process is dead, or nothing touched them for twice stallTimeout', async (t) => {
     const storeDir = await tempDir(t);
     const own = await ownName(storeDir);
     const [host, namespace, pid, startTime] = own.split('~');
     const living = own;
     const dead = [host, namespace, '4194999', '1'].join('~');
+    const zombie = [host, namespace, ...(await startZombie(t))].join('~');
     const reusedPid = [host, namespace, pid, `${startTime}0`].join('~');
     const otherHost = ['other', namespace, pid, startTime].join('~');
     const otherContainer = [host, '1', '4194999', '1'].join('~');
     const forgotten = ['other', namespace, '5', '5'].join('~');
-    for (const name of [living, dead, reusedPid, otherHost, otherContainer]) await leave(storeDir, name, 1000);
+    for (const name of [living, dead, zombie, reusedPid, otherHost, otherContainer]) await leave(storeDir, name, 1000);
     await leave(storeDir, forgotten, 121_000);
     const { warnings } = await openStore({ ...options, storeDir });
     assert.deepEqual(warnings, []);
     const left = await readdir(path.join(storeDir, '.prosody-filer/temporary'));
     assert.deepEqual(left.sort(), [living, otherHost, otherContainer].sort());
+  });
+
+  it('are removed by a sweep if the process is dead by then', async (t) => {
+    const { store, storeDir } = await open(t);
+    const own = await ownName(storeDir);
+    const [host, namespace] = own.split('~');
+    const otherHost = ['other', namespace, '5', '5'].join('~');
+    for (const name of [[host, namespace, '4194999', '1'].join('~'), otherHost]) await leave(storeDir, name, 121_000);
+    for await (const _ of store.tidy()) assert.fail('there are no tombstones');
+    const left = await readdir(path.join(storeDir, '.prosody-filer/temporary'));
+    assert.deepEqual(left.sort(), [own, otherHost].sort());
   });
 });
 

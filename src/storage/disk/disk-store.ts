@@ -192,6 +192,8 @@ export class DiskStore implements ServedStore, FreeSpace {
       yield* this.#tombstones.tidy(report);
       await this.#sidecars.tidy(report);
       await removeStaleClaims(this.#options.storeDir, report);
+      // A process that was killed may still have been ending at the last start. Only starts judge those of other hosts.
+      await this.removeLeftOvers(Number.POSITIVE_INFINITY);
     } catch (error) {
       throw describeDiskError(error);
     }

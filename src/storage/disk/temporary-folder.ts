@@ -34,8 +34,11 @@ interface ProcessIdentity {
 function identify(pid: string): ProcessIdentity | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    const startTime = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
-    return startTime === undefined ? undefined : { pid: stat.slice(0, stat.indexOf(' ')), startTime };
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    const startTime = fields[19];
+    // Z: it has ended, and its parent has not noticed that yet.
+    if (startTime === undefined || fields[0] === 'Z') return undefined;
+    return { pid: stat.slice(0, stat.indexOf(' ')), startTime };
   } catch {
     return undefined;
   }
