@@ -1,5 +1,5 @@
 import { unlimited } from '../units.js';
-import type { LimitSettings } from './limits.js';
+import type { ByteQuotas } from './quotas.js';
 import type { RunningUploads } from './running-uploads.js';
 import type { StoreCount } from './store-count.js';
 
@@ -11,7 +11,7 @@ export interface QuotaLeft {
 
 /** What the quotas leave to an uploader, who has these ids. */
 export function quotaLeft(
-  { userQuota, dailyQuota }: Pick<LimitSettings, 'userQuota' | 'dailyQuota'>,
+  { userQuota, dailyQuota }: ByteQuotas,
   count: StoreCount,
   uploads: RunningUploads,
   ids: readonly string[],

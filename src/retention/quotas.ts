@@ -3,6 +3,7 @@
  * does not tell the domain. So the token of our own slots also names the table, by the id of its `match`.
  */
 import { bareJid, domainOf, type UploaderIds } from '../upload/uploader.js';
+import type { LimitSettings } from './limits.js';
 
 /** Other figures for some uploaders; `undefined`: those at the top and in [component]. */
 export interface QuotaTable {
@@ -31,6 +32,15 @@ type Figure = Exclude<keyof QuotaTable, 'match'>;
 /** How messages name a figure: the key, and the table if that sets it. */
 export function nameFigure(figure: Figure, table: QuotaTable | undefined): string {
   return table?.[figure] === undefined ? figure : `${figure} of [[quota]] ${table.match}`;
+}
+
+/** Bytes that an uploader may store and send; `undefined`: any number. */
+export type ByteQuotas = Pick<LimitSettings, 'userQuota' | 'dailyQuota'>;
+
+/** The quotas of an uploader: those of the table, and those at the top for what it does not set. */
+export function quotasOf(atTop: ByteQuotas, table: QuotaTable | undefined): ByteQuotas {
+  const { userQuota = atTop.userQuota, dailyQuota = atTop.dailyQuota } = table ?? {};
+  return { userQuota, dailyQuota };
 }
 
 /** Finds the table of an uploader. */

@@ -1,6 +1,5 @@
 import { FilerError } from '../errors.js';
-import type { LimitSettings } from './limits.js';
-import { nameFigure, type QuotaTable } from './quotas.js';
+import { type ByteQuotas, nameFigure, type QuotaTable, quotasOf } from './quotas.js';
 import type { RunningUploads } from './running-uploads.js';
 import type { StoreCount } from './store-count.js';
 
@@ -9,7 +8,7 @@ import type { StoreCount } from './store-count.js';
  * quota.
  */
 export function requireQuota(
-  settings: LimitSettings,
+  settings: ByteQuotas,
   count: StoreCount,
   uploads: RunningUploads,
   bytes: number,
@@ -17,7 +16,7 @@ export function requireQuota(
   ids: readonly string[],
   table: QuotaTable | undefined,
 ): void {
-  const { userQuota = settings.userQuota, dailyQuota = settings.dailyQuota } = table ?? {};
+  const { userQuota, dailyQuota } = quotasOf(settings, table);
   const running = uploads.plannedBy(ids);
   const stored = count.storedBy(ids) + running;
   if (userQuota !== undefined && stored + bytes > userQuota) {

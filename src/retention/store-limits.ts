@@ -10,7 +10,7 @@ import type { UploaderIds } from '../upload/uploader.js';
 import { KnownUploaders } from './known-uploaders.js';
 import type { ForgottenUpload, LimitSettings, Limits, PlannedUpload, Reservation } from './limits.js';
 import { type QuotaLeft, quotaLeft } from './quota-left.js';
-import { Quotas } from './quotas.js';
+import { Quotas, quotasOf } from './quotas.js';
 import { requireQuota } from './require-quota.js';
 import { type RoomContext, RoomMaker } from './room-maker.js';
 import { RunningUploads } from './running-uploads.js';
@@ -130,8 +130,8 @@ export class StoreLimits implements Limits {
   /** What the quotas leave to an uploader. Waits for the first count, 20 s at most (`STORE_BUSY`). */
   async quotaLeft(uploader: string): Promise<QuotaLeft> {
     if (this.isByUploader) await this.#count.requireFirst();
-    const figures = { ...this.#settings, ...this.#quotas.find({ uploader }) };
-    return quotaLeft(figures, this.#count, this.#running, this.#uploaders.idsOf(uploader));
+    const quotas = quotasOf(this.#settings, this.#quotas.find({ uploader }));
+    return quotaLeft(quotas, this.#count, this.#running, this.#uploaders.idsOf(uploader));
   }
 
   /** Bytes of all uploads, as maxStoreSize counts them; `undefined` before the first count. */

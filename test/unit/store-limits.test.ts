@@ -4,6 +4,7 @@ import type { LimitSettings, PlannedUpload } from '../../src/retention/limits.js
 import { StoreLimits } from '../../src/retention/store-limits.js';
 import { UploaderIds } from '../../src/upload/uploader.js';
 import { noLimits } from '../support/no-limits.js';
+import { quotaTable } from '../support/quota-table.js';
 import { key } from '../support/store-contract.js';
 import { ids, uploaderIds } from '../support/uploader-ids.js';
 
@@ -425,4 +426,12 @@ describe('a slot', () => {
     limits.endCount();
     await limits.admitSlot(slot, true);
   });
+});
+
+it('what quotas leave to an uploader is by its table, and by those at the top for what the table does not set', async () => {
+  const quotas = [quotaTable('romeo@example.org', { dailyQuota: 50 * kB, requestsPerMinute: 5 })];
+  const stored = [{ size: 8192, uploader: 'romeo@example.org' }];
+  const { limits } = limitsOf({ userQuota: 20 * kB, dailyQuota: 30 * kB, quotas }, stored);
+  assert.deepEqual(await limits.quotaLeft('romeo@example.org'), { stored: 11_808, today: 41_808 });
+  assert.deepEqual(await limits.quotaLeft('juliet@example.org'), { stored: 20 * kB, today: 30 * kB });
 });
