@@ -34,6 +34,12 @@ export function parseDuration(text: string): number {
   return isDuration ? Math.round(ms(text as ms.StringValue)) : Number.NaN;
 }
 
+/** The least of the numbers that are known; `undefined` if none is. */
+export function least(...numbers: readonly (number | undefined)[]): number | undefined {
+  const known = numbers.filter((number) => number !== undefined);
+  return known.length === 0 ? undefined : Math.min(...known);
+}
+
 /** A number of things in words: "1 upload", "2 uploads". */
 export function countOf(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`;

@@ -1,3 +1,4 @@
+import { least } from '../units.js';
 import { essenceOf, typeOfName } from '../upload/content-type.js';
 import { compilePattern } from '../upload/name-pattern.js';
 import type { Purpose } from '../upload/purpose.js';
@@ -54,11 +55,6 @@ export interface Retention {
   keptUntil(upload: DatedUpload): number | undefined;
 }
 
-function earliest(...times: readonly (number | undefined)[]): number | undefined {
-  const known = times.filter((time) => time !== undefined);
-  return known.length === 0 ? undefined : Math.min(...known);
-}
-
 function compileRule({ match, contentType, largerThan, purpose, expiresAfterMs }: RetentionRule) {
   const matchesName = match === undefined ? undefined : compilePattern(match);
   const matchesType = contentType === undefined ? undefined : compilePattern(contentType.toLowerCase());
@@ -83,7 +79,7 @@ export function compileRetention({ expiresAfterMs, rules, evictMinAgeMs }: Reten
     ms === undefined ? undefined : upload.modifiedAt + ms;
   const expiryOf = (upload: DatedUpload) => {
     const rule = compiled.find(({ fitsListed, fitsMore }) => fitsListed(upload) && fitsMore(upload));
-    return earliest(upload.expiresAt, after(upload, (rule ?? otherwise).expiresAfterMs));
+    return least(upload.expiresAt, after(upload, (rule ?? otherwise).expiresAfterMs));
   };
   const latestExpiryOf = (upload: ListedFacts) => {
     const possible = compiled.filter(({ fitsListed }) => fitsListed(upload));
@@ -102,7 +98,7 @@ export function compileRetention({ expiresAfterMs, rules, evictMinAgeMs }: Reten
     expiryOf,
     latestExpiryOf,
     dueAt,
-    keptUntil: (upload) => earliest(expiryOf(upload), after(upload, evictMinAgeMs)),
+    keptUntil: (upload) => least(expiryOf(upload), after(upload, evictMinAgeMs)),
   };
 }
 

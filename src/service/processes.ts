@@ -9,18 +9,16 @@ import { type Config, describeStorage } from '../config/config.js';
 import type { App } from '../http/app.js';
 import type { Log } from '../log.js';
 import type { Metrics, ProcessMetrics } from '../metrics.js';
-import { compileRetention } from '../retention/expiry.js';
+import { compileRetention, type Retention } from '../retention/expiry.js';
 import type { Limits } from '../retention/limits.js';
 import { isStored, type OpenRetention, openRetention } from '../retention/open-retention.js';
 import { Quotas } from '../retention/quotas.js';
-import type { StoreLimits } from '../retention/store-limits.js';
 import { sweepRegularly } from '../retention/sweep-regularly.js';
 import type { ServedStore } from '../storage/store.js';
 import { UploaderIds } from '../upload/uploader.js';
 import { listen } from './listen.js';
 import type { ObservedParts } from './overviews.js';
 import { listenOnPassedSocket } from './passed-socket.js';
-import type { RunningSlots } from './serve-slots.js';
 import type { Notify, ServiceManager } from './service-manager.js';
 import { supervisorsLimits } from './shared-limits.js';
 import { giveSignsOfLife } from './watchdog.js';
@@ -31,14 +29,26 @@ export interface Running {
   close(): Promise<unknown>;
 }
 
+/** What a process derives from the configuration, once. */
+export interface Rules {
+  readonly retention: Retention;
+  readonly uploaderIds: UploaderIds;
+  readonly quotas: Quotas;
+}
+
+function deriveRules({ retention, secrets, jidInUrlDomain, limits }: Config): Rules {
+  const uploaderIds = new UploaderIds(secrets, jidInUrlDomain);
+  return { retention: compileRetention(retention), uploaderIds, quotas: new Quotas(limits.quotas, uploaderIds) };
+}
+
 function openConfiguredRetention(
   config: Config,
   store: ServedStore,
-  uploaderIds: UploaderIds,
+  { retention, uploaderIds }: Rules,
   logger: Logger,
 ): OpenRetention {
   const settings = { ...config.limits, evictMinAgeMs: config.evictMinAgeMs };
-  return openRetention(store, compileRetention(config.retention), settings, { uploaderIds, logger, now: Date.now });
+  return openRetention(store, retention, settings, { uploaderIds, logger, now: Date.now });
 }
 
 /** The metrics of a process that serves, if metricsListen is set. Only then prom-client is loaded. */
@@ -76,14 +86,13 @@ async function buildConfiguredApp(
   config: Config,
   store: ServedStore,
   logger: Logger,
+  rules: Rules,
   limits: Limits,
   metrics: Metrics | undefined,
 ): Promise<App> {
   const { buildApp } = await import('../http/app.js');
   const settings = { ...config, maxUploads: Math.max(1, Math.floor(config.maxUploads / config.workers)) };
-  const retention = compileRetention(config.retention);
-  const quotas = new Quotas(config.limits.quotas, new UploaderIds(config.secrets, config.jidInUrlDomain));
-  return buildApp({ store, settings, retention, limits, quotas, logger, now: Date.now, metrics });
+  return buildApp({ ...rules, store, settings, limits, logger, now: Date.now, metrics });
 }
 
 /** Listens for uploads, and resolves to the address. */
@@ -91,34 +100,51 @@ function listenForUploads(app: App, { listen: address }: Config, { passedSockets
   return passedSockets === 0 ? listen(app, address) : listenOnPassedSocket(app, passedSockets, address);
 }
 
+/** The metrics of the process that has the address for them, and the reading of those of all processes. */
+interface OpenMetrics {
+  readonly own: ProcessMetrics;
+  readRegistry(): Promise<Registry>;
+}
+
 /** Exposes the page and the metrics of all processes if metricsListen is set. */
 async function listenForMetrics(
   store: ServedStore,
-  metrics: ProcessMetrics | undefined,
-  readRegistry: (() => Promise<Registry>) | undefined,
+  metrics: OpenMetrics | undefined,
   parts: ObservedParts,
   logger: Logger,
 ): Promise<Running> {
   const { metricsListen } = parts.config;
-  if (metricsListen === undefined || readRegistry === undefined) return { close: async () => undefined };
-  metrics?.watchSweeps(parts.sweeper);
-  metrics?.watchUsedSpace(() => parts.limits.usedBytes);
+  if (metricsListen === undefined || metrics === undefined) return { close: async () => undefined };
+  metrics.own.watchSweeps(parts.sweeper);
+  metrics.own.watchUsedSpace(() => parts.limits.usedBytes);
   const { serveMetrics } = await import('./serve-metrics.js');
-  return serveMetrics(metricsListen, store, readRegistry, parts, logger);
+  return serveMetrics(metricsListen, store, metrics.readRegistry, parts, logger);
 }
 
-/** Gives out slots if [component] is set. */
-async function giveConfiguredSlots(
+/** What may run only once: the sweeps, the slots, and the address for metrics, which stays open until the others have stopped. */
+interface SingleParts {
+  stop(): Promise<unknown>;
+  readonly metricsApp: Running;
+}
+
+/** Starts what may run only once. */
+async function startSingleParts(
   config: Config,
   store: ServedStore,
-  limits: StoreLimits,
-  uploaderIds: UploaderIds,
+  rules: Rules,
+  { limits, sweeper }: OpenRetention,
+  metrics: OpenMetrics | undefined,
   logger: Logger,
-  metrics: ProcessMetrics | undefined,
-): Promise<RunningSlots | undefined> {
-  if (config.component === undefined) return undefined;
+): Promise<SingleParts> {
+  const observed: ObservedParts = { config, limits, sweeper };
+  const metricsApp = await listenForMetrics(store, metrics, observed, logger);
+  const sweeps = sweepRegularly(sweeper, config.sweepIntervalMs, logger, Date.now);
+  observed.sweeps = sweeps;
+  if (config.component === undefined) return { stop: () => sweeps.stop(), metricsApp };
   const { serveSlots } = await import('./serve-slots.js');
-  return serveSlots(config.component, config, { store, limits, uploaderIds, logger }, metrics);
+  const slots = await serveSlots(config.component, config, { ...rules, store, limits, logger }, metrics?.own);
+  observed.component = slots;
+  return { stop: () => Promise.all([sweeps.stop(), slots.stop()]), metricsApp };
 }
 
 /** Serves uploads in this worker; resolves when it listens. */
@@ -130,7 +156,7 @@ export async function serveInWorker(
 ): Promise<Running> {
   const metrics = await openConfiguredMetrics(config, store, lostLines);
   const limits = supervisorsLimits({ reportsArrival: config.limits.minFreeSpace > 0 });
-  const app = await buildConfiguredApp(config, store, logger, limits, metrics);
+  const app = await buildConfiguredApp(config, store, logger, deriveRules(config), limits, metrics);
   if (metrics !== undefined) (await import('./worker-metrics.js')).reportMetrics(metrics);
   await listenForUploads(app, config, serviceManager);
   giveSignsOfLife(serviceManager, store, giveSignToSupervisor);
@@ -145,25 +171,21 @@ export async function serveAlone(
   serviceManager: ServiceManager,
   notify: Notify,
 ): Promise<Running> {
-  const uploaderIds = new UploaderIds(config.secrets, config.jidInUrlDomain);
-  const { limits, sweeper } = openConfiguredRetention(config, store, uploaderIds, logger);
+  const rules = deriveRules(config);
+  const retention = openConfiguredRetention(config, store, rules, logger);
   const metrics = await openConfiguredMetrics(config, store, lostLines);
-  const app = await buildConfiguredApp(config, store, logger, limits, metrics);
+  const app = await buildConfiguredApp(config, store, logger, rules, retention.limits, metrics);
   const address = await listenForUploads(app, config, serviceManager);
-  const readRegistry = metrics && (async () => metrics.registry);
-  const parts: ObservedParts = { config, limits, sweeper };
-  const metricsApp = await listenForMetrics(store, metrics, readRegistry, parts, logger);
-  const sweeps = sweepRegularly(sweeper, config.sweepIntervalMs, logger, Date.now);
-  const slots = await giveConfiguredSlots(config, store, limits, uploaderIds, logger, metrics);
-  Object.assign(parts, { sweeps, component: slots });
+  const ofAll = metrics && { own: metrics, readRegistry: async () => metrics.registry };
+  const single = await startSingleParts(config, store, rules, retention, ofAll, logger);
   const basePath = `/${config.baseSegments.join('/')}`;
   logger.info({ address, storage: describeStorage(config), basePath }, 'listening');
   notify('READY=1', `STATUS=serving on ${address}`);
   giveSignsOfLife(serviceManager, store, () => notify('WATCHDOG=1'));
   return {
     close: async () => {
-      await Promise.all([app.close(), sweeps.stop(), slots?.stop()]);
-      await metricsApp.close();
+      await Promise.all([app.close(), single.stop()]);
+      await single.metricsApp.close();
     },
   };
 }
@@ -175,20 +197,19 @@ export async function serveInWorkers(
   { logger, lostLines }: Log,
   notify: Notify,
 ): Promise<Running> {
-  const uploaderIds = new UploaderIds(config.secrets, config.jidInUrlDomain);
-  const { limits, sweeper } = openConfiguredRetention(config, store, uploaderIds, logger);
-  const metrics = await openSupervisorMetrics(config, lostLines);
-  const readRegistry = metrics && (await import('./worker-metrics.js')).readMetricsOfWorkers(metrics.registry);
-  const parts: ObservedParts = { config, limits, sweeper };
-  const metricsApp = await listenForMetrics(store, metrics, readRegistry, parts, logger);
-  const sweeps = sweepRegularly(sweeper, config.sweepIntervalMs, logger, Date.now);
-  const slots = await giveConfiguredSlots(config, store, limits, uploaderIds, logger, metrics);
-  Object.assign(parts, { sweeps, component: slots });
-  const supervisor = new Supervisor(config, logger, notify, limits, (key) => isStored(store, key));
+  const rules = deriveRules(config);
+  const retention = openConfiguredRetention(config, store, rules, logger);
+  const own = await openSupervisorMetrics(config, lostLines);
+  const ofAll = own && {
+    own,
+    readRegistry: (await import('./worker-metrics.js')).readMetricsOfWorkers(own.registry),
+  };
+  const single = await startSingleParts(config, store, rules, retention, ofAll, logger);
+  const supervisor = new Supervisor(config, logger, notify, retention.limits, (key) => isStored(store, key));
   return {
     close: async () => {
       await supervisor.close();
-      await Promise.all([sweeps.stop(), slots?.stop(), metricsApp.close()]);
+      await Promise.all([single.stop(), single.metricsApp.close()]);
     },
   };
 }

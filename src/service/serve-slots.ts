@@ -2,8 +2,6 @@ import type { Logger } from 'pino';
 import type { ComponentConfig } from '../config/component-settings.js';
 import type { Config } from '../config/config.js';
 import type { ProcessMetrics } from '../metrics.js';
-import { compileRetention } from '../retention/expiry.js';
-import { Quotas } from '../retention/quotas.js';
 import type { StoreLimits } from '../retention/store-limits.js';
 import { UserUploads } from '../retention/user-uploads.js';
 import type { AdHocCommands } from '../slots/ad-hoc/ad-hoc-commands.js';
@@ -13,9 +11,10 @@ import { answerStanza } from '../slots/answer-stanza.js';
 import { Component } from '../slots/component.js';
 import { SlotService } from '../slots/slot-service.js';
 import type { ServedStore } from '../storage/store.js';
+import { least } from '../units.js';
 import { type Purpose, purposes } from '../upload/purpose.js';
-import type { UploaderIds } from '../upload/uploader.js';
 import { openSlotIssuer } from './open-slot-issuer.js';
+import type { Rules } from './processes.js';
 
 /** Clients wait at least 30 s for an answer. */
 const patienceMs = 10_000;
@@ -24,28 +23,17 @@ const patienceMs = 10_000;
 export type RunningSlots = Pick<Component, 'connection' | 'stop'>;
 
 /** What slots and commands work with. */
-interface SlotParts {
+interface SlotParts extends Rules {
   readonly store: ServedStore;
   readonly limits: StoreLimits;
-  readonly uploaderIds: UploaderIds;
   readonly logger: Logger;
 }
 
-function openCommands(
-  component: ComponentConfig,
-  config: Config,
-  parts: SlotParts,
-  service: SlotService,
-  jobs: Jobs,
-): AdHocCommands {
-  const context = { ...parts, retention: compileRetention(config.retention), now: Date.now };
+function openCommands(component: ComponentConfig, parts: SlotParts, service: SlotService, jobs: Jobs): AdHocCommands {
+  const context = { ...parts, now: Date.now };
   const quotaLeft = async (jid: string) => {
     const { stored, today } = await parts.limits.quotaLeft(jid);
-    const ofSlots = await service.leftToday(jid);
-    return {
-      stored,
-      today: today === undefined || ofSlots === undefined ? (today ?? ofSlots) : Math.min(today, ofSlots),
-    };
+    return { stored, today: least(today, await service.leftToday(jid)) };
   };
   return openAdHoc(component, { ...context, uploads: new UserUploads(context), jobs, quotaLeft });
 }
@@ -70,14 +58,10 @@ export async function serveSlots(
   const { jid, access, isDefaultAccess } = component;
   const maxFileSize = Math.min(component.maxFileSize, config.maxFileSize ?? Number.POSITIVE_INFINITY);
   const issuer = await openSlotIssuer(component, config);
-  const quotas = new Quotas(config.limits.quotas, parts.uploaderIds);
   const advertised = { purposes: purposesFor(component, config) };
-  const service = new SlotService(
-    { ...component, ...advertised, maxFileSize },
-    { ...parts, quotas, issuer, now: Date.now },
-  );
+  const service = new SlotService({ ...component, ...advertised, maxFileSize }, { ...parts, issuer, now: Date.now });
   const jobs = new Jobs(patienceMs);
-  const commands = openCommands(component, config, parts, service, jobs);
+  const commands = openCommands(component, parts, service, jobs);
   const byDefault = isDefaultAccess ? ' (the default: component.access is not set)' : '';
   logger.info({ jid }, `accepting slot requests from ${access.join(', ')}${byDefault}`);
   const give = service.give.bind(service);

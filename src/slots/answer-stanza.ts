@@ -8,14 +8,12 @@ import { describeNode, listNode } from './ad-hoc/command-discovery.js';
 import { commandsNs } from './ad-hoc/command-refusal.js';
 import type { IssuedSlot } from './slot-issuer.js';
 import type { SlotRequest } from './slot-policy.js';
-import { errorOf, mustBeAnswered, resultOf, type StanzaError, xml } from './stanza.js';
+import { errorOf, infoElement, infoNs, itemsNs, mustBeAnswered, resultOf, type StanzaError, xml } from './stanza.js';
 import { featureOf, limitForms, parseSlotRequest, refusalOf, slotElement, uploadNamespaces } from './upload-stanzas.js';
 
 /** The commands of the component. */
 type Commands = Pick<AdHocCommands, 'answer' | 'listFor' | 'require'>;
 
-const infoNs = 'http://jabber.org/protocol/disco#info';
-const itemsNs = 'http://jabber.org/protocol/disco#items';
 const pingNs = 'urn:xmpp:ping';
 
 const unavailable: StanzaError = { type: 'cancel', condition: 'service-unavailable' };
@@ -43,14 +41,9 @@ function askerOf(iq: Element): string {
 }
 
 function describeService(iq: Element, { name, maxFileSizeFor, purposes }: AnswerContext): Element {
-  const features = [infoNs, itemsNs, pingNs, commandsNs, ...uploadNamespaces, ...purposes.map(featureOf)];
-  return xml(
-    'query',
-    { xmlns: infoNs },
-    xml('identity', { category: 'store', type: 'file', name }),
-    ...features.map((feature) => xml('feature', { var: feature })),
-    ...limitForms(maxFileSizeFor(askerOf(iq))),
-  );
+  const identity = { category: 'store', type: 'file', name };
+  const features = [itemsNs, pingNs, commandsNs, ...uploadNamespaces, ...purposes.map(featureOf)];
+  return infoElement(undefined, identity, features, ...limitForms(maxFileSizeFor(askerOf(iq))));
 }
 
 async function giveSlot(iq: Element, namespace: string, request: SlotRequest, context: AnswerContext) {

@@ -1,5 +1,9 @@
 import { Element } from 'ltx';
 
+/** The namespaces of service discovery (XEP-0030). */
+export const infoNs = 'http://jabber.org/protocol/disco#info';
+export const itemsNs = 'http://jabber.org/protocol/disco#items';
+
 const errorsNs = 'urn:ietf:params:xml:ns:xmpp-stanzas';
 
 /** Builds an element. Children that are `undefined` are left out. */
@@ -11,6 +15,22 @@ export function xml(
   const element = new Element(name, attributes);
   element.append(...children.filter((child) => child !== undefined));
   return element;
+}
+
+/** What a disco#info request gets: an identity, features, and forms with more of it (XEP-0128). */
+export function infoElement(
+  node: string | undefined,
+  identity: Readonly<Record<'category' | 'type' | 'name', string>>,
+  features: readonly string[],
+  ...forms: readonly Element[]
+): Element {
+  return xml(
+    'query',
+    { xmlns: infoNs, node },
+    xml('identity', identity),
+    ...[infoNs, ...features].map((feature) => xml('feature', { var: feature })),
+    ...forms,
+  );
 }
 
 /** A stanza error (RFC 6120 §8.3). */

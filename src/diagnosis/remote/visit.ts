@@ -20,7 +20,7 @@ export interface DirectUploads {
 
 /** What the doctor knows about the server that it examines. */
 export interface DoctorSettings {
-  /** How long an upload of the doctor takes, to find time limits; `undefined`: there is none such. */
+  /** How long an upload of the doctor takes, to find time limits; `undefined`: no upload is slow. */
   readonly slowUploadMs?: number | undefined;
   /** The public base URL: http or https, with its trailing slash, without query and fragment. */
   readonly url: URL;

@@ -18,7 +18,7 @@ export interface Overview {
   /** Where the uploads are, in words. */
   readonly storage: string;
   readonly limits: Pick<LimitSettings, 'maxStoreSize' | 'minFreeSpace' | 'evictsWhenFull'>;
-  /** The latest figures; `undefined` if there are none yet. */
+  /** The latest figures; `undefined` before the first reading. */
   readonly figures: Figures | undefined;
   /** Why the latest figures could not be read. */
   readonly figuresFailure: string | undefined;

@@ -1,23 +1,15 @@
 import type { Element } from 'ltx';
 import { bareJid } from '../../upload/uploader.js';
-import { errorOf, resultOf, xml } from '../stanza.js';
+import { errorOf, infoElement, itemsNs, resultOf, xml } from '../stanza.js';
 import type { AdHocCommands } from './ad-hoc-commands.js';
 import { CommandRefusal, commandsNs } from './command-refusal.js';
 import { formNs } from './data-form.js';
-
-const infoNs = 'http://jabber.org/protocol/disco#info';
-const itemsNs = 'http://jabber.org/protocol/disco#items';
 
 /** What is asked about in service discovery. */
 type Commands = Pick<AdHocCommands, 'listFor' | 'require'>;
 
 function describe(node: string, type: string, name: string, ...features: readonly string[]): Element {
-  return xml(
-    'query',
-    { xmlns: infoNs, node },
-    xml('identity', { category: 'automation', type, name }),
-    ...[infoNs, ...features].map((feature) => xml('feature', { var: feature })),
-  );
+  return infoElement(node, { category: 'automation', type, name }, features);
 }
 
 /** Answers a disco#info request about the list of commands, or about one of them. */

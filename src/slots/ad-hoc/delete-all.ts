@@ -1,4 +1,4 @@
-import type { Asker, DeletedUploads, FoundUploads } from '../../retention/user-uploads.js';
+import type { Asker, DeletedUploads, FoundUploads, Walk } from '../../retention/user-uploads.js';
 import { countOf } from '../../units.js';
 import { bareJid } from '../../upload/uploader.js';
 import type { Command, UploadCommandsContext } from './command.js';
@@ -36,7 +36,7 @@ function deleteAll({ uploads, jobs }: UploadCommandsContext, { title, user, aske
     texts: { title, instructions: 'This goes on if you stop waiting. Choose the next step to wait for the end.' },
     progress: (files: number) => `Deleted ${countOf(files, 'upload')} so far.`,
     isReplaceable: false,
-    work: (walk: Parameters<typeof uploads.deleteAll>[2]) => uploads.deleteAll(user, asker, walk),
+    work: (walk: Walk) => uploads.deleteAll(user, asker, walk),
   };
   return jobs.run(asker.jid, plan, async (deleted) => resultOf(deleted));
 }

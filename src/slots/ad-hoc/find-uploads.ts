@@ -1,4 +1,4 @@
-import type { FoundUploads } from '../../retention/user-uploads.js';
+import type { FoundUploads, Walk } from '../../retention/user-uploads.js';
 import { countOf } from '../../units.js';
 import type { UploadCommandsContext } from './command.js';
 import type { Stage } from './stage.js';
@@ -16,7 +16,7 @@ export function findUploads(
     texts: { title, instructions: 'This takes longer than usual. Choose the next step to go on waiting.' },
     progress: (files: number) => `Found ${countOf(files, 'upload')} so far.`,
     isReplaceable: true,
-    work: (walk: Parameters<typeof uploads.find>[2]) => uploads.find(user, maxShown, walk),
+    work: (walk: Walk) => uploads.find(user, maxShown, walk),
   };
   return jobs.run(jid, plan, then);
 }
