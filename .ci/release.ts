@@ -31,7 +31,6 @@ const documents = [
   'src/contrib',
   ':(glob)*.example.*',
   ':(glob)*.service',
-  ':(glob)*.socket',
 ];
 const project = fileURLToPath(new URL('..', import.meta.url));
 const committedAt = new Date(run('git', ['log', '-1', '--format=%cI']).trim());

@@ -22,8 +22,8 @@ import { packagedUnit, templateUnit } from './units.js';
 
 const root = fileURLToPath(new URL('root', import.meta.url));
 const debianArches: Readonly<Record<string, string>> = { x64: 'amd64', arm64: 'arm64' };
-/** The licences are in the copyright file. */
-const unpackaged = new Set(['LICENSES.txt', 'node-LICENSE']);
+/** The licences are in the copyright file, and the units in systemd's folder. */
+const unpackaged = new Set(['LICENSES.txt', 'node-LICENSE', 'systemd']);
 
 function writeIn(tree: string, files: Readonly<Record<string, string | Buffer>>): void {
   for (const [name, content] of Object.entries(files)) {
@@ -57,7 +57,7 @@ function filesMade(release: string, edition: Edition): Record<string, string | B
   const date = edition.committedAt.toISOString().slice(0, 10);
   return {
     'usr/lib/systemd/system/prosody-filer.service': packagedUnit(read('prosody-filer.service')),
-    'usr/lib/systemd/system/prosody-filer.socket': packagedUnit(read('prosody-filer.socket')),
+    'usr/lib/systemd/system/prosody-filer.socket': packagedUnit(read('src/contrib/systemd/prosody-filer.socket')),
     'usr/lib/systemd/system/prosody-filer@.service': templateUnit(read('prosody-filer.service')),
     'usr/share/bash-completion/completions/prosody-filer': bashCompletion(program),
     'usr/share/zsh/vendor-completions/_prosody-filer': zshCompletion(program),

@@ -10,7 +10,6 @@ const documents = [
   'config.example.toml',
   'nginx.example.conf',
   'prosody-filer.service',
-  'prosody-filer.socket',
   'src/contrib',
   'dist',
 ];

@@ -20,6 +20,7 @@ const contrib = [
   'src/contrib/grafana/prosody-filer.json',
   'src/contrib/prometheus/prosody-filer.rules.yml',
   'src/contrib/prosody/mod_file_share_move.lua',
+  'src/contrib/systemd/prosody-filer.socket',
 ];
 
 it('the packed tarball contains all that is needed and serves with npx', async (t) => {

@@ -15,7 +15,7 @@ import { bootSystemd, type Systemd, systemdSkipReason } from './systemd.js';
 
 const unit = 'prosody-filer.service';
 const serviceText = await readFile(path.join(projectFolder, unit), 'utf8');
-const socketText = await readFile(path.join(projectFolder, 'prosody-filer.socket'), 'utf8');
+const socketText = await readFile(path.join(projectFolder, 'src/contrib/systemd/prosody-filer.socket'), 'utf8');
 const configText = readmeBlock('toml', '/run/credentials/prosody-filer.service');
 const secret = 'a secret of root';
 
