@@ -9,16 +9,14 @@ import { type Config, describeStorage } from '../config/config.js';
 import type { App } from '../http/app.js';
 import type { Log } from '../log.js';
 import type { Metrics, ProcessMetrics } from '../metrics.js';
-import { compileRetention, type Retention } from '../retention/expiry.js';
 import type { Limits } from '../retention/limits.js';
 import { isStored, type OpenRetention, openRetention } from '../retention/open-retention.js';
-import { Quotas } from '../retention/quotas.js';
 import { sweepRegularly } from '../retention/sweep-regularly.js';
 import type { ServedStore } from '../storage/store.js';
-import { UploaderIds } from '../upload/uploader.js';
 import { listen } from './listen.js';
 import type { ObservedParts } from './overviews.js';
 import { listenOnPassedSocket } from './passed-socket.js';
+import { deriveRules, type Rules } from './rules.js';
 import type { Notify, ServiceManager } from './service-manager.js';
 import { supervisorsLimits } from './shared-limits.js';
 import { giveSignsOfLife } from './watchdog.js';
@@ -27,18 +25,6 @@ import { giveSignToSupervisor, Supervisor } from './workers.js';
 /** A part of the server that runs until it is closed. */
 export interface Running {
   close(): Promise<unknown>;
-}
-
-/** What a process derives from the configuration, once. */
-export interface Rules {
-  readonly retention: Retention;
-  readonly uploaderIds: UploaderIds;
-  readonly quotas: Quotas;
-}
-
-function deriveRules({ retention, secrets, jidInUrlDomain, limits }: Config): Rules {
-  const uploaderIds = new UploaderIds(secrets, jidInUrlDomain);
-  return { retention: compileRetention(retention), uploaderIds, quotas: new Quotas(limits.quotas, uploaderIds) };
 }
 
 function openConfiguredRetention(

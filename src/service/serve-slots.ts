@@ -14,7 +14,7 @@ import type { ServedStore } from '../storage/store.js';
 import { least } from '../units.js';
 import { type Purpose, purposes } from '../upload/purpose.js';
 import { openSlotIssuer } from './open-slot-issuer.js';
-import type { Rules } from './processes.js';
+import type { Rules } from './rules.js';
 
 /** Clients wait at least 30 s for an answer. */
 const patienceMs = 10_000;
