@@ -1,8 +1,5 @@
 import { lacksCharset, withCharset } from './content-type.js';
 
-/** How many bytes of a text are looked at. */
-export const charsetBytes = 64 * 1024;
-
 /** Whether these bytes are UTF-8; a character may be cut off at their end. */
 function isUtf8(bytes: Buffer): boolean {
   try {

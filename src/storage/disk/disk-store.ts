@@ -28,8 +28,9 @@ import { describeDiskError } from './disk-errors.js';
 import { Flusher } from './flusher.js';
 import { removeEmptyFolders } from './folders.js';
 import { listUploads, listUploadsOf } from './list-uploads.js';
-import { openUpload } from './open-upload.js';
+import { type Downloads, openUpload } from './open-upload.js';
 import { receiveBody } from './receive-body.js';
+import { RecentFiles } from './recent-files.js';
 import { removeStaleClaims } from './rename-exclusively.js';
 import { SidecarFolder } from './sidecar.js';
 import { TemporaryFolder } from './temporary-folder.js';
@@ -81,12 +82,13 @@ export class DiskStore implements ServedStore, FreeSpace {
   readonly #temporary: TemporaryFolder;
   readonly #tombstones: TombstoneFolder;
   readonly #destination: Destination;
-  readonly #pool = new BufferPool();
+  readonly #downloads: Downloads;
 
   constructor(options: DiskStoreOptions) {
     this.#options = options;
     this.#sidecars = new SidecarFolder(options.storeDir, options.jidInUrlDomain);
     this.#temporary = new TemporaryFolder(options.storeDir);
+    this.#downloads = { sidecars: this.#sidecars, recentFiles: new RecentFiles(), pool: new BufferPool() };
     this.#destination = {
       ...options,
       flusher: options.isDurable ? new Flusher() : undefined,
@@ -138,7 +140,7 @@ export class DiskStore implements ServedStore, FreeSpace {
   }
 
   open(key: UploadKey): Promise<StoredUpload | undefined> {
-    return describingErrors(() => openUpload(this.#pathOf(key), key, this.#sidecars, this.#pool));
+    return describingErrors(() => openUpload(this.#pathOf(key), key, this.#downloads));
   }
 
   async delete(key: UploadKey): Promise<DeletedUpload | undefined> {
@@ -201,6 +203,7 @@ export class DiskStore implements ServedStore, FreeSpace {
 
   /** False if the upload was gone. */
   async #remove({ key, size, modifiedAt }: DeletedUpload): Promise<boolean> {
+    this.#downloads.recentFiles.forget(this.#pathOf(key));
     try {
       await disk.unlink(this.#pathOf(key));
     } catch (error) {

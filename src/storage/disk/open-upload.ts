@@ -1,13 +1,14 @@
-import { constants, fstatSync, readlinkSync } from 'node:fs';
+import { constants } from 'node:fs';
 import { systemErrorCode } from '../../errors.js';
 import { lacksCharset } from '../../upload/content-type.js';
-import { charsetBytes, typeByContent } from '../../upload/text-charset.js';
+import { typeByContent } from '../../upload/text-charset.js';
 import type { UploadKey } from '../../upload/upload-key.js';
 import type { ReportUnreadable, StoredFacts, StoredUpload } from '../store.js';
 import type { BufferPool } from './buffer-pool.js';
 import { closeRead, disk } from './disk-calls.js';
 import { describeDiskError } from './disk-errors.js';
-import { sendFile } from './send-file.js';
+import { type RecentFile, type RecentFiles, statsAt } from './recent-files.js';
+import { readBeginning, sendFile } from './send-file.js';
 import type { SidecarFolder } from './sidecar.js';
 
 const absent = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG', 'ENXIO']);
@@ -24,65 +25,72 @@ export async function readFacts(
   return { ...facts, size, modifiedAt: mtimeMs };
 }
 
-/** Opens a plain file at exactly this path; `undefined` if it does not exist. */
-async function openPlainFile(file: string) {
-  let fd: number;
+/** Opens a file for reading; `undefined` if it does not exist. */
+async function openFile(file: string): Promise<number | undefined> {
   try {
-    fd = await disk.open(file, readFlags);
+    return await disk.open(file, readFlags);
   } catch (error) {
     if (absent.has(systemErrorCode(error) ?? '')) return undefined;
     throw error;
   }
+}
+
+/** What downloads from a disk share. */
+export interface Downloads {
+  readonly sidecars: SidecarFolder;
+  readonly recentFiles: RecentFiles;
+  readonly pool: BufferPool;
+}
+
+async function openRecent(
+  file: string,
+  key: UploadKey,
+  { sidecars, recentFiles }: Downloads,
+): Promise<RecentFile | undefined> {
+  const fd = await openFile(file);
+  if (fd === undefined) return undefined;
   try {
-    const stats = fstatSync(fd);
-    // If a folder on the way was a symbolic link, the descriptor has another path.
-    if (stats.isFile() && readlinkSync(`/proc/self/fd/${fd}`) === file) return { fd, stats };
-    closeRead(fd);
-    return undefined;
+    const stats = statsAt(fd, file);
+    if (stats === undefined) {
+      closeRead(fd);
+      return undefined;
+    }
+    const facts = await readFacts(key, stats, sidecars);
+    if (!lacksCharset(facts.contentType)) return recentFiles.keep(file, fd, facts);
+    // The charset of a text goes by its bytes: other programs may put files there too.
+    const beginning = await readBeginning(fd, stats.size);
+    const contentType = typeByContent(facts.contentType, beginning);
+    return recentFiles.keep(file, fd, { ...facts, contentType }, beginning);
   } catch (error) {
     closeRead(fd);
     throw error;
   }
 }
 
-/** The facts, with a charset that goes by the bytes of a text: other programs may put files there too. */
-async function withCharsetOf(fd: number, facts: StoredFacts): Promise<StoredFacts> {
-  const buffer = Buffer.allocUnsafe(Math.min(facts.size, charsetBytes));
-  const { bytesRead } = await disk.read(fd, buffer, 0, buffer.length, 0);
-  return { ...facts, contentType: typeByContent(facts.contentType, buffer.subarray(0, bytesRead)) };
-}
-
-/** Opens the upload in a file (an absolute path without symbolic links); `undefined` if it does not exist. */
+/** Opens the upload in a plain file at exactly this absolute path; `undefined` if it does not exist. */
 export async function openUpload(
   file: string,
   key: UploadKey,
-  sidecars: SidecarFolder,
-  pool: BufferPool,
+  downloads: Downloads,
 ): Promise<StoredUpload | undefined> {
-  const opened = await openPlainFile(file);
+  const { recentFiles, pool } = downloads;
+  const opened = recentFiles.take(file) ?? (await openRecent(file, key, downloads));
   if (opened === undefined) return undefined;
-  const { fd, stats } = opened;
-  const { size, mtimeMs } = stats;
-  let facts: StoredFacts;
-  try {
-    facts = await readFacts(key, stats, sidecars);
-    if (lacksCharset(facts.contentType)) facts = await withCharsetOf(fd, facts);
-  } catch (error) {
-    closeRead(fd);
-    throw error;
-  }
+  const { facts } = opened;
+  const { size, modifiedAt } = facts;
+  const close = () => recentFiles.giveBack(opened);
   return {
     ...facts,
-    etag: `"${Math.floor(mtimeMs / 1000).toString(16)}-${size.toString(16)}"`,
+    etag: `"${Math.floor(modifiedAt / 1000).toString(16)}-${size.toString(16)}"`,
     writeTo: async (sink, range = { first: 0, last: size - 1 }) => {
       try {
-        await sendFile(fd, sink, range, pool);
+        await sendFile(opened, sink, range, pool);
       } catch (error) {
         throw describeDiskError(error);
       } finally {
-        closeRead(fd);
+        close();
       }
     },
-    close: () => closeRead(fd),
+    close,
   };
 }
