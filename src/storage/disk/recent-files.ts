@@ -23,8 +23,10 @@ export function statsAt(fd: number, file: string): Stats | undefined {
 export interface RecentFile {
   readonly fd: number;
   readonly facts: StoredFacts;
-  /** Its first 64 KiB or all of it, once they were read. */
+  /** Its first 64 KiB or all of it, if they were read and are kept. */
   beginning: Buffer | undefined;
+  /** Whether it was asked for more than once. */
+  isPopular: boolean;
   /** How many downloads use it; one more while it is recent. */
   users: number;
 }
@@ -49,6 +51,7 @@ export class RecentFiles {
       return undefined;
     }
     file.users += 1;
+    file.isPopular = true;
     return file;
   }
 
@@ -56,7 +59,7 @@ export class RecentFiles {
   keep(path: string, fd: number, facts: StoredFacts, beginning?: Buffer): RecentFile {
     this.forget(path);
     if (this.#young.size === maxYoung) this.#age();
-    const file = { fd, facts, beginning, users: 2 };
+    const file = { fd, facts, beginning, isPopular: false, users: 2 };
     this.#young.set(path, file);
     this.#timer ??= setInterval(() => this.#age(), agingMs).unref();
     return file;
