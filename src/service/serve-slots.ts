@@ -7,12 +7,12 @@ import { UserUploads } from '../retention/user-uploads.js';
 import type { AdHocCommands } from '../slots/ad-hoc/ad-hoc-commands.js';
 import { Jobs } from '../slots/ad-hoc/jobs.js';
 import { openAdHoc } from '../slots/ad-hoc/open-ad-hoc.js';
+import { advertisedPurposes } from '../slots/advertised-purposes.js';
 import { answerStanza } from '../slots/answer-stanza.js';
 import { Component } from '../slots/component.js';
 import { SlotService } from '../slots/slot-service.js';
 import type { ServedStore } from '../storage/store.js';
 import { least } from '../units.js';
-import { type Purpose, purposes } from '../upload/purpose.js';
 import { openSlotIssuer } from './open-slot-issuer.js';
 import type { Rules } from './rules.js';
 
@@ -38,15 +38,6 @@ function openCommands(component: ComponentConfig, parts: SlotParts, service: Slo
   return openAdHoc(component, { ...context, uploads: new UserUploads(context), jobs, quotaLeft });
 }
 
-/**
- * The purposes to advertise: those that the rules of retention name, and two that need no rule. An ephemeral upload may come with
- * an expiry, and every other upload is a message. Slots that lead to a bucket have no purpose.
- */
-function purposesFor({ upload }: ComponentConfig, { retention }: Config): Purpose[] {
-  const named = new Set(['message', 'ephemeral', ...retention.rules.map(({ purpose }) => purpose)]);
-  return upload === 'filer' ? purposes.filter((purpose) => named.has(purpose)) : [];
-}
-
 /** Gives out slots as a component of the XMPP server, and runs commands of its users, until it is stopped. */
 export async function serveSlots(
   component: ComponentConfig,
@@ -58,7 +49,7 @@ export async function serveSlots(
   const { jid, access, isDefaultAccess } = component;
   const maxFileSize = Math.min(component.maxFileSize, config.maxFileSize ?? Number.POSITIVE_INFINITY);
   const issuer = await openSlotIssuer(component, config);
-  const advertised = { purposes: purposesFor(component, config) };
+  const advertised = { purposes: advertisedPurposes(component.upload, config.retention.rules) };
   const service = new SlotService({ ...component, ...advertised, maxFileSize }, { ...parts, issuer, now: Date.now });
   const jobs = new Jobs(patienceMs);
   const commands = openCommands(component, parts, service, jobs);
