@@ -41,6 +41,9 @@ export interface DeletedUploads {
   readonly failed: number;
 }
 
+/** After so many failures in a row the store is probably down, and each further one may take as long as a timeout. */
+const maxFailedInARow = 20;
+
 /** Who asked for a deletion. */
 export interface Asker {
   /** A bare JID. */
@@ -96,23 +99,52 @@ export class UserUploads {
     return true;
   }
 
-  /** Deletes all uploads of a user. What cannot be deleted is logged and passed over. */
+  /**
+   * Deletes all uploads of a user, and logs how many. What cannot be deleted is logged and passed over; after 20 of these in a
+   * row, it ends.
+   */
   async deleteAll(user: string, asker: Asker, walk: Walk): Promise<DeletedUploads> {
     const { logger } = this.#context;
     const deleted = { files: 0, bytes: 0, failed: 0 };
+    const log = (level: 'info' | 'warn', more: object) =>
+      logger[level](
+        { uploader: user, by: asker.jid, reason: asker.reason, ...deleted, ...more },
+        'ended the deletion of all uploads of a user',
+      );
+    try {
+      await this.#deleteEach(user, asker, walk, deleted);
+    } catch (error) {
+      // The client may have stopped waiting, and then does not hear of it.
+      log('warn', { error: messageOf(error) });
+      throw error;
+    }
+    log(deleted.failed === 0 ? 'info' : 'warn', {});
+    return deleted;
+  }
+
+  async #deleteEach(
+    user: string,
+    asker: Asker,
+    walk: Walk,
+    deleted: { files: number; bytes: number; failed: number },
+  ): Promise<void> {
+    const { logger } = this.#context;
+    let failedInARow = 0;
     for await (const { key, size } of this.#list(user, walk.signal)) {
       try {
         if (!(await this.delete(key, user, asker))) continue;
         deleted.files += 1;
         deleted.bytes += size;
         walk.count();
+        failedInARow = 0;
       } catch (error) {
         if (!(error instanceof FilerError)) throw error;
         deleted.failed += 1;
         logger.warn({ path: key, uploader: user, by: asker.jid, error: messageOf(error) }, 'could not be deleted');
+        failedInARow += 1;
+        if (failedInARow === maxFailedInARow) return;
       }
     }
-    return deleted;
   }
 
   async *#list(user: string, signal: AbortSignal): AsyncGenerator<ListedUpload> {

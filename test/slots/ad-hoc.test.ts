@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { utimes } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
+import { FilerError } from '../../src/errors.js';
 import { CommandRefusal } from '../../src/slots/ad-hoc/command-refusal.js';
 import { Sessions } from '../../src/slots/ad-hoc/sessions.js';
 import { lastStage } from '../../src/slots/ad-hoc/stage.js';
@@ -200,6 +201,54 @@ describe('the command "Delete all my uploads"', () => {
     assert.equal((await uploads()).length, 6);
   });
 
+  it('gives up once nothing can be deleted any more, and the log says how far it came', async (t) => {
+    let tries = 0;
+    const fail = async () => {
+      tries += 1;
+      throw new FilerError('STORE_FAILED', 'the disk failed');
+    };
+    const { ask, store, lines } = await openCommands(t, { wrap: (opened) => withDelete(opened, fail) });
+    for (let count = 0; count < 60; count += 1) {
+      await store.put(key(`${ids.ofMysecret}/s${count}/f`), incoming(Buffer.from('x'), { uploader: ids.ofMysecret }));
+    }
+    const { sessionid } = await ask(romeo, { node: 'delete-all' });
+    const { status, note } = await ask(romeo, { node: 'delete-all', sessionid }, submitted({ confirm: '1' }));
+    assert.equal(status, 'completed');
+    assert.match(note ?? '', /^Deleted 0 uploads, 0 B\. 20 uploads could not be deleted\. Try again later\.$/);
+    assert.equal(tries, 20);
+    const { message, ...line } = lines.at(-1) ?? {};
+    assert.equal(message, 'ended the deletion of all uploads of a user');
+    assert.deepEqual(line, {
+      uploader: 'romeo@example.org',
+      by: 'romeo@example.org',
+      reason: 'asked by uploader',
+      files: 0,
+      bytes: 0,
+      failed: 20,
+    });
+  });
+
+  it('is logged also if it breaks off when nobody waits for it any more', async (t) => {
+    const gate = closedGate(t);
+    let isBroken = false;
+    const wrap = (store: ServedStore): ServedStore => ({
+      ...withDelete(store, (...args) => store.delete(...args)),
+      list: async function* (options) {
+        if (isBroken) await gate.opened;
+        if (isBroken) throw new FilerError('STORE_FAILED', 'the bucket is gone');
+        yield* store.list(options);
+      },
+    });
+    const { ask, lines } = await openWithUploads(t, { wrap, patienceMs: 20 });
+    const sessionid = await waitFor('complete', await ask(romeo, { node: 'delete-all' }), (id) =>
+      ask(romeo, { node: 'delete-all', sessionid: id, action: 'next' }),
+    );
+    isBroken = true;
+    await ask(romeo, { node: 'delete-all', sessionid }, submitted({ confirm: '1' }));
+    gate.open();
+    await eventually(() => lines.some(({ error }) => error === 'the bucket is gone'));
+  });
+
   it('goes on if nobody waits for it, and meanwhile the user can begin nothing else', async (t) => {
     const gate = closedGate(t);
     const wrap = (store: ServedStore): ServedStore => ({
@@ -242,18 +291,27 @@ async function waitFor(action: string, first: CommandAnswer, next: (id: string) 
   return sessionid;
 }
 
-/** The store, whose deletions and listings wait. */
-function waitingFor(gate: Promise<void>, store: ServedStore): ServedStore {
+/** The store with another way to delete. */
+function withDelete(store: ServedStore, remove: ServedStore['delete']): ServedStore {
   return {
     put: (...args) => store.put(...args),
     open: (...args) => store.open(...args),
     check: () => store.check(),
     wasDeleted: (...args) => store.wasDeleted(...args),
     tidy: (...args) => store.tidy(...args),
-    delete: async (...args) => {
-      await gate;
-      return store.delete(...args);
-    },
+    delete: remove,
+    list: (...args) => store.list(...args),
+  };
+}
+
+/** The store, whose deletions and listings wait. */
+function waitingFor(gate: Promise<void>, store: ServedStore): ServedStore {
+  const remove: ServedStore['delete'] = async (...args) => {
+    await gate;
+    return store.delete(...args);
+  };
+  return {
+    ...withDelete(store, remove),
     list: async function* (...args) {
       await gate;
       yield* store.list(...args);
