@@ -301,6 +301,14 @@ describe('the service', () => {
     assert.deepEqual([error?.attrs['type'], error?.getChildElements()[0]?.getName()], ['auth', 'forbidden']);
   });
 
+  it('has no items below a command (XEP-0030 §4.3), for those who may run it', async () => {
+    const { answer } = await answerTo(iq(`${items} node='known'/>`));
+    const query = answer?.getChild('query', 'http://jabber.org/protocol/disco#items');
+    assert.deepEqual([answer?.attrs['type'], query?.attrs['node'], query?.children.length], ['result', 'known', 0]);
+    const { answer: refusal } = await answerTo(iq(`${items} node='known'/>`).replace('romeo@', 'juliet@'));
+    assert.equal(refusal?.getChild('error')?.getChildElements()[0]?.getName(), 'forbidden');
+  });
+
   it('runs commands, in an iq of type set only', async () => {
     const text = iq(`<command xmlns='${commands}' node='known'/>`);
     const { answer } = await answerTo(text.replace("'get'", "'set'"));

@@ -12,22 +12,31 @@ function describe(node: string, type: string, name: string, ...features: readonl
   return infoElement(node, { category: 'automation', type, name }, features);
 }
 
-/** Answers a disco#info request about the list of commands, or about one of them. */
-export function describeNode(iq: Element, node: string, commands: Commands): Element {
-  if (node === commandsNs) return resultOf(iq, describe(node, 'command-list', 'Commands', itemsNs));
+/** Answers about a node, or with the error for one that is unknown to whoever asks. */
+function answerWith(iq: Element, answer: (jid: string) => Element): Element {
   try {
-    const { name } = commands.require(node, bareJid(iq.attrs['from'] ?? ''));
-    return resultOf(iq, describe(node, 'command-node', name, commandsNs, formNs));
+    return resultOf(iq, answer(bareJid(iq.attrs['from'] ?? '')));
   } catch (error) {
     if (error instanceof CommandRefusal) return errorOf(iq, error.stanzaError);
     throw error;
   }
 }
 
-/** Answers a disco#items request about the list of commands, which depends on who asks. Other nodes have no items. */
+/** Answers a disco#info request about the list of commands, or about one of them. */
+export function describeNode(iq: Element, node: string, commands: Commands): Element {
+  return answerWith(iq, (jid) =>
+    node === commandsNs
+      ? describe(node, 'command-list', 'Commands', itemsNs)
+      : describe(node, 'command-node', commands.require(node, jid).name, commandsNs, formNs),
+  );
+}
+
+/** Answers a disco#items request about the list of commands, which depends on who asks. A command has no items. */
 export function listNode(iq: Element, node: string, commands: Commands): Element {
-  const { from = '', to } = iq.attrs;
-  if (node !== commandsNs) return errorOf(iq, new CommandRefusal('unknown').stanzaError);
-  const items = commands.listFor(bareJid(from)).map(({ node, name }) => xml('item', { jid: to, node, name }));
-  return resultOf(iq, xml('query', { xmlns: itemsNs, node }, ...items));
+  return answerWith(iq, (jid) => {
+    if (node !== commandsNs) commands.require(node, jid);
+    const listed = node === commandsNs ? commands.listFor(jid) : [];
+    const items = listed.map(({ node, name }) => xml('item', { jid: iq.attrs['to'], node, name }));
+    return xml('query', { xmlns: itemsNs, node }, ...items);
+  });
 }
