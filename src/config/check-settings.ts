@@ -107,7 +107,7 @@ function readTable(schema: Schema, table: object, place: string, problems: Probl
 /** The value in bytes, milliseconds and bits, or as it is if it is not valid. Adds what is wrong with it to `problems`. */
 function readValue(schema: Schema, given: unknown, place: string, problems: Problem[]): unknown {
   const { unit, items, properties, expected, isSecret = false, isAnyCase = false } = schema;
-  const value = isAnyCase && typeof given === 'string' ? given.toLowerCase() : given;
+  const value = isAnyCase && typeof given === 'string' ? given.toLowerCase().normalize() : given;
   if (!isValid(schema, value)) {
     problems.push(problemAt(place, `expected ${expected}, got ${describeFound(value, isSecret)}`));
     return value;

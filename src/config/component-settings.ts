@@ -7,11 +7,16 @@ import { formats, integer, printable, secret, secretFile, size, string, text } f
 
 const domain = '[^\\s@/\\p{Cc}\\uFFFE\\uFFFF]+';
 /** The rest of an entry for a domain. */
-export const domainEntry = { pattern: `^${domain}$`, expected: 'a domain such as "example.org"' } as const;
+export const domainEntry = {
+  pattern: `^${domain}$`,
+  isAnyCase: true,
+  expected: 'a domain such as "example.org"',
+} as const;
 /** The rest of an entry for a JID or a domain. */
 export const jidOrDomain = {
   type: 'string',
   pattern: `^(${domain}@)?${domain}$`,
+  isAnyCase: true,
   expected: 'a JID or a domain',
 } as const;
 const typePattern = {
@@ -24,8 +29,8 @@ const typePattern = {
 export const componentTable = {
   ...table({
     jid: text('Domain of the component.', {
+      ...domainEntry,
       example: 'upload.example.org',
-      pattern: `^${domain}$`,
       expected: 'the domain of the component, such as "upload.example.org"',
     }),
     host: string('Host on which the XMPP server accepts components.', {
@@ -116,8 +121,7 @@ function requireBaseUrl(text: string, segments: readonly string[]): string {
 /** The component that the table describes; `segments` are those of uploadSubDir. Throws a SettingProblem. */
 export function componentConfig(settings: ComponentSettings, segments: readonly string[], bucket: Bucket | undefined) {
   const { secret, secretFile, ...plain } = settings;
-  const { allowedTypes, access, baseUrl, upload } = settings;
-  const jid = settings.jid.toLowerCase();
+  const { jid, allowedTypes, access, baseUrl, upload } = settings;
   if (upload === 'direct' && bucket === undefined) {
     throw new SettingProblem('component.upload: expected "filer", because "direct" needs a table [s3]');
   }
@@ -134,12 +138,9 @@ export function componentConfig(settings: ComponentSettings, segments: readonly 
   }
   return {
     ...plain,
-    jid,
     secret: requireSecret('component.secret', secret, secretFile),
     /** The bare JIDs and the domains, in lower case, whose users may ask for slots; never empty. */
-    /** Bare JIDs, in lower case. */
-    admins: settings.admins.map((admin) => admin.toLowerCase()),
-    access: access?.map((entry) => entry.toLowerCase()) ?? [parents.join('.')],
+    access: access ?? [parents.join('.')],
     /** True if `access` was not set and defaults to the domain above the component's. */
     isDefaultAccess: access === undefined,
     /** With a slash at its end; `undefined` only if clients neither upload to prosody-filer nor download from it. */

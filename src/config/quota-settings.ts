@@ -12,7 +12,7 @@ export const quotaTable = {
   ...table({
     match: string(
       'JID or domain of the uploaders. A domain stands for all of its JIDs, and for a gateway with this name. A table for a JID counts before one for its domain.',
-      { ...jidOrDomain, isAnyCase: true, example: 'slidge.example.org' },
+      { ...jidOrDomain, example: 'slidge.example.org' },
     ),
     userQuota: limit('In place of `userQuota` at the top, for each of these uploaders. `"none"`: no limit.', {
       unset: 'as at the top',

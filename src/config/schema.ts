@@ -19,7 +19,7 @@ export interface Facts {
   readonly isSecret?: true;
   /** The key has no meaning with `[s3]`. */
   readonly isForFolder?: true;
-  /** The value is read in lower case. */
+  /** The value is read in lower case and in Unicode's normalization form C, in which servers compare JIDs (RFC 7622). */
   readonly isAnyCase?: true;
   /** A regular expression that the text matches. */
   readonly pattern?: string;

@@ -143,7 +143,7 @@ export const settingsSchema = table({
   ),
   jidInUrlDomain: string(
     'Domain of the users if ejabberd has `jid_in_url: node`. Then a path begins with the name of the uploader, which quotas, `stats` and `purge --uploader` know by this. It must be the only domain that uploads here.',
-    { ...domainEntry, isAnyCase: true, unset: 'paths name no JID', example: 'example.org' },
+    { ...domainEntry, unset: 'paths name no JID', example: 'example.org' },
   ),
   sweepInterval: timeout(
     'How often prosody-filer looks for expired uploads and deletes them. From its expiry on, an upload is answered with 410, even before the sweep.',

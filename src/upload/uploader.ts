@@ -15,9 +15,9 @@ const label = 'prosody-filer uploader id';
 const keyBytes = 32;
 const idPattern = /^[0-9a-f]{40}(?:[0-9a-f]{24})?$/;
 
-/** A JID without its resource, in lower case, as servers compare JIDs (RFC 7622). */
+/** A JID without its resource, in lower case and in normalization form C, as servers compare JIDs (RFC 7622). */
 export function bareJid(jid: string): string {
-  return jid.replace(/\/.*$/s, '').toLowerCase();
+  return jid.replace(/\/.*$/s, '').toLowerCase().normalize();
 }
 
 /** The domain of a bare JID. */

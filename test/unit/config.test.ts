@@ -136,6 +136,19 @@ describe('metricsListen', () => {
   });
 });
 
+describe('the JIDs in a configuration', () => {
+  it('are compared as servers do (RFC 7622): in lower case and normalization form C', async (t) => {
+    const typed = 'Rene\u0301@Bu\u0308cher.Example';
+    const text = `[component]\njid = "Upload.Bu\u0308cher.Example"\nsecret = "s"\nbaseUrl = "https://u.example/"\naccess = ["${typed}"]\nadmins = ["${typed}"]\n[[quota]]\nmatch = "${typed}"\nuserQuota = "1GB"\n`;
+    const { config } = await load(t, minimal + text);
+    const sent = 'ren\u00e9@b\u00fccher.example';
+    assert.deepEqual(config.component?.access, [sent]);
+    assert.deepEqual(config.component?.admins, [sent]);
+    assert.equal(config.component?.jid, 'upload.b\u00fccher.example');
+    assert.equal(config.limits.quotas[0]?.match, sent);
+  });
+});
+
 describe('the admins of a component', () => {
   const component = '[component]\njid = "u.example.org"\nsecret = "c"\nbaseUrl = "https://u.example.org/"\n';
 

@@ -17,6 +17,11 @@ describe('the id of an uploader', () => {
     assert.deepEqual(uploaderIds.idsOf('Romeo@Example.org/phone'), uploaderIds.idsOf(jid));
   });
 
+  it('is the same for both Unicode forms of a name (RFC 7622 §3.3: NFC)', () => {
+    const uploaderIds = new UploaderIds(['mysecret']);
+    assert.deepEqual(uploaderIds.idsOf('Rene\u0301@example.org'), uploaderIds.idsOf('ren\u00e9@example.org'));
+  });
+
   it('has variants: one for each secret, and the SHA-1 of ejabberd', () => {
     assert.deepEqual(new UploaderIds(['mysecret']).idsOf(jid), [ids.ofMysecret, ids.ofEjabberd]);
     const all = [ids.ofMysecret, ids.ofOldSecret, ids.ofEjabberd];
