@@ -6,7 +6,8 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { FilerError } from '../errors.js';
 import type { UploadKey } from '../upload/upload-key.js';
-import { type CountedUpload, Usage } from './usage.js';
+import { GivenSlots } from './given-slots.js';
+import { type CountedUpload, type KeyedUpload, Usage } from './usage.js';
 
 /** How long an upload may wait for the first count. Its client would wait longer. */
 const maxWaitMs = 20_000;
@@ -17,19 +18,15 @@ const maxForgotten = 1000;
 /** A running count. */
 interface Counting {
   readonly stored: Usage;
-  readonly given: Usage;
   /** Uploads that came since the count began. */
   readonly came: Set<UploadKey>;
 }
-
-/** A counted upload with its key. */
-export type KeyedUpload = CountedUpload & { readonly key: UploadKey };
 
 /** Counts the bytes in the store. */
 export class StoreCount {
   readonly #now: () => number;
   #stored: Usage;
-  #given: Usage;
+  readonly #given: GivenSlots;
   /** Uploads that broke off. They are in memory only, so a restart forgets them. */
   readonly #brokenOff: Usage;
   #counting: Counting | undefined;
@@ -44,7 +41,7 @@ export class StoreCount {
   constructor(now: () => number) {
     this.#now = now;
     this.#stored = new Usage(now);
-    this.#given = new Usage(now);
+    this.#given = new GivenSlots(now);
     this.#brokenOff = new Usage(now);
     this.#firstCount = new Promise((resolve) => {
       this.#onFirstCount = resolve;
@@ -53,13 +50,15 @@ export class StoreCount {
 
   /** Begins a new count. */
   begin(): void {
-    this.#counting = { stored: new Usage(this.#now), given: new Usage(this.#now), came: new Set() };
+    this.#counting = { stored: new Usage(this.#now), came: new Set() };
+    this.#given.begin();
   }
 
   /** Counts an upload that the sweep has found. If one of the same key is running, it does so when that one ends. */
   count(upload: KeyedUpload, isRunning: boolean): void {
     if (this.#counting === undefined || this.#counting.came.has(upload.key)) return;
     const { stored } = this.#counting;
+    this.#given.found(upload.key);
     if (isRunning) this.#found.set(upload.key, { upload, usage: stored });
     else stored.add(upload);
   }
@@ -78,7 +77,7 @@ export class StoreCount {
   end(): void {
     if (this.#counting === undefined) return;
     this.#stored = this.#counting.stored;
-    this.#given = this.#counting.given;
+    this.#given.end();
     this.#counting = undefined;
     this.#isCounted = true;
     this.#onFirstCount();
@@ -101,16 +100,9 @@ export class StoreCount {
     this.#counting?.came.add(upload.key);
   }
 
-  /** Counts a slot whose upload this program does not see, until the next sweep has counted; the result takes it back. */
-  give(slot: CountedUpload): () => void {
-    const usages = [this.#given, ...(this.#counting === undefined ? [] : [this.#counting.given])];
-    for (const usage of usages) usage.add(slot);
-    return () => {
-      for (const usage of usages) {
-        usage.removeStored(slot);
-        usage.removeSent(slot);
-      }
-    };
+  /** Counts a slot whose upload this program does not see; the result takes it back. */
+  give(slot: KeyedUpload): () => void {
+    return this.#given.give(slot);
   }
 
   /** Counts the sent bytes of an upload that was not stored, for its uploader's dailyQuota. */
@@ -130,6 +122,7 @@ export class StoreCount {
     this.#forgotten.add(upload.key);
     const [oldest] = this.#forgotten;
     if (this.#forgotten.size > maxForgotten && oldest !== undefined) this.#forgotten.delete(oldest);
+    if (this.#given.forget(upload.key)) return;
     this.#found.delete(upload.key);
     this.#stored.removeStored(upload);
     if (this.#counting?.came.has(upload.key) === true) this.#counting.stored.removeStored(upload);

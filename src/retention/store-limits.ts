@@ -14,8 +14,8 @@ import { Quotas, quotasOf } from './quotas.js';
 import { requireQuota } from './require-quota.js';
 import { type RoomContext, RoomMaker } from './room-maker.js';
 import { RunningUploads } from './running-uploads.js';
-import { type KeyedUpload, StoreCount } from './store-count.js';
-import { type CountedUpload, countedBytes } from './usage.js';
+import { StoreCount } from './store-count.js';
+import { type CountedUpload, countedBytes, type KeyedUpload } from './usage.js';
 
 /** What the limits work with. */
 export interface LimitsContext extends RoomContext {
@@ -109,9 +109,9 @@ export class StoreLimits implements Limits {
 
   /**
    * Throws what `reserve` would throw for a slot's upload, and evicts nothing. Where this program does not see the slot's
-   * upload, the slot counts until the next sweep; the result takes it back.
+   * upload, the slot counts until a sweep finds that, or it can no longer come; the result takes it back.
    */
-  async admitSlot(slot: Asking, isUploadUnseen: boolean): Promise<() => void> {
+  async admitSlot(slot: Asking & Pick<PlannedUpload, 'key'>, isUploadUnseen: boolean): Promise<() => void> {
     if (this.#needsCount) await this.#count.requireFirst();
     return this.#withSpace((space) => {
       this.#requireRoom(slot, space);

@@ -1,4 +1,5 @@
 import { dayMs, hourMs } from '../units.js';
+import type { UploadKey } from '../upload/upload-key.js';
 
 const dayHours = dayMs / hourMs;
 /** An empty file takes an inode, and a small one takes a block. */
@@ -12,6 +13,9 @@ export interface CountedUpload {
   /** ms since the epoch. */
   readonly modifiedAt: number;
 }
+
+/** A counted upload with its key. */
+export type KeyedUpload = CountedUpload & { readonly key: UploadKey };
 
 /** A file of this size counts as so many bytes for limits and quotas: at least 4 KiB. */
 export function countedBytes(size: number): number {

@@ -3,6 +3,7 @@ import { FilerError } from '../errors.js';
 import type { Quotas } from '../retention/quotas.js';
 import type { CountedUpload } from '../retention/usage.js';
 import { unlimited } from '../units.js';
+import type { UploadKey } from '../upload/upload-key.js';
 import { domainOf, type UploaderIds } from '../upload/uploader.js';
 import { DailyQuota } from './daily-quota.js';
 import type { IssuedSlot, PlannedSlot, SlotIssuer } from './slot-issuer.js';
@@ -30,7 +31,10 @@ export interface SlotLimits {
    * Throws what `Limits` throws if the store has no room for the upload, and never deletes uploads to make room. An unseen
    * upload counts as stored from now on. The function that it returns takes that back.
    */
-  admitSlot(slot: { readonly size: number; readonly uploader: string }, isUploadUnseen: boolean): Promise<() => void>;
+  admitSlot(
+    slot: { readonly key: UploadKey; readonly size: number; readonly uploader: string },
+    isUploadUnseen: boolean,
+  ): Promise<() => void>;
   /** What a JID sent in the last 24 hours. */
   sentByHour(uploader: string): Promise<CountedUpload[]>;
 }
@@ -99,7 +103,7 @@ export class SlotService {
     const { issuer, limits, now } = this.#context;
     // By the JID, so that uploads under all of its ids count. The PUT will reserve the room, but the client should
     // learn now if the store is full.
-    const takeBack = await limits.admitSlot({ size: planned.size, uploader: jid }, issuer.isUploadUnseen);
+    const takeBack = await limits.admitSlot({ ...planned, uploader: jid }, issuer.isUploadUnseen);
     try {
       return await issuer.issue(planned, now());
     } catch (error) {

@@ -29,6 +29,7 @@ function planned(size: number, different: Partial<PlannedUpload> = {}): PlannedU
 /** Limits of a store whose uploads may be evicted, except for the first `young` ones. */
 function limitsOf(settings: Partial<LimitSettings>, stored: Stored[] = [], { free = 1e12, young = 0 } = {}) {
   const disk = { free, taken: new Set<string>() };
+  const clock = { now };
   const evictions: number[] = [];
   const left = stored.slice(young).map((upload) => ({ ...upload, key: planned(0).key, modifiedAt: now }));
   const others = stored.slice(0, young).map((upload) => ({ ...upload, key: planned(0).key, modifiedAt: now }));
@@ -52,13 +53,13 @@ function limitsOf(settings: Partial<LimitSettings>, stored: Stored[] = [], { fre
         return freed;
       },
       uploaderIds: new UploaderIds(['mysecret', 'old-secret']),
-      now: () => now,
+      now: () => clock.now,
     },
   );
   limits.beginCount();
   for (const upload of [...left, ...others]) limits.count(upload);
   limits.endCount();
-  return { limits, evictions, disk };
+  return { limits, evictions, disk, clock };
 }
 
 describe('an upload of a slot', () => {
@@ -356,7 +357,7 @@ describe('quotas', () => {
     const reserve = (size: number, uploader: string) => limits.reserve(planned(size * kB, { uploader }));
     (await reserve(50, ids.ofMysecret)).settle(false, 0);
     // The slot is given to the JID; its upload names the id.
-    await limits.admitSlot({ size: 40 * kB, uploader: 'romeo@example.org' }, false);
+    await limits.admitSlot(planned(40 * kB, { uploader: 'romeo@example.org' }), false);
     await assert.rejects(reserve(41, ids.ofMysecret), { code: 'QUOTA_REACHED' });
     await reserve(35, ids.ofMysecret);
     await assert.rejects(reserve(6, ids.ofEjabberd), { code: 'QUOTA_REACHED' });
@@ -401,30 +402,77 @@ describe('a slot', () => {
 
   it('evicts nothing, and has room if enough uploads may go', async () => {
     const { limits, evictions } = limitsOf({ maxStoreSize: 100 * kB, evictsWhenFull: true }, full);
-    for (let count = 0; count < 5; count += 1) await limits.admitSlot({ size: 100 * kB }, false);
-    await assert.rejects(limits.admitSlot({ size: 101 * kB }, false), { code: 'STORE_FULL' });
-    for (let count = 0; count < 2; count += 1) await limits.admitSlot({ size: 50 * kB }, true);
-    await assert.rejects(limits.admitSlot({ size: 1 }, true), { code: 'STORE_FULL' });
+    for (let count = 0; count < 5; count += 1) await limits.admitSlot(planned(100 * kB), false);
+    await assert.rejects(limits.admitSlot(planned(101 * kB), false), { code: 'STORE_FULL' });
+    for (let count = 0; count < 2; count += 1) await limits.admitSlot(planned(50 * kB), true);
+    await assert.rejects(limits.admitSlot(planned(1), true), { code: 'STORE_FULL' });
     assert.deepEqual(evictions, []);
   });
 
   it('for a direct upload does not make other uploads evict any', async () => {
     const { limits, evictions } = limitsOf({ maxStoreSize: 110 * kB, evictsWhenFull: true }, full);
-    await limits.admitSlot({ size: 50 * kB }, true);
+    await limits.admitSlot(planned(50 * kB), true);
     const { makeRoom } = await limits.reserve(planned(10 * kB));
     assert.equal(await makeRoom?.(10 * kB), 10 * kB);
     assert.deepEqual(evictions, []);
   });
 
-  it('for a direct upload counts until the next sweep, unless it is revoked', async () => {
-    const { limits } = limitsOf({ userQuota: 100 * kB });
-    const slot = { size: 60 * kB, uploader: 'a' };
-    (await limits.admitSlot(slot, true))();
-    await limits.admitSlot(slot, true);
-    await assert.rejects(limits.admitSlot(slot, true), { code: 'QUOTA_REACHED' });
+  /** A slot of 60 kB for a direct upload, and whether a second one fits into a quota of 100 kB. */
+  async function giveDirect() {
+    const made = limitsOf({ userQuota: 100 * kB, dailyQuota: 1000 * kB });
+    const { limits, clock } = made;
+    const slot = planned(60 * kB, { uploader: 'a' });
+    const takeBack = await limits.admitSlot(slot, true);
+    const isQuotaReached = async () => {
+      const { stored = 0 } = await limits.quotaLeft('a');
+      return stored < 60 * kB;
+    };
+    const sweep = (stored: readonly PlannedUpload[]) => {
+      limits.beginCount();
+      for (const upload of stored) limits.count({ ...upload, modifiedAt: clock.now });
+      limits.endCount();
+    };
+    return { ...made, slot, takeBack, isQuotaReached, sweep };
+  }
+
+  it('for a direct upload counts, unless it is revoked', async () => {
+    const { takeBack, isQuotaReached } = await giveDirect();
+    assert.equal(await isQuotaReached(), true);
+    takeBack();
+    assert.equal(await isQuotaReached(), false);
+  });
+
+  it('for a direct upload counts as long as that may come: a sweep may pass before it does', async () => {
+    const { isQuotaReached, sweep, clock } = await giveDirect();
+    for (let minutes = 0; minutes <= 15; minutes += 5) {
+      sweep([]);
+      assert.equal(await isQuotaReached(), true, `${minutes} minutes later`);
+      clock.now += 5 * 60_000;
+    }
+    sweep([]);
+    assert.equal(await isQuotaReached(), false);
+  });
+
+  it('for a direct upload counts once, also if the sweep that finds the upload began before the slot was given', async () => {
+    const { limits, slot, sweep } = await giveDirect();
+    sweep([slot]);
+    assert.deepEqual(await limits.quotaLeft('a'), { stored: 40 * kB, today: 940 * kB });
     limits.beginCount();
+    const next = planned(20 * kB, { uploader: 'a' });
+    await limits.admitSlot(next, true);
+    for (const upload of [slot, next]) limits.count({ ...upload, modifiedAt: now });
     limits.endCount();
-    await limits.admitSlot(slot, true);
+    assert.deepEqual(await limits.quotaLeft('a'), { stored: 20 * kB, today: 920 * kB });
+  });
+
+  it('for a direct upload no longer counts as stored if the upload was deleted, but as sent', async () => {
+    const { limits, slot } = await giveDirect();
+    limits.forget(slot);
+    assert.deepEqual(await limits.quotaLeft('a'), { stored: 100 * kB, today: 940 * kB });
+    limits.beginCount();
+    limits.countDeleted({ ...slot, modifiedAt: now });
+    limits.endCount();
+    assert.deepEqual(await limits.quotaLeft('a'), { stored: 100 * kB, today: 940 * kB });
   });
 });
 
