@@ -1,5 +1,5 @@
 import type { Config } from '../../config/config.js';
-import { formatSize, unlimited } from '../../units.js';
+import { dayMs, formatSize, unlimited } from '../../units.js';
 import { domainOf } from '../../upload/uploader.js';
 import type { Verdict } from '../finding.js';
 
@@ -15,13 +15,31 @@ function describeFigures({ match, requestsPerMinute, ...sizes }: QuotaTable): st
 }
 
 interface Settings {
-  readonly limits: Pick<Config['limits'], 'quotas'>;
+  readonly limits: Pick<Config['limits'], 'quotas' | 'dailyQuota'>;
+  readonly replayWindowMs: number;
   readonly component?: { readonly access: readonly string[] } | undefined;
 }
 
-/** What each table of quotas says, and whether its uploaders get slots of [component]. */
-export function checkQuotas({ limits, component }: Settings): Verdict[] {
-  return limits.quotas.map((table) => {
+/** Only tombstones tell how much of today was deleted. */
+function checkTombstones({ limits: { dailyQuota, quotas }, replayWindowMs }: Settings): Verdict[] {
+  const isLimited = [dailyQuota, ...quotas.map((table) => table.dailyQuota)].some(
+    (bytes) => bytes !== undefined && bytes !== unlimited,
+  );
+  if (!isLimited || replayWindowMs >= dayMs) return [];
+  return [
+    {
+      outcome: 'warning',
+      found:
+        'dailyQuota forgets deleted uploads after replayWindow, which is shorter than a day. Users of [component] can delete their uploads, and then send more.',
+      change: 'Set replayWindow to "24h" or more.',
+    },
+  ];
+}
+
+/** What each table of quotas says, whether its uploaders get slots of [component], and whether dailyQuota knows deletions. */
+export function checkQuotas(settings: Settings): Verdict[] {
+  const { limits, component } = settings;
+  const ofTables = limits.quotas.map((table): Verdict => {
     const { match } = table;
     const found = describeFigures(table);
     const { access = [match] } = component ?? {};
@@ -32,4 +50,5 @@ export function checkQuotas({ limits, component }: Settings): Verdict[] {
       change: `Add "${match}" to component.access, unless another module of the XMPP server gives it its slots.`,
     };
   });
+  return [...ofTables, ...checkTombstones(settings)];
 }
