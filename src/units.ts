@@ -4,6 +4,11 @@ import xbytes from 'xbytes';
 /** A limit that nothing reaches. The channel to the workers would make `null` of Infinity. */
 export const unlimited = Number.MAX_SAFE_INTEGER;
 
+/** Whether a limit limits anything; `undefined`: it is not set. */
+export function isLimit(limit: number | undefined): limit is number {
+  return limit !== undefined && limit !== unlimited;
+}
+
 /** Milliseconds in an hour. */
 export const hourMs = 60 * 60 * 1000;
 /** Milliseconds in a day of 24 hours. */

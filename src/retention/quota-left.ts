@@ -1,4 +1,4 @@
-import { unlimited } from '../units.js';
+import { isLimit } from '../units.js';
 import type { ByteQuotas } from './quotas.js';
 import type { RunningUploads } from './running-uploads.js';
 import type { StoreCount } from './store-count.js';
@@ -18,6 +18,6 @@ export function quotaLeft(
 ): QuotaLeft {
   const running = uploads.plannedBy(ids);
   const rest = (quota: number | undefined, used: number) =>
-    quota === undefined || quota === unlimited ? undefined : Math.max(0, quota - used - running);
+    isLimit(quota) ? Math.max(0, quota - used - running) : undefined;
   return { stored: rest(userQuota, count.storedBy(ids)), today: rest(dailyQuota, count.sentBy(ids).bytes) };
 }

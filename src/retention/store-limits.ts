@@ -5,6 +5,7 @@
  * for bytes that never come.
  */
 import { FilerError } from '../errors.js';
+import { isLimit } from '../units.js';
 import type { UploadKey } from '../upload/upload-key.js';
 import type { UploaderIds } from '../upload/uploader.js';
 import { KnownUploaders } from './known-uploaders.js';
@@ -59,7 +60,7 @@ export class StoreLimits implements Limits {
   /** Whether there is a limit for each uploader. */
   get isByUploader(): boolean {
     const quotas = [this.#settings, ...this.#settings.quotas];
-    return quotas.some(({ userQuota, dailyQuota }) => (userQuota ?? dailyQuota) !== undefined);
+    return quotas.some(({ userQuota, dailyQuota }) => isLimit(userQuota) || isLimit(dailyQuota));
   }
 
   /** Begins a new count of the store. */

@@ -1,7 +1,7 @@
 import { FilerError } from '../errors.js';
 import { nameFigure, type Quotas } from '../retention/quotas.js';
 import { type CountedUpload, countedBytes, Usage } from '../retention/usage.js';
-import { unlimited } from '../units.js';
+import { isLimit } from '../units.js';
 import type { UploaderIds } from '../upload/uploader.js';
 
 /** What the daily quota of slots depends on. */
@@ -31,6 +31,7 @@ export class DailyQuota {
     const { uploaderIds, quotas, now } = this.#context;
     const table = quotas.find({ uploader: jid });
     const quota = table?.dailyQuota ?? this.#bytes;
+    if (!isLimit(quota)) return () => undefined;
     const ids = uploaderIds.idsOf(jid);
     await this.#recall(jid, ids);
     const { bytes, lessAt } = this.#given.sentBy(ids);
@@ -49,7 +50,7 @@ export class DailyQuota {
   async left(jid: string): Promise<number | undefined> {
     const { uploaderIds, quotas } = this.#context;
     const quota = quotas.find({ uploader: jid })?.dailyQuota ?? this.#bytes;
-    if (quota === unlimited) return undefined;
+    if (!isLimit(quota)) return undefined;
     const ids = uploaderIds.idsOf(jid);
     await this.#recall(jid, ids);
     return Math.max(0, quota - this.#given.sentBy(ids).bytes);

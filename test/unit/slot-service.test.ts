@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import type { LimitSettings } from '../../src/retention/limits.js';
 import { Quotas } from '../../src/retention/quotas.js';
 import { StoreLimits } from '../../src/retention/store-limits.js';
+import { DailyQuota } from '../../src/slots/daily-quota.js';
 import { directIssuer } from '../../src/slots/direct-issuer.js';
 import { filerIssuer } from '../../src/slots/filer-issuer.js';
 import type { SlotIssuer } from '../../src/slots/slot-issuer.js';
@@ -276,6 +277,14 @@ describe('a gateway with a table of quotas', () => {
         message: /exceed dailyQuota of \[\[quota\]\] slidge\.example\.org, 300000$/,
       });
     }
+  });
+
+  it('without a limit for the day does not wait until the store is counted', async () => {
+    const sentByHour = () => assert.fail('the store was asked');
+    const noQuota = new Quotas([quotaTable(gateway, { dailyQuota: unlimited })], uploaderIds);
+    const ofDay = new DailyQuota(kB, { uploaderIds, quotas: noQuota, sentByHour, now: () => now });
+    await ofDay.count(gateway, 900 * kB);
+    assert.equal(await ofDay.left(gateway), undefined);
   });
 
   it('has its own pace', async () => {

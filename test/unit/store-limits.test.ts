@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { LimitSettings, PlannedUpload } from '../../src/retention/limits.js';
 import { StoreLimits } from '../../src/retention/store-limits.js';
+import { unlimited } from '../../src/units.js';
 import { UploaderIds } from '../../src/upload/uploader.js';
 import { noLimits } from '../support/no-limits.js';
 import { quotaTable } from '../support/quota-table.js';
@@ -474,6 +475,13 @@ describe('a slot', () => {
     limits.endCount();
     assert.deepEqual(await limits.quotaLeft('a'), { stored: 100 * kB, today: 940 * kB });
   });
+});
+
+it('a table of quotas that limits nothing does not have the store counted by uploader', () => {
+  const isByUploader = (figures: Parameters<typeof quotaTable>[1]) =>
+    limitsOf({ quotas: [quotaTable('slidge.example.org', figures)] }).limits.isByUploader;
+  assert.equal(isByUploader({ userQuota: unlimited, dailyQuota: unlimited, maxFileSize: 1 }), false);
+  assert.equal(isByUploader({ userQuota: unlimited, dailyQuota: 1 }), true);
 });
 
 it('what quotas leave to an uploader is by its table, and by those at the top for what the table does not set', async () => {

@@ -1,5 +1,5 @@
 import type { Config } from '../../config/config.js';
-import { dayMs, formatSize, unlimited } from '../../units.js';
+import { dayMs, formatSize, isLimit, unlimited } from '../../units.js';
 import { domainOf } from '../../upload/uploader.js';
 import type { Verdict } from '../finding.js';
 
@@ -22,9 +22,7 @@ interface Settings {
 
 /** Only tombstones tell how much of today was deleted. */
 function checkTombstones({ limits: { dailyQuota, quotas }, replayWindowMs }: Settings): Verdict[] {
-  const isLimited = [dailyQuota, ...quotas.map((table) => table.dailyQuota)].some(
-    (bytes) => bytes !== undefined && bytes !== unlimited,
-  );
+  const isLimited = [dailyQuota, ...quotas.map((table) => table.dailyQuota)].some(isLimit);
   if (!isLimited || replayWindowMs >= dayMs) return [];
   return [
     {
