@@ -14,7 +14,7 @@ import { type Program, startProgram } from '../support/program.js';
 import { shared } from '../support/shared.js';
 import { type Teardown, tempDir } from '../support/temp-dir.js';
 import { v1Token } from '../support/tokens.js';
-import { assertProblems, examine } from './examination.js';
+import { assertProblems, examineByProcess } from './examination.js';
 import { type ProxyName, proxyPrograms, type RunningProxy, startProxy } from './proxies.js';
 
 /** File names as they are encoded in the URL, and as they are. Clients encode more than they must, or less. */
@@ -118,7 +118,7 @@ for (const [name, executable] of Object.entries(proxyPrograms) as [ProxyName, st
     it('the doctor finds no problem, and knows the proxy', async () => {
       const { program, proxy } = await behind();
       const trust = [`NODE_EXTRA_CA_CERTS=${proxy.certificate}`];
-      const examination = await examine(program, `${proxy.origin}/upload/`, trust);
+      const examination = await examineByProcess(program, `${proxy.origin}/upload/`, trust);
       assertProblems(examination, {});
       const connection = examination.findings.find(({ check }) => check === 'connection');
       assert.match(connection?.found ?? '', new RegExp(`behind ${name}`));
@@ -141,7 +141,7 @@ for (const [name, executable] of Object.entries(proxyPrograms) as [ProxyName, st
       const { change, problems } = mistakes[name];
       const proxy = await startProxy(t, name, program.origin, change);
       const trust = [`NODE_EXTRA_CA_CERTS=${proxy.certificate}`];
-      assertProblems(await examine(program, `${proxy.origin}/upload/`, trust), problems);
+      assertProblems(await examineByProcess(program, `${proxy.origin}/upload/`, trust), problems);
     });
   });
 }

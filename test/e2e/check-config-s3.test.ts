@@ -14,6 +14,7 @@ import { type Ceph, cephPrograms, sharedCeph } from '../support/ceph.js';
 import { mainFile, run } from '../support/command.js';
 import { freePort, missingPeer } from '../support/peers.js';
 import { type Settings, toToml } from '../support/program.js';
+import { runHere } from '../support/run-here.js';
 import { readmePolicy } from '../support/s3-policy.js';
 import { tempDir } from '../support/temp-dir.js';
 import type { Finding } from './examination.js';
@@ -36,18 +37,19 @@ function withoutListing({ input }: PutBucketPolicyCommand): PutBucketPolicyComma
   return new PutBucketPolicyCommand({ ...input, Policy: JSON.stringify({ ...policy, Statement }) });
 }
 
-async function runCheck(t: TestContext, settings: Settings, options: readonly string[], command: readonly string[]) {
-  const folder = await tempDir(t);
-  await writeFile(path.join(folder, 'config.toml'), toToml(settings), { mode: 0o600 });
-  const [program = '', ...args] = [...command, process.execPath, mainFile, 'check-config', ...options];
-  const result = await run(program, args, folder);
-  assert.equal(result.stderr, '');
-  return result;
+async function writeConfig(t: TestContext, settings: Settings): Promise<string> {
+  const file = path.join(await tempDir(t), 'config.toml');
+  await writeFile(file, toToml(settings), { mode: 0o600 });
+  return file;
 }
 
-/** Runs check-config, as the last argument of another command if one is named. */
-async function check(t: TestContext, settings: Settings, command: readonly string[] = []) {
-  const { code, stdout } = await runCheck(t, settings, ['--json'], command);
+/** Runs check-config in the process of the test or, if a command is named, as the last argument of that command. */
+async function check(t: TestContext, settings: Settings, [program, ...args]: readonly string[] = []) {
+  const line = ['check-config', '--json', '--config', await writeConfig(t, settings)];
+  const { code, stdout, stderr } = await (program === undefined
+    ? runHere(...line)
+    : run(program, [...args, process.execPath, mainFile, ...line]));
+  assert.equal(stderr, '');
   const { findings }: { findings: readonly Finding[] } = JSON.parse(stdout);
   const ofBucket = findings.filter(({ check }) => /^s3|FileSize/.test(check));
   return {
@@ -200,7 +202,9 @@ describe('check-config with a bucket', { concurrency: 2, skip: missingPeer(...ce
     const advice =
       /^ok: s3 lifecycle: No lifecycle rule of the bucket deletes uploads\. The sweep .* does\..*put-bucket-lifecycle-configuration/;
     assert.ok(ok.some((line) => advice.test(line)));
-    const { stdout } = await runCheck(t, settingsFor(peer, bucket, {}, settings), [], []);
+    const file = await writeConfig(t, settingsFor(peer, bucket, {}, settings));
+    const { stdout, stderr } = await run(process.execPath, [mainFile, 'check-config', '--config', file]);
+    assert.equal(stderr, '');
     const [, paste = ''] = /put-bucket-lifecycle-configuration.*\n((?: {10}.*\n)+)/.exec(stdout) ?? [];
     const LifecycleConfiguration = JSON.parse(paste);
     assert.equal(LifecycleConfiguration.Rules[0].Expiration.Days, 2);

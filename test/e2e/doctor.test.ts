@@ -7,9 +7,10 @@ import { layoutSettings } from '../support/nginx-example.js';
 import { freePort, missingPeer } from '../support/peers.js';
 import { type Program, type Settings, startProgram } from '../support/program.js';
 import { readmeBlock, readmeNginx } from '../support/readme.js';
-import { tempDir } from '../support/temp-dir.js';
+import { shared } from '../support/shared.js';
+import { type Teardown, tempDir } from '../support/temp-dir.js';
 import { filesIn } from '../support/tree.js';
-import { assertProblems, type Examination, examine, problemsOf } from './examination.js';
+import { assertProblems, type Examination, examine, examineByProcess, problemsOf } from './examination.js';
 import { startNginx } from './nginx.js';
 
 /** Asserts that exactly these checks found problems, each with a matching text, and that the store is empty. */
@@ -54,6 +55,7 @@ function passingTo(rest: string): Changes {
 
 const brokenSetUps: Record<string, BrokenSetUp> = {
   'a body limit in nginx': {
+    settings: { maxFileSize: '20MB' },
     changes: [['client_max_body_size 0;', 'client_max_body_size 1m;']],
     problems: {
       'large file': /An upload of 20000000 bytes got 413 from the proxy \(nginx.*Set client_max_body_size 0;/,
@@ -303,22 +305,28 @@ ok      large file       20000000 bytes up in 0.42 s, down in 0.33 s.
 ${url}: 24 checks, problems: 1
 `;
 
-describe('the doctor behind nginx', { concurrency: 2, skip: missingPeer('nginx', 'openssl', 'faketime') }, () => {
+describe('the doctor behind nginx', { skip: missingPeer('nginx', 'openssl', 'faketime') }, () => {
   it('finds no problem with the set-up of the README, over https, and leaves no files', async (t) => {
     const program = await startProgram(t, layoutSettings.b);
     const { url, trust } = await startTlsNginx(t, program, 'IP:127.0.0.1');
-    const examination = await examine(program, url, trust);
+    const examination = await examineByProcess(program, url, trust);
     await assertNamed(examination, program, {});
     assert.deepEqual(
       examination.findings.filter(({ outcome }) => outcome !== 'ok'),
       [],
     );
-    assert.equal((await examine(program, url.replace(/\/$/, ''), trust)).code, 0);
+    assert.equal((await examineByProcess(program, url.replace(/\/$/, ''), trust)).code, 0);
   });
 
-  for (const [mistake, { changes = [], settings, command, problems }] of Object.entries(brokenSetUps)) {
+  const programs = new Map<string, () => Promise<Program>>();
+  for (const [mistake, { changes = [], settings = {}, command = [], problems }] of Object.entries(brokenSetUps)) {
+    const key = JSON.stringify([settings, command]);
+    // The large file then has 2 MB, which is more than nginx accepts by default.
+    const start = (t: Teardown) => startProgram(t, { maxFileSize: '2MB', ...settings }, command);
+    const programFor = programs.get(key) ?? shared(start);
+    programs.set(key, programFor);
     it(`names ${mistake}`, async (t) => {
-      const program = await startProgram(t, settings, command);
+      const program = await programFor();
       const origin = await startNginx(t, ...changedNginx(program, changes));
       await assertNamed(await examine(program, `${origin}/upload/`), program, problems);
     });
@@ -362,7 +370,8 @@ describe('the doctor behind nginx', { concurrency: 2, skip: missingPeer('nginx',
       // Linux takes it for this machine, which no network needs to know.
       [plainUrl.replace('127.0.0.1', '0.0.0.0'), [], { encryption: /plain http to 0\.0\.0\.0.*https:\/\// }],
     ];
-    for (const [to, env, problems] of cases) await assertNamed(await examine(program, to, env), program, problems);
+    for (const [to, env, problems] of cases)
+      await assertNamed(await examineByProcess(program, to, env), program, problems);
     const plain = await examine(program, url.replace('https:', 'http:'));
     assert.match(problemsOf(plain)['upload'] ?? '', /400 from the proxy.*http on its https port/);
   });
@@ -370,7 +379,7 @@ describe('the doctor behind nginx', { concurrency: 2, skip: missingPeer('nginx',
   it("names a clock of the doctor's own that is wrong", async (t) => {
     const program = await startProgram(t);
     const origin = await startNginx(t, ...changedNginx(program, []));
-    const examination = await examine(program, `${origin}/upload/`, ['faketime', '-f', '+1h']);
+    const examination = await examineByProcess(program, `${origin}/upload/`, ['faketime', '-f', '+1h']);
     await assertNamed(examination, program, { clock: /^Date is 36\d\d s behind this machine's clock/ });
   });
 });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { mainFile, run } from '../support/command.js';
+import { type CommandResult, mainFile, run } from '../support/command.js';
 import type { Program } from '../support/program.js';
+import { runHere } from '../support/run-here.js';
 
 /** What doctor or check-config says about one check. */
 export interface Finding {
@@ -18,16 +19,27 @@ export interface Examination {
   readonly findings: readonly Finding[];
 }
 
-/** Runs the doctor with this configuration file for a URL; `env`: arguments of env(1) before the command. */
-export async function examine(
-  { configFile }: Pick<Program, 'configFile'>,
+function toExamination({ code, stdout, stderr }: CommandResult): Examination {
+  assert.equal(stderr, '');
+  return { code, findings: JSON.parse(stdout).findings };
+}
+
+function doctorArguments({ configFile }: Pick<Program, 'configFile'>, url: string): string[] {
+  return ['doctor', '--json', '--config', configFile, url];
+}
+
+/** Runs the doctor with this configuration file for a URL, in the process of the test. */
+export async function examine(program: Pick<Program, 'configFile'>, url: string): Promise<Examination> {
+  return toExamination(await runHere(...doctorArguments(program, url)));
+}
+
+/** Runs the doctor as a process of the built program; `env`: arguments of env(1) before the command. */
+export async function examineByProcess(
+  program: Pick<Program, 'configFile'>,
   url: string,
   env: readonly string[] = [],
 ): Promise<Examination> {
-  const command = [process.execPath, mainFile, 'doctor', '--json', '--config', configFile, url];
-  const { code, stdout, stderr } = await run('env', [...env, ...command]);
-  assert.equal(stderr, '');
-  return { code, findings: JSON.parse(stdout).findings };
+  return toExamination(await run('env', [...env, process.execPath, mainFile, ...doctorArguments(program, url)]));
 }
 
 /** The problems by their checks: what was found, the cause and what to change, in one text. */
