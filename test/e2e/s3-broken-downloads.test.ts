@@ -16,7 +16,7 @@ const body = randomBytes(500_000);
 
 // The proxy refuses single GETs, changes objects between HEAD and GET, and breaks answers off: none of that can be timed in Ceph.
 describe('S3: broken downloads', { skip: missingPeer(...cephPrograms) }, () => {
-  const ceph = sharedCeph();
+  const ceph = sharedCeph({ isKilled: true });
 
   async function start(t: TestContext) {
     const peer = await ceph();

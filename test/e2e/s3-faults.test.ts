@@ -14,7 +14,7 @@ import { beginPut, get, put } from '../support/uploading.js';
 const body = randomBytes(500_000);
 
 describe('S3: faults', { skip: missingPeer(...cephPrograms) }, () => {
-  const ceph = sharedCeph();
+  const ceph = sharedCeph({ isKilled: true });
 
   const start = async (t: TestContext) => startOnBucket(t, await ceph());
 

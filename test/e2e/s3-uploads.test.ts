@@ -12,7 +12,7 @@ import { get, put } from '../support/uploading.js';
 const names = ['a b.txt', '100%41+&.txt', '日本語 résumé.txt', 'it\'s "quoted".txt', 'a#b?c;d.txt'];
 
 describe('S3: uploads', { skip: missingPeer(...cephPrograms) }, () => {
-  const ceph = sharedCeph();
+  const ceph = sharedCeph({ isKilled: true });
 
   /** Runs one of the program's commands with its configuration. */
   const command = (program: S3Program, ...args: readonly string[]) =>

@@ -85,7 +85,6 @@ osd crush initial weight = 1
 osd objectstore = memstore
 memstore device bytes = 4294967296
 rgw frontends = beast endpoint=127.0.0.1:${gatewayPort} tcp_nodelay=1
-rgw cache enabled = false
 rgw gc obj min wait = 1
 rgw gc processor period = 2
 `;

@@ -25,13 +25,19 @@ export interface Ceph extends S3Service {
 const user = { accessKeyId: 'test-access-key', secretAccessKey: 'test-secret-key' };
 const uid = 'filer';
 
+/** How a test uses the gateway. */
+interface CephOptions {
+  /** The gateway is killed: its cache halves the CPU time of a request, but the next gateway has to wait 30 s for its end. */
+  readonly isKilled?: boolean;
+}
+
 /** The Ceph that the tests of a suite share, a bucket each: started for the first that asks, ended after the last. */
-export function sharedCeph(): () => Promise<Ceph> {
-  return shared(startCeph);
+export function sharedCeph(options?: CephOptions): () => Promise<Ceph> {
+  return shared((t) => startCeph(t, options));
 }
 
 /** Starts a Ceph of its own with the S3 gateway; resolves once it listens. */
-export async function startCeph(t: Teardown): Promise<Ceph> {
+export async function startCeph(t: Teardown, { isKilled = false }: CephOptions = {}): Promise<Ceph> {
   const port = await freePort();
   const cluster = await startCephCluster(t, port);
   const admin = (...args: readonly string[]): Promise<string> => cluster.run('radosgw-admin', ...args);
@@ -39,7 +45,7 @@ export async function startCeph(t: Teardown): Promise<Ceph> {
   await admin('user', 'create', '--uid', uid, '--display-name', uid, ...keys);
 
   const startGateway = async () => {
-    const gateway = cluster.start('radosgw', '-n', 'client.rgw');
+    const gateway = cluster.start('radosgw', '-n', 'client.rgw', `--rgw-cache-enabled=${!isKilled}`);
     await gateway.waitForLine((line) => line.includes('mgrc service_daemon_register'));
     return gateway;
   };
