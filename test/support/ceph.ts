@@ -31,9 +31,16 @@ interface CephOptions {
   readonly isKilled?: boolean;
 }
 
+let ofProcess: (() => Promise<Ceph>) | undefined;
+
+/** Has all suites of this process share one Ceph, unless they set options. To be called before there is a suite. */
+export function shareCeph(): void {
+  ofProcess = shared(startCeph);
+}
+
 /** The Ceph that the tests of a suite share, a bucket each: started for the first that asks, ended after the last. */
 export function sharedCeph(options?: CephOptions): () => Promise<Ceph> {
-  return shared((t) => startCeph(t, options));
+  return (options === undefined && ofProcess) || shared((t) => startCeph(t, options));
 }
 
 /** Starts a Ceph of its own with the S3 gateway; resolves once it listens. */

@@ -1,17 +1,17 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
-import { compileRetention, type RetentionSettings } from '../../src/retention/expiry.js';
-import { openRetention } from '../../src/retention/open-retention.js';
-import { tombstonePhases } from '../../src/retention/tombstone-phase.js';
-import { openS3Store } from '../../src/storage/s3/open-s3-store.js';
-import { dayMs } from '../../src/units.js';
-import { cephPrograms, sharedCeph } from '../support/ceph.js';
-import { noLimits } from '../support/no-limits.js';
-import { missingPeer } from '../support/peers.js';
-import { startS3Proxy } from '../support/s3-proxy.js';
-import { optionsFor, pathInBucket } from '../support/s3-service.js';
-import { incoming, key } from '../support/store-contract.js';
-import { uploaderIds } from '../support/uploader-ids.js';
+import { compileRetention, type RetentionSettings } from '../../../src/retention/expiry.js';
+import { openRetention } from '../../../src/retention/open-retention.js';
+import { tombstonePhases } from '../../../src/retention/tombstone-phase.js';
+import { openS3Store } from '../../../src/storage/s3/open-s3-store.js';
+import { dayMs } from '../../../src/units.js';
+import { cephPrograms, sharedCeph } from '../../support/ceph.js';
+import { noLimits } from '../../support/no-limits.js';
+import { missingPeer } from '../../support/peers.js';
+import { startS3Proxy } from '../../support/s3-proxy.js';
+import { optionsFor, pathInBucket } from '../../support/s3-service.js';
+import { incoming, key } from '../../support/store-contract.js';
+import { uploaderIds } from '../../support/uploader-ids.js';
 
 describe('S3: a sweep', { skip: missingPeer(...cephPrograms) }, () => {
   const ceph = sharedCeph();

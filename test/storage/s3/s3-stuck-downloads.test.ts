@@ -5,10 +5,10 @@ import { createServer, get, type IncomingMessage, type RequestListener } from 'n
 import { buffer } from 'node:stream/consumers';
 import { describe, it, type TestContext } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
-import { DownloadMemory } from '../../src/storage/download-memory.js';
-import { S3Download } from '../../src/storage/s3/s3-download.js';
-import { eventually } from '../support/eventually.js';
-import { listenOnFreePort } from '../support/listening.js';
+import { DownloadMemory } from '../../../src/storage/download-memory.js';
+import { S3Download } from '../../../src/storage/s3/s3-download.js';
+import { eventually } from '../../support/eventually.js';
+import { listenOnFreePort } from '../../support/listening.js';
 
 const mebibyte = 1024 * 1024;
 // More bytes than the system's buffers hold.

@@ -3,14 +3,14 @@ import { randomUUID } from 'node:crypto';
 import { describe, it, type TestContext } from 'node:test';
 import { PutObjectCommand } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
-import type { ServedStore, UnreadableEntry } from '../../src/storage/store.js';
-import { cephPrograms, sharedCeph } from '../support/ceph.js';
-import { send } from '../support/http-client.js';
-import { missingPeer } from '../support/peers.js';
-import { createBucketBehindProxy, type Meddling, type PassingRequest, startS3Proxy } from '../support/s3-proxy.js';
-import { pathInBucket } from '../support/s3-service.js';
-import { openStoreIn } from '../support/s3-store.js';
-import { incoming, key, readBack } from '../support/store-contract.js';
+import type { ServedStore, UnreadableEntry } from '../../../src/storage/store.js';
+import { cephPrograms, sharedCeph } from '../../support/ceph.js';
+import { send } from '../../support/http-client.js';
+import { missingPeer } from '../../support/peers.js';
+import { createBucketBehindProxy, type Meddling, type PassingRequest, startS3Proxy } from '../../support/s3-proxy.js';
+import { pathInBucket } from '../../support/s3-service.js';
+import { openStoreIn } from '../../support/s3-store.js';
+import { incoming, key, readBack } from '../../support/store-contract.js';
 
 /** Lists and tidies as a sweep does; resolves to the keys and the reports, each once. */
 async function sweep(store: ServedStore) {

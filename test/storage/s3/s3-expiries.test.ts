@@ -2,13 +2,13 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { describe, it } from 'node:test';
 import { PutObjectCommand } from '@aws-sdk/client-s3';
-import type { ServedStore } from '../../src/storage/store.js';
-import { cephPrograms, sharedCeph } from '../support/ceph.js';
-import { missingPeer } from '../support/peers.js';
-import { pathInBucket } from '../support/s3-service.js';
-import { openStoreIn } from '../support/s3-store.js';
-import { incoming, key } from '../support/store-contract.js';
-import { ids } from '../support/uploader-ids.js';
+import type { ServedStore } from '../../../src/storage/store.js';
+import { cephPrograms, sharedCeph } from '../../support/ceph.js';
+import { missingPeer } from '../../support/peers.js';
+import { pathInBucket } from '../../support/s3-service.js';
+import { openStoreIn } from '../../support/s3-store.js';
+import { incoming, key } from '../../support/store-contract.js';
+import { ids } from '../../support/uploader-ids.js';
 
 const hourMs = 60 * 60 * 1000;
 

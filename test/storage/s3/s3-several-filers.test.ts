@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { ServedStore } from '../../src/storage/store.js';
-import { cephPrograms, sharedCeph } from '../support/ceph.js';
-import { missingPeer } from '../support/peers.js';
-import { openStoreIn } from '../support/s3-store.js';
-import { incoming, key, readBack } from '../support/store-contract.js';
+import type { ServedStore } from '../../../src/storage/store.js';
+import { cephPrograms, sharedCeph } from '../../support/ceph.js';
+import { missingPeer } from '../../support/peers.js';
+import { openStoreIn } from '../../support/s3-store.js';
+import { incoming, key, readBack } from '../../support/store-contract.js';
 
 const hourMs = 60 * 60 * 1000;
 

@@ -3,15 +3,15 @@ import { createHash, randomBytes } from 'node:crypto';
 import { describe, it } from 'node:test';
 import { ListMultipartUploadsCommand, PutObjectCommand, type PutObjectCommandInput } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
-import { openS3Store } from '../../src/storage/s3/open-s3-store.js';
-import type { IncomingUpload, ServedStore } from '../../src/storage/store.js';
-import { cephPrograms, sharedCeph } from '../support/ceph.js';
-import { send } from '../support/http-client.js';
-import { missingPeer } from '../support/peers.js';
-import { optionsFor, pathInBucket } from '../support/s3-service.js';
-import { openStoreIn } from '../support/s3-store.js';
-import { incoming, key, readBack } from '../support/store-contract.js';
-import { ids, uploaderIds } from '../support/uploader-ids.js';
+import { openS3Store } from '../../../src/storage/s3/open-s3-store.js';
+import type { IncomingUpload, ServedStore } from '../../../src/storage/store.js';
+import { cephPrograms, sharedCeph } from '../../support/ceph.js';
+import { send } from '../../support/http-client.js';
+import { missingPeer } from '../../support/peers.js';
+import { optionsFor, pathInBucket } from '../../support/s3-service.js';
+import { openStoreIn } from '../../support/s3-store.js';
+import { incoming, key, readBack } from '../../support/store-contract.js';
+import { ids, uploaderIds } from '../../support/uploader-ids.js';
 
 async function listed(store: ServedStore) {
   const uploads = [];

@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
-import { tombstonePhases } from '../../src/retention/tombstone-phase.js';
-import { openS3Store } from '../../src/storage/s3/open-s3-store.js';
-import type { ServedStore } from '../../src/storage/store.js';
-import { cephPrograms, sharedCeph } from '../support/ceph.js';
-import { missingPeer } from '../support/peers.js';
-import { createBucketBehindProxy, startS3Proxy } from '../support/s3-proxy.js';
-import { optionsFor, type S3Service } from '../support/s3-service.js';
-import { incoming, key, readBack } from '../support/store-contract.js';
-import { sharedSwift, swiftPrograms } from '../support/swift.js';
-import { uploaderIds } from '../support/uploader-ids.js';
+import { tombstonePhases } from '../../../src/retention/tombstone-phase.js';
+import { openS3Store } from '../../../src/storage/s3/open-s3-store.js';
+import type { ServedStore } from '../../../src/storage/store.js';
+import { cephPrograms, sharedCeph } from '../../support/ceph.js';
+import { missingPeer } from '../../support/peers.js';
+import { createBucketBehindProxy, startS3Proxy } from '../../support/s3-proxy.js';
+import { optionsFor, type S3Service } from '../../support/s3-service.js';
+import { incoming, key, readBack } from '../../support/store-contract.js';
+import { sharedSwift, swiftPrograms } from '../../support/swift.js';
+import { uploaderIds } from '../../support/uploader-ids.js';
 
 const hourMs = 60 * 60 * 1000;
 const replayWindowMs = 1000;

@@ -1,8 +1,8 @@
 import { describe, type TestContext } from 'node:test';
-import { cephPrograms, sharedCeph } from '../support/ceph.js';
-import { missingPeer } from '../support/peers.js';
-import { openStoreIn } from '../support/s3-store.js';
-import { describeStore } from '../support/store-contract.js';
+import { cephPrograms, sharedCeph } from '../../support/ceph.js';
+import { missingPeer } from '../../support/peers.js';
+import { openStoreIn } from '../../support/s3-store.js';
+import { describeStore } from '../../support/store-contract.js';
 
 describe('a bucket of Ceph', { skip: missingPeer(...cephPrograms) }, () => {
   const ceph = sharedCeph();
