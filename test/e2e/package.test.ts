@@ -17,6 +17,7 @@ interface PackResult {
 }
 
 const contrib = [
+  'src/contrib/docker/compose.yaml',
   'src/contrib/grafana/prosody-filer.json',
   'src/contrib/prometheus/prosody-filer.rules.yml',
   'src/contrib/prosody/mod_file_share_move.lua',

@@ -138,6 +138,7 @@ describe('a release', { skip: missing ?? false }, () => {
       'README.md',
       'LICENSE',
       'CHANGELOG.md',
+      'src/contrib/docker/compose.yaml',
       'src/contrib/grafana/prosody-filer.json',
       'src/contrib/prometheus/prosody-filer.rules.yml',
       'src/contrib/prosody/mod_file_share_move.lua',
