@@ -1,11 +1,11 @@
-/** What stands before nginx's server block, as the README has it. */
+/** What stands before nginx's server block. nginx.example.conf has the same settings. */
 export const nginxUpstream = `upstream prosody_filer {
     server 127.0.0.1:5050;
     # How many idle connections nginx keeps for the next requests. A new one for each takes several times as long.
     keepalive 32;
 }`;
 
-/** The internal location by which nginx sends the files of an absolute `storeDir`, as the README has it. */
+/** The internal location by which nginx sends the files of an absolute `storeDir`. */
 export function internalLocation(accelRedirect: string, storeDir: string): string {
   return `# nginx sends the files of downloads that prosody-filer has allowed. Set accelRedirect = "${accelRedirect}" in config.toml.
 location ${accelRedirect} {
@@ -25,7 +25,7 @@ location ${accelRedirect} {
 }`;
 }
 
-/** The locations of nginx for clients that reach prosody-filer at this URL, as the README has them. */
+/** The locations of nginx for clients that reach prosody-filer at this URL. */
 export function nginxLocations(baseUrl: string, accelRedirect: string, storeDir: string): string {
   return `# A slow client may receive nothing for long, since the system holds several MB for it.
 send_timeout 30m;

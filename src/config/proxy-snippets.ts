@@ -1,4 +1,4 @@
-/** The lines for each proxy but nginx, as the README has them, for clients that reach prosody-filer at this URL. */
+/** The lines for each proxy but nginx, for clients that reach prosody-filer at this URL. */
 const snippets = {
   caddy: ({ host, pathname }: URL) => `${host} {
     reverse_proxy ${pathname}* 127.0.0.1:5050

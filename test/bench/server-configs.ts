@@ -1,10 +1,10 @@
 import { mkdirSync } from 'node:fs';
 import { userInfo } from 'node:os';
+import { nginxOfInit } from '../support/init-lines.js';
 import { type NginxLayout, nginxExample } from '../support/nginx-example.js';
-import { readmeNginx } from '../support/readme.js';
 
-/** What stands in nginx: the locations of the README, or a layout of nginx.example.conf. */
-export type Front = 'README' | NginxLayout;
+/** What stands in nginx: the lines of `init`, or a layout of nginx.example.conf. */
+export type Front = 'init' | NginxLayout;
 
 /** An nginx with two workers and these servers; temporary files lie on the disk of the uploads. */
 function nginxWith(folder: string, servers: string): string {
@@ -57,8 +57,8 @@ export function nginxConfig(folder: string, port: number): string {
 /** An nginx in front of the filer, without TLS. */
 export function nginxFrontConfig(folder: string, port: number, front: Front, filerPort: number): string {
   const [address, filer, storeDir] = [`127.0.0.1:${port}`, `127.0.0.1:${filerPort}`, `${folder}/store`];
-  if (front !== 'README') return nginxWith(folder, nginxExample(front, { address, filer, storeDir }));
-  const [inServer, beforeServer] = readmeNginx({ origin: `http://${filer}`, storeDir });
+  if (front !== 'init') return nginxWith(folder, nginxExample(front, { address, filer, storeDir }));
+  const [inServer, beforeServer] = nginxOfInit({ origin: `http://${filer}`, storeDir });
   return nginxWith(folder, `${beforeServer}\nserver { listen ${address};\n${inServer}\n}`);
 }
 

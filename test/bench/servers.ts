@@ -95,7 +95,7 @@ const recipes: readonly Recipe[] = [
   filer('filer', asNginx),
   filer('filer, sync', { ...asNginx, durability: 'sync' }),
   filer('filer, 2 workers', { ...asNginx, workers: 2 }),
-  { ...filer('behind nginx', { ...asNginx, ...layoutSettings.b }), front: 'README', kinds: bodyKinds },
+  { ...filer('behind nginx', { ...asNginx, ...layoutSettings.b }), front: 'init', kinds: bodyKinds },
   { ...filer('behind nginx (a)', asNginx), front: 'a', kinds: bodyKinds },
   { ...filer('behind nginx (b)', { ...asNginx, ...layoutSettings.b }), front: 'b', kinds: bodyKinds },
   { ...filer('behind nginx (c)', asNginx), front: 'c', kinds: ['get'] },

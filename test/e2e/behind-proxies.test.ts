@@ -35,7 +35,7 @@ const hostileNames = {
 /** As ejabberd hands them out since 25.08. HTTP/2 knows no such names. */
 const rawNames = { 'büro_日本.jpg': 'büro_日本.jpg' };
 
-/** A mistake in the lines of the README, and what the doctor says about it. */
+/** A mistake in the lines of `init`, and what the doctor says about it. */
 const mistakes: Readonly<
   Record<ProxyName, { change: (block: string) => string; problems: Readonly<Record<string, RegExp>> }>
 > = {
@@ -83,7 +83,7 @@ async function exchange(
 }
 
 for (const [name, executable] of Object.entries(proxyPrograms) as [ProxyName, string][]) {
-  describe(`behind ${name}, with the lines of the README`, { skip: missingPeer(executable, 'openssl', 'curl') }, () => {
+  describe(`behind ${name}, with the lines of init`, { skip: missingPeer(executable, 'openssl', 'curl') }, () => {
     const behind = shared((t) => startBehind(t, name));
 
     it('uploads and downloads arrive unchanged, whatever the name and the protocol', async () => {

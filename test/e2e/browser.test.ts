@@ -5,10 +5,10 @@ import { S3Bucket } from '../../src/storage/s3/s3-bucket.js';
 import type { UploadKey } from '../../src/upload/upload-key.js';
 import { type Ceph, cephPrograms, sharedCeph } from '../support/ceph.js';
 import { mainFile, run } from '../support/command.js';
+import { nginxOfInit } from '../support/init-lines.js';
 import { layoutSettings, nginxLayouts } from '../support/nginx-example.js';
 import { missingPeer } from '../support/peers.js';
 import { startProgram } from '../support/program.js';
-import { readmeNginx } from '../support/readme.js';
 import { startOnBucket } from '../support/s3-program.js';
 import { optionsFor } from '../support/s3-service.js';
 import { openWebClient, sharedBrowser } from './browser.js';
@@ -23,9 +23,9 @@ describe('a web client on another site', { skip: missingPeer('chromium', 'nginx'
     await checkInBrowser(t, await browser(), await startProgram(t));
   });
 
-  it("works with the README's nginx before it", async (t) => {
+  it('works with the nginx of init before it', async (t) => {
     const program = await startProgram(t, layoutSettings.b);
-    const nginx = await startNginx(t, ...readmeNginx(program));
+    const nginx = await startNginx(t, ...nginxOfInit(program));
     await checkInBrowser(t, await browser(), { uploadUrl: `${nginx}/upload/`, secret: program.secret });
   });
 

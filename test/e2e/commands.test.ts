@@ -3,6 +3,8 @@ import { appendFile, mkdir, readdir, readFile, stat, utimes, writeFile } from 'n
 import path from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { loadConfig } from '../../src/config/load-config.js';
+import { nginxLocations } from '../../src/config/nginx-locations.js';
+import { otherProxies, proxySnippet } from '../../src/config/proxy-snippets.js';
 import { signPut, tokenSchemes } from '../../src/token/sign-token.js';
 import type { UploadKey } from '../../src/upload/upload-key.js';
 import { type CommandResult, mainFile, run } from '../support/command.js';
@@ -89,9 +91,11 @@ describe('a reader that goes away', () => {
 });
 
 describe('init', () => {
+  const baseUrl = 'https://uploads.example.org/upload/';
+
   it('runs as in the README: writes a configuration that only its owner can read, and prints settings for other servers', async (t) => {
     const folder = await tempDir(t);
-    const { code, stdout, stderr } = await runReadmeCommand('prosody-filer init', folder);
+    const { code, stdout, stderr } = await runReadmeCommand('prosody-filer init --base-url', folder);
     assert.deepEqual([code, stderr], [0, '']);
     const file = path.join(folder, 'config.toml');
     assert.equal((await stat(file)).mode & 0o777, 0o600);
@@ -112,6 +116,18 @@ describe('init', () => {
     const [, deleteSecret = ''] = /http_file_delete_secret = "([0-9a-f]{64})"/.exec(stdout) ?? [];
     assert.ok((await readFile(file, 'utf8')).includes(`# deleteSecret = "${deleteSecret}"`));
     assert.equal(config.deleteSecret, undefined);
+  });
+
+  it("prints the lines for the proxies by the README's command", async (t) => {
+    for (const proxy of ['nginx', ...otherProxies] as const) {
+      const folder = await tempDir(t);
+      const { stdout, stderr } = await runReadmeCommand('prosody-filer init --config', folder, ` --proxy ${proxy}`);
+      const lines =
+        proxy === 'nginx'
+          ? nginxLocations(baseUrl, '/internal-uploads/', path.join(folder, 'upload'))
+          : proxySnippet(proxy, baseUrl);
+      assert.deepEqual([stderr, stdout.includes(`\n${lines}\n`)], ['', true], stdout);
+    }
   });
 
   it('never replaces a configuration, and writes none for an invalid URL', async (t) => {

@@ -4,9 +4,9 @@ import path from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { type CORSRule, DeleteBucketPolicyCommand, PutBucketCorsCommand } from '@aws-sdk/client-s3';
 import { type Ceph, cephPrograms, sharedCeph } from '../support/ceph.js';
+import { nginxOfInit } from '../support/init-lines.js';
 import { freePort, missingPeer } from '../support/peers.js';
 import { startProgram, toToml } from '../support/program.js';
-import { readmeNginx } from '../support/readme.js';
 import { readmePolicy } from '../support/s3-policy.js';
 import { tempDir } from '../support/temp-dir.js';
 import { assertProblems, examine, examineByProcess } from './examination.js';
@@ -239,7 +239,7 @@ async function examineSetUp(t: TestContext, ceph: Ceph, setUp: SetUp) {
   });
   const config = await readFile(program.configFile, 'utf8');
   const configFile = path.join(await tempDir(t), 'config.toml');
-  const [inServer, beforeServer] = readmeNginx(program);
+  const [inServer, beforeServer] = nginxOfInit(program);
   const url = `${await startNginx(t, inServer.replace('gzip off;', `gzip off; ${proxy}`), beforeServer)}/upload/`;
   const component = { jid: 'upload.example.org', secret: 's', baseUrl: setUp.slotUrl ?? url, upload: 'direct' };
   await writeFile(

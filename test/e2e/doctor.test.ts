@@ -3,10 +3,11 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { mainFile, run } from '../support/command.js';
+import { nginxOfInit } from '../support/init-lines.js';
 import { layoutSettings } from '../support/nginx-example.js';
 import { freePort, missingPeer } from '../support/peers.js';
 import { type Program, type Settings, startProgram } from '../support/program.js';
-import { readmeBlock, readmeNginx } from '../support/readme.js';
+import { readmeBlock } from '../support/readme.js';
 import { shared } from '../support/shared.js';
 import { type Teardown, tempDir } from '../support/temp-dir.js';
 import { filesIn } from '../support/tree.js';
@@ -24,9 +25,9 @@ async function uploadsIn({ storeDir }: Program): Promise<string[]> {
   return (await filesIn(storeDir)).filter((file) => !file.startsWith('.prosody-filer/'));
 }
 
-/** What the README puts into nginx, with these changes in the server block. */
+/** What `init` prints for nginx, with these changes in the server block. */
 function changedNginx(program: Program, changes: Changes): [inServer: string, beforeServer: string] {
-  const [inServer, beforeServer] = readmeNginx(program);
+  const [inServer, beforeServer] = nginxOfInit(program);
   const changed = changes.reduce((text, [from, to]) => text.replace(from, () => to), inServer);
   return [changed, beforeServer];
 }
@@ -34,7 +35,7 @@ function changedNginx(program: Program, changes: Changes): [inServer: string, be
 type Changes = readonly (readonly [from: string | RegExp, to: string])[];
 
 interface BrokenSetUp {
-  /** Changes to the README's location. */
+  /** Changes to the location of `init`. */
   readonly changes?: Changes;
   readonly settings?: Settings;
   readonly command?: readonly string[];
@@ -272,7 +273,7 @@ async function changedConfig(
   return { configFile: changed };
 }
 
-/** nginx with the README's location and a self-signed certificate for this name. */
+/** nginx with the location of `init` and a self-signed certificate for this name. */
 async function startTlsNginx(t: TestContext, program: Program, subjectAltName: string) {
   const folder = await tempDir(t);
   const [key, certificate] = [path.join(folder, 'key.pem'), path.join(folder, 'certificate.pem')];
@@ -282,7 +283,7 @@ async function startTlsNginx(t: TestContext, program: Program, subjectAltName: s
   ]);
   assert.equal(code, 0, stderr);
   const port = await freePort();
-  const [inServer, beforeServer] = readmeNginx(program);
+  const [inServer, beforeServer] = nginxOfInit(program);
   const server = `${beforeServer}
   server {
     listen 127.0.0.1:${port} ssl;
@@ -306,7 +307,7 @@ ${url}: 24 checks, problems: 1
 `;
 
 describe('the doctor behind nginx', { skip: missingPeer('nginx', 'openssl', 'faketime') }, () => {
-  it('finds no problem with the set-up of the README, over https, and leaves no files', async (t) => {
+  it('finds no problem with the nginx of init, over https, and leaves no files', async (t) => {
     const program = await startProgram(t, layoutSettings.b);
     const { url, trust } = await startTlsNginx(t, program, 'IP:127.0.0.1');
     const examination = await examineByProcess(program, url, trust);
@@ -389,7 +390,7 @@ describe('the doctor and accelRedirect', { skip: missingPeer('nginx') }, () => {
 
   it('says that nginx sends the bytes, and what to do where it does not', async (t) => {
     const program = await startProgram(t, layoutSettings.b);
-    const url = `${await startNginx(t, ...readmeNginx(program))}/upload/`;
+    const url = `${await startNginx(t, ...nginxOfInit(program))}/upload/`;
     assert.deepEqual(outcomeOf(await examine(program, url)), {
       check: 'accelRedirect',
       outcome: 'ok',
@@ -404,7 +405,7 @@ describe('the doctor and accelRedirect', { skip: missingPeer('nginx') }, () => {
 
   it('warns if the running server does not know accelRedirect yet, and says where nginx could send the bytes', async (t) => {
     const program = await startProgram(t);
-    const url = `${await startNginx(t, ...readmeNginx(program))}/upload/`;
+    const url = `${await startNginx(t, ...nginxOfInit(program))}/upload/`;
     const set = await changedConfig(t, program, [['secret', `accelRedirect = "/internal-uploads/"\nsecret`]]);
     const early = await examine(set, url);
     assert.deepEqual([early.code, outcomeOf(early)?.outcome], [0, 'warning']);
@@ -419,7 +420,7 @@ describe('the doctor and accelRedirect', { skip: missingPeer('nginx') }, () => {
     skip: process.getuid?.() !== 0 && 'needs root',
   }, async (t) => {
     const program = await startProgram(t, layoutSettings.b);
-    const url = `${await startNginx(t, ...readmeNginx(program), 'www-data')}/upload/`;
+    const url = `${await startNginx(t, ...nginxOfInit(program), 'www-data')}/upload/`;
     const problem = { accelRedirect: /403 from nginx\. \| nginx's user may not enter.*check-config as root/ };
     await assertNamed(await examine(program, url), program, problem);
   });

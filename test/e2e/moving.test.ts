@@ -4,9 +4,10 @@ import path from 'node:path';
 import { it, type TestContext } from 'node:test';
 import { mainFile, projectFolder, run } from '../support/command.js';
 import { send } from '../support/http-client.js';
+import { nginxOfInit } from '../support/init-lines.js';
 import { freePort, missingPeer, skipOrFail } from '../support/peers.js';
 import { startProgram } from '../support/program.js';
-import { readmeBlock, readmeNginx } from '../support/readme.js';
+import { readmeBlock } from '../support/readme.js';
 import { RunningProcess } from '../support/running-process.js';
 import { tempDir } from '../support/temp-dir.js';
 import { v1Token } from '../support/tokens.js';
@@ -165,7 +166,7 @@ it('serves beside share.php, so that old links keep working', async (t) => {
   await php.waitForLine((line) => line.includes('started'));
 
   const filer = await startProgram(t, { secret: 'new-secret' });
-  const [inServer, beforeServer] = readmeNginx(filer);
+  const [inServer, beforeServer] = nginxOfInit(filer);
   const scriptLocation = `location /share.php/ { proxy_pass http://${phpAddress}; }`;
   const nginx = await startNginx(t, `${inServer} ${scriptLocation}`, beforeServer);
   const shareUrl = `${nginx}/share.php/`;

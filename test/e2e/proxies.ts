@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { TestContext } from 'node:test';
+import { proxySnippet } from '../../src/config/proxy-snippets.js';
 import { eventually } from '../support/eventually.js';
 import { isListening } from '../support/listening.js';
 import { findProgram, freePort } from '../support/peers.js';
-import { readmeBlock } from '../support/readme.js';
 import { RunningProcess } from '../support/running-process.js';
 import { tempDir } from '../support/temp-dir.js';
 import { type Certificate, makeCertificate } from './nginx.js';
@@ -22,9 +22,7 @@ interface Place {
 
 interface Kind {
   readonly program: string;
-  /** The README's block, by its language and a text in it. */
-  readonly block: readonly [language: string, containing: string];
-  /** The whole configuration with the README's block, in which 127.0.0.1:5050 is replaced already. */
+  /** The whole configuration with the lines of `init`, in which 127.0.0.1:5050 is replaced already. */
   readonly configuration: (block: string, place: Place) => string;
   readonly args: (configFile: string) => readonly string[];
 }
@@ -34,7 +32,6 @@ const apacheModules = ['mpm_event', 'authz_core', 'env', 'filter', 'deflate', 'r
 const kinds = {
   caddy: {
     program: 'caddy',
-    block: ['caddy', 'reverse_proxy'],
     configuration: (block, { listen, folder, certificate: { file, keyFile } }) => `{
   admin off
   auto_https disable_redirects
@@ -49,7 +46,6 @@ ${block.replace(/^.* \{$/m, `https://${listen} {\n  tls ${file} ${keyFile}`)}
   },
   apache: {
     program: 'apache2',
-    block: ['apache', 'ProxyPass'],
     configuration: (block, { listen, folder, certificate: { file, keyFile } }) => `ServerRoot ${folder}
 DefaultRuntimeDir ${folder}
 PidFile ${folder}/apache.pid
@@ -71,7 +67,6 @@ ${block}
   },
   haproxy: {
     program: 'haproxy',
-    block: ['haproxy', 'use_backend'],
     configuration: (block, { listen, folder }) =>
       `${block.replace('bind :443 ssl crt /etc/haproxy/uploads.pem', `bind ${listen} ssl crt ${folder}/both.pem`)}
 `,
@@ -105,7 +100,7 @@ async function listening(proxy: RunningProcess, address: string): Promise<void> 
 }
 
 /**
- * Starts a proxy of its own with the lines of the README and these changes to them, in front of the filer at this origin;
+ * Starts a proxy of its own with the lines of `init` and these changes to them, in front of the filer at this origin;
  * resolves once it listens.
  */
 export async function startProxy(
@@ -126,7 +121,7 @@ export async function startProxy(
   );
   const filer = new URL(filerOrigin).host;
   const place = { listen: `127.0.0.1:${await freePort()}`, filer, folder, certificate };
-  const block = change(readmeBlock(...kind.block).replaceAll('127.0.0.1:5050', filer));
+  const block = change(proxySnippet(name, 'https://uploads.example.org/upload/').replaceAll('127.0.0.1:5050', filer));
   const configFile = path.join(folder, 'proxy.conf');
   await writeFile(configFile, changeWhole(kind.configuration(block, place)));
   await mkdir(path.join(folder, 'logs'));

@@ -6,10 +6,11 @@ import { it, type TestContext } from 'node:test';
 import { loadConfig } from '../../src/config/load-config.js';
 import { projectFolder, run } from '../support/command.js';
 import { send } from '../support/http-client.js';
+import { nginxOfInit } from '../support/init-lines.js';
 import { layoutSettings } from '../support/nginx-example.js';
 import { missingPeer } from '../support/peers.js';
 import { startProgram } from '../support/program.js';
-import { readmeBlock, readmeNginx } from '../support/readme.js';
+import { readmeBlock } from '../support/readme.js';
 import { RunningProcess } from '../support/running-process.js';
 import { tempDir } from '../support/temp-dir.js';
 import { v1Token, v2Token } from '../support/tokens.js';
@@ -33,13 +34,13 @@ it("the README's first command serves from a fresh checkout", async (t) => {
   assert.equal(await readFile(path.join(checkout, 'upload/slot/f'), 'utf8'), 'hello');
 });
 
-it("the README's nginx passes uploads and downloads unchanged", async (t) => {
+it('the nginx of init passes uploads and downloads unchanged', async (t) => {
   const reason = missingPeer('nginx');
   if (reason !== undefined) return t.skip(reason);
   const storeDir = await tempDir(t);
   const { origin, secret } = await startProgram(t, { storeDir, secret: 'a secret of both' });
   const behind = await startProgram(t, { storeDir, secret, ...layoutSettings.b });
-  const [inServer, beforeServer] = readmeNginx(behind);
+  const [inServer, beforeServer] = nginxOfInit(behind);
   // As Debian's nginx.conf has it.
   const debian = 'include /etc/nginx/mime.types; default_type application/octet-stream; gzip on;';
   const nginx = await startNginx(t, inServer, `${debian}\n${beforeServer}`);

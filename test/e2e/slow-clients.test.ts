@@ -6,10 +6,10 @@ import path from 'node:path';
 import { describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { eventually } from '../support/eventually.js';
+import { nginxOfInit } from '../support/init-lines.js';
 import { missingPeer } from '../support/peers.js';
 import { startProgram } from '../support/program.js';
 import { connectTo } from '../support/raw-socket.js';
-import { readmeNginx } from '../support/readme.js';
 import { filesIn } from '../support/tree.js';
 import { beginPut, get, put } from '../support/uploading.js';
 import { startNginx } from './nginx.js';
@@ -101,7 +101,7 @@ describe('a slow client', { concurrency: true }, () => {
       const program = await startProgram(t, { stallTimeout: '500ms' });
       const size = 15_000_000;
       await writeFile(path.join(program.storeDir, 'large'), Buffer.alloc(size));
-      const origin = proxy === 'directly' ? program.origin : await startNginx(t, ...readmeNginx(program));
+      const origin = proxy === 'directly' ? program.origin : await startNginx(t, ...nginxOfInit(program));
       assert.ok((await downloadSlowly(`${origin}/upload/large`, 1_000_000)) > size);
     });
   }

@@ -5,8 +5,9 @@ import { describe, it, type TestContext } from 'node:test';
 import { projectFolder, run } from '../support/command.js';
 import { eventually } from '../support/eventually.js';
 import { send } from '../support/http-client.js';
+import { nginxOfInit } from '../support/init-lines.js';
 import { findProgram, freePort, missingPeer } from '../support/peers.js';
-import { readmeBlock, readmeNginx } from '../support/readme.js';
+import { readmeBlock } from '../support/readme.js';
 import { tempDir } from '../support/temp-dir.js';
 import { put } from '../support/uploading.js';
 import type { Finding } from './examination.js';
@@ -58,10 +59,10 @@ function direct(config: string): string {
   return config.replace(/^accelRedirect .*$/m, '');
 }
 
-/** Boots as `boot` does, with an nginx in front that has the README's configuration and runs as Debian's does. */
+/** Boots as `boot` does, with an nginx in front that has the lines of `init` and runs as Debian's does. */
 async function bootWithNginx(t: TestContext, text: string, config: string, setUp: string) {
   const [filerPort, nginxPort] = [await freePort(), await freePort()];
-  const [inServer, beforeServer] = readmeNginx({
+  const [inServer, beforeServer] = nginxOfInit({
     origin: `http://127.0.0.1:${filerPort}`,
     storeDir: '/var/lib/prosody-filer/upload',
   });

@@ -14,20 +14,6 @@ export function readmeBlock(language: string, containing: string): string {
   return found.trimEnd();
 }
 
-/** What the README puts into nginx's server block, and before it, with the origin of prosody-filer and its storeDir. */
-export function readmeNginx({
-  origin,
-  storeDir = '/nowhere',
-}: {
-  readonly origin: string;
-  readonly storeDir?: string;
-}): [inServer: string, beforeServer: string] {
-  return [
-    readmeBlock('nginx', 'proxy_pass').replace('/var/lib/prosody-filer/upload', storeDir),
-    readmeBlock('nginx', 'upstream').replace('127.0.0.1:5050', new URL(origin).host),
-  ];
-}
-
 /** The values that replace the README's names in a snippet. */
 export interface Names {
   /** With its trailing slash. */
@@ -44,12 +30,12 @@ export function withNames(snippet: string, { baseUrl, secret, domain }: Names): 
     .replaceAll('example.org', domain);
 }
 
-/** Runs the README's command line that begins with a text, with the built program as `prosody-filer`. */
-export function runReadmeCommand(beginning: string, cwd: string): Promise<CommandResult> {
+/** Runs the README's command line that begins with a text, and more arguments, with the built program as `prosody-filer`. */
+export function runReadmeCommand(beginning: string, cwd: string, more = ''): Promise<CommandResult> {
   const program = `prosody-filer() { ${process.execPath} ${mainFile} "$@"; }\n`;
   const line = readmeBlock('sh', beginning)
     .split('\n')
     .find((text) => text.startsWith(beginning));
   if (line === undefined) throw new Error(`the README has no command that begins with ${beginning}`);
-  return run('bash', ['-c', program + line], cwd);
+  return run('bash', ['-c', program + line + more], cwd);
 }
