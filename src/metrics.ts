@@ -17,7 +17,7 @@ export interface SweepResults {
   readonly last: { readonly endedAt: number } | undefined;
 }
 
-/** The metrics that a supervisor has too, in a registry of their own. The README explains each name. */
+/** The metrics that a supervisor has too, in a registry of their own. The help of each explains it to operators. */
 export class ProcessMetrics {
   readonly registry = new Registry();
 

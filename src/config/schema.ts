@@ -1,6 +1,6 @@
 /*
  * An entry of the schema is the one place where a setting stands: its type and range, its unit, its default, and the
- * sentences that config.example.toml and the README show. The types of the settings derive from it.
+ * sentences that config.example.toml shows. The types of the settings derive from it.
  */
 
 /** The unit into which a text is converted: bytes, milliseconds, or the bits of a file's mode. */

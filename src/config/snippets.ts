@@ -6,7 +6,7 @@ export interface SnippetValues {
   readonly deleteSecret: string;
 }
 
-/** Lines for the configurations of the XMPP servers, as the README has them, with these values. */
+/** Lines for the configurations of the XMPP servers, with these values. The README has some of them. */
 export function makeSnippets({ baseUrl, secret, deleteSecret }: SnippetValues) {
   return {
     prosodyExternal: `Component "upload.example.org" "http_upload_external"

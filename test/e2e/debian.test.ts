@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
+import path from 'node:path';
 import { it, type TestContext } from 'node:test';
+import { projectFolder } from '../support/command.js';
 import { eventually } from '../support/eventually.js';
 import { send } from '../support/http-client.js';
 import { freePort, missingPeer } from '../support/peers.js';
@@ -37,7 +39,12 @@ const missing = missingPeer('dpkg', 'dpkg-deb', 'deb-systemd-invoke', 'systemd-s
 async function bootWithPackages(t: TestContext) {
   const folder = await tempDir(t);
   const [port, otherPort] = [await freePort(), await freePort()];
-  const other = readmeBlock('toml', 'prosody-filer@example.net').replace('5051', String(otherPort));
+  const own = await readFile(path.join(projectFolder, '.ci/debian/root/etc/prosody-filer/config.toml'), 'utf8');
+  // As the README says.
+  const other = own
+    .replace('prosody-filer.service', 'prosody-filer@example.net.service')
+    .replace('/var/lib/prosody-filer/upload', '/var/lib/prosody-filer/example.net/upload')
+    .replace('5050', String(otherPort));
   const packages = versions.map(
     async (version) => [`${version}.deb`, await makePackage(folder, version, port)] as const,
   );

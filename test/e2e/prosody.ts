@@ -1,8 +1,9 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import { makeSnippets } from '../../src/config/snippets.js';
 import { freePort } from '../support/peers.js';
-import { readmeBlock, withNames } from '../support/readme.js';
+import { readmeBlock, readmeCode } from '../support/readme.js';
 import { RunningProcess } from '../support/running-process.js';
 import { tempDir } from '../support/temp-dir.js';
 import { type Debian, thisDebian } from './debian.js';
@@ -126,7 +127,7 @@ http_default_host = "upload.${account.domain}"
 http_external_url = ${JSON.stringify(new URL('/', options.baseUrl).href)}`;
 }
 
-/** The README's component, with this server's names in it. */
+/** The component of the README or of `init`, with this server's names in it. */
 function toComponent(options: ProsodyOptions): string {
   if (options.issuer === 'component') {
     const component = readmeBlock('lua', 'component_secret').replace('the-component-secret', options.secret);
@@ -134,9 +135,9 @@ function toComponent(options: ProsodyOptions): string {
   }
   const { issuer, baseUrl, secret } = options;
   if (issuer === 'file_share itself') return `Component "upload.${account.domain}" "http_file_share"`;
-  const module = issuer === 'file_share' ? 'http_file_share' : 'http_upload_external';
-  const component = readmeBlock('lua', `"${module}"\n    ${module}_base_url`);
-  const named = withNames(component, { baseUrl, secret, domain: account.domain });
+  const { prosodyExternal, prosodyFileShare } = makeSnippets({ baseUrl, secret, deleteSecret: 'none' });
+  const component = issuer === 'file_share' ? prosodyFileShare : prosodyExternal;
+  const named = component.replace('example.org', account.domain);
   // Without a protocol the module signs v1.
   return issuer === 'v1' ? named.replace(/^.*_protocol = .*$/m, '') : named;
 }
@@ -144,8 +145,8 @@ function toComponent(options: ProsodyOptions): string {
 /** What the README adds for a gateway. Only Prosody's own module has a list of who may ask. */
 function toGateway({ issuer, gatewaySecret }: ProsodyOptions): string {
   if (gatewaySecret === undefined) return '';
-  const lines = readmeBlock('lua', 'the-gateway-secret')
-    .replace('the-gateway-secret', gatewaySecret)
-    .replaceAll('example.org', account.domain);
-  return issuer === 'file_share' ? lines : lines.replace(/^.*_access = .*$/m, '');
+  const access = readmeCode('http_file_share_access = ').replaceAll('example.org', account.domain);
+  return `${issuer === 'file_share' ? `    ${access}` : ''}
+Component "slidge.${account.domain}"
+    component_secret = "${gatewaySecret}"`;
 }

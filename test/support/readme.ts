@@ -14,6 +14,13 @@ export function readmeBlock(language: string, containing: string): string {
   return found.trimEnd();
 }
 
+/** The README's code in a line of text that begins with this. */
+export function readmeCode(beginning: string): string {
+  const found = [...readme.matchAll(/`([^`\n]+)`/g)].find(([, code = '']) => code.startsWith(beginning));
+  if (found?.[1] === undefined) throw new Error(`the README has no code that begins with ${beginning}`);
+  return found[1];
+}
+
 /** The values that replace the README's names in a snippet. */
 export interface Names {
   /** With its trailing slash. */

@@ -44,9 +44,3 @@ export function linesOfExample(key: string, entry: Entry): string[] {
 export function linesOfTable(header: string, entry: Entry): string[] {
   return [...wrap(plain(entry.description) + whatAppliesElse(entry)), header];
 }
-
-/** The row about a key in a table of the README. */
-export function rowOfReadme(name: string, { default: value, unset, description }: Entry): string {
-  const standard = unset ?? (value === undefined ? 'required' : `\`${inToml(value)}\``);
-  return `| \`${name}\` | ${standard} | ${description} |`;
-}
