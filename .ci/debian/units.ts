@@ -11,6 +11,9 @@ const replacements: Readonly<Record<string, string>> = {
   '/run/credentials/prosody-filer.service/': '/run/credentials/prosody-filer@NAME.service/',
   '/var/lib/prosody-filer/upload': '/var/lib/prosody-filer/NAME/upload',
   'StateDirectory=prosody-filer': 'StateDirectory=prosody-filer/%i',
+  // When a service stops, systemd removes its folder with all that is in it. So this one is not below the other service's.
+  '/run/prosody-filer/filer.sock': '/run/prosody-filer@NAME/filer.sock',
+  'RuntimeDirectory=prosody-filer': 'RuntimeDirectory=prosody-filer@%i',
 };
 
 /**

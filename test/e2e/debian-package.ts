@@ -15,7 +15,7 @@ const documents = [
 ];
 
 /**
- * Packs the built program as another version, with another port in the configuration. In place of Node.js, it has a script
+ * Packs the built program as another version, with another port in configuration and socket. In place of Node.js, it has a script
  * that runs the one of bootSystemd: that is quicker to install. Returns the file.
  */
 export async function makePackage(folder: string, version: string, port: number): Promise<string> {
@@ -31,7 +31,9 @@ export async function makePackage(folder: string, version: string, port: number)
 
   const tree = path.join(folder, `${version}-tree`);
   const edition = stagePackage(release, process.arch, new Date(0), tree);
-  const config = path.join(tree, 'etc/prosody-filer/config.toml');
-  await writeFile(config, (await readFile(config, 'utf8')).replace(':5050', `:${port}`));
+  for (const name of ['etc/prosody-filer/config.toml', 'usr/lib/systemd/system/prosody-filer.socket']) {
+    const file = path.join(tree, name);
+    await writeFile(file, (await readFile(file, 'utf8')).replace(':5050', `:${port}`));
+  }
   return path.join(folder, packTree(tree, edition, folder));
 }

@@ -148,6 +148,35 @@ it('the Debian package', { skip: missing ?? (await systemdSkipReason()) ?? false
     await shell('systemctl enable --now prosody-filer');
   });
 
+  await t.test('starts what is enabled when it is installed again, the socket first', async () => {
+    await shell('systemctl stop prosody-filer');
+    await shell('systemctl enable --now prosody-filer.socket && systemctl start prosody-filer');
+    await dpkg('--remove', 'prosody-filer');
+    assert.deepEqual(await say('is-active'), ['inactive', 'inactive', 'inactive']);
+    await install(newer);
+    assert.deepEqual(await say('is-active'), ['active', 'active', 'active']);
+    assert.equal((await get(await server(), 's/across')).body.toString(), '0123456789');
+    await shell('systemctl disable --now prosody-filer.socket && systemctl restart prosody-filer');
+  });
+
+  await t.test('listens on sockets that nginx can open, each service on its own', async () => {
+    const [one, other] = ['prosody-filer', 'prosody-filer@example.net'];
+    const edit = (socket: string) =>
+      `s#^listenPort.*#listenPort = "/run/${socket}/filer.sock"\\nunixSocket = true#; s#^trustProxy.*#trustProxy = ["unix"]#`;
+    const ask = (socket: string) =>
+      shell(`runuser -u www-data -- curl --silent --unix-socket /run/${socket}/filer.sock http://x/upload/s/none`);
+    for (const [service, file] of [
+      [one, 'config.toml'],
+      [other, 'example.net.toml'],
+    ] as const) {
+      await shell(`sed --in-place=.tcp '${edit(service)}' ${etc}/${file} && systemctl restart ${service}`);
+      assert.match(await ask(service), /^There is no file at this URL/);
+    }
+    await shell(`systemctl stop ${one}`);
+    assert.match(await ask(other), /^There is no file at this URL/);
+    await shell(`for file in ${etc}/*.tcp; do mv $file \${file%.tcp}; done; systemctl restart ${one} ${other}`);
+  });
+
   await t.test('is removed without its configuration and the uploads, and purged without the uploads', async () => {
     const before = await shell(`find ${state} -type f | sort`);
     await dpkg('--remove', 'prosody-filer');
@@ -164,6 +193,7 @@ it('the Debian package', { skip: missing ?? (await systemdSkipReason()) ?? false
     async () => {
       await install(newer);
       assert.equal((await get(await server(), 's/across')).body.toString(), '0123456789');
+      assert.deepEqual(await say('is-active'), ['active', 'inactive', 'active']);
       await shell(`echo mine >${etc}/secret && find ${state} -type f -delete`);
       await dpkg('--purge', 'prosody-filer');
       assert.equal(await shell(`cat ${etc}/secret`), 'mine');
@@ -173,4 +203,36 @@ it('the Debian package', { skip: missing ?? (await systemdSkipReason()) ?? false
       );
     },
   );
+
+  await t.test('can be completed if its installation failed half-way, and then be purged', async () => {
+    const files = () => shell(`ls ${etc} /var/lib/misc`);
+    await shell(`rm ${etc}/secret`);
+    const before = await files();
+    await shell('mv /var/lib/misc /var/lib/elsewhere');
+    await assert.rejects(install(newer), /post-installation script subprocess returned error/);
+    await shell('mv /var/lib/elsewhere /var/lib/misc');
+    await dpkg('--configure', 'prosody-filer');
+    assert.equal((await put(await server(), 's/late', hello)).status, 201);
+    await dpkg('--purge', 'prosody-filer');
+    assert.equal(await files(), before);
+  });
+
+  await t.test('is installed and removed although systemd cannot load the units again', async () => {
+    const fake = `case "$*" in *daemon-reload*) exit 1 ;; esac\nexec /run/systemctl "$@"`;
+    await shell(
+      `cp /usr/bin/systemctl /run/systemctl && printf '#!/bin/sh\n%s\n' '${fake}' >/run/fake && chmod +x /run/fake`,
+    );
+    await shell('mount --bind /run/fake /usr/bin/systemctl');
+    await install(newer);
+    await dpkg('--remove', 'prosody-filer');
+    await shell('umount /usr/bin/systemctl');
+    await dpkg('--purge', 'prosody-filer');
+  });
+
+  await t.test('lets nginx read uploads although there was a user of that name in another group', async () => {
+    await shell('userdel prosody-filer; groupdel prosody-filer; useradd --system --gid nogroup prosody-filer');
+    await install(newer);
+    assert.equal((await put(await server(), 's/read', hello)).status, 201);
+    assert.equal(await shell(`runuser -u www-data -- cat ${state}/upload/s/read`), 'hello');
+  });
 });

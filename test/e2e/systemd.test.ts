@@ -35,7 +35,7 @@ const makeUser = readmeBlock('sh', 'systemd-sysusers')
 
 /** The unit that an operator of an earlier version has: its files are in a folder that nginx may not enter. */
 const earlierText = serviceText
-  .replace('User=prosody-filer', 'DynamicUser=yes')
+  .replace(/^User=.*\nGroup=.*$/m, 'DynamicUser=yes')
   .replace('StateDirectoryMode=0750', 'StateDirectoryMode=0700')
   .replace('UMask=0027', 'UMask=0077');
 
