@@ -12,6 +12,7 @@ const rulesFile = path.join(projectFolder, 'src/contrib/prometheus/prosody-filer
 const dashboardFile = path.join(projectFolder, 'src/contrib/grafana/prosody-filer.json');
 
 interface Dashboard {
+  readonly templating: { readonly list: readonly { readonly name: string; readonly allValue?: string }[] };
   readonly panels: readonly { readonly id: number; readonly targets: readonly { readonly expr: string }[] }[];
 }
 
@@ -71,6 +72,15 @@ describe('the dashboard for Grafana', () => {
       assert.ok(used.length > 0, expr);
       for (const name of used) assert.ok(series.has(name), `${name} is not in /metrics`);
     }
+  });
+
+  it('shows no other program by its process_* and nodejs_*, which many programs have', async () => {
+    const { panels, templating } = await readDashboard();
+    const shared = panels.flatMap(({ targets }) => targets).filter(({ expr }) => /\b(process|nodejs)_/.test(expr));
+    assert.ok(shared.length > 0);
+    for (const { expr } of shared) assert.match(expr, /\{instance=~"\$instance"\}/);
+    // For "All", Grafana then names each instance that its query has found. ".*" would be the instances of every program.
+    assert.equal(templating.list.find(({ name }) => name === 'instance')?.allValue, undefined);
   });
 
   it('has valid queries', { skip: missingPeer('promtool') ?? false }, async (t: TestContext) => {
