@@ -23,7 +23,7 @@ function storeOptions(config: Config) {
 
 /**
  * Opens the store for the server, without trying it if `isTried`; resolves to the store and warnings for the operator.
- * Throws a ConfigError that names the configuration file.
+ * Throws a ConfigError that names the configuration file, or `STORE_FAILED` if the store may work at a later start.
  */
 export async function openServedStore(
   config: Config,
@@ -34,7 +34,7 @@ export async function openServedStore(
   try {
     return await openStore({ ...storeOptions(config), isTried, warn });
   } catch (error) {
-    if (!(error instanceof FilerError)) throw error;
+    if (!(error instanceof FilerError) || error.code === 'STORE_FAILED') throw error;
     throw new ConfigError([`${configFile}: ${error.message}`], { cause: error });
   }
 }

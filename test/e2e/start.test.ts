@@ -9,6 +9,7 @@ import { eventually } from '../support/eventually.js';
 import { send } from '../support/http-client.js';
 import { listenOnFreePort } from '../support/listening.js';
 import { asNobody } from '../support/nobody.js';
+import { missingPeer } from '../support/peers.js';
 import { type Settings, startProgram } from '../support/program.js';
 import { connectTo } from '../support/raw-socket.js';
 import { RunningProcess } from '../support/running-process.js';
@@ -254,6 +255,27 @@ describe('storeDir', () => {
     const { code, stderr } = await run('env', [...asNobody, process.execPath, mainFile], folder);
     assert.equal(code, 2);
     assert.match(stderr, /storeDir: expected a folder that this user may write to, EACCES/);
+  });
+
+  it('is named with what systemd needs if its filesystem is read-only', {
+    skip: process.getuid?.() !== 0 && 'needs root',
+  }, async (t) => {
+    let mountPoint = '';
+    t.after(() => run('umount', ['--lazy', mountPoint])); // before its folder is removed
+    mountPoint = await folderWith(t, minimal);
+    assert.equal((await run('mount', ['--bind', '-o', 'ro', mountPoint, mountPoint])).code, 0);
+    const { code, stderr } = await prosodyFiler([], mountPoint);
+    assert.equal(code, 2);
+    assert.match(stderr, /EROFS: read-only file system, mkdir '.*upload'\. If systemd .* set ReadWritePaths=/);
+  });
+
+  it('that fails ends the start with exit code 1, so that a service manager tries again', {
+    skip: missingPeer('strace') ?? false,
+  }, async (t) => {
+    const folder = await folderWith(t, minimal);
+    const failing = ['-f', '-o', '/dev/null', '-e', 'trace=/^mkdir', '-e', 'inject=/^mkdir:error=EIO'];
+    const { code, stderr } = await run('strace', [...failing, process.execPath, mainFile], folder);
+    assert.deepEqual([code, stderr], [1, `prosody-filer: storeDir: EIO: i/o error, mkdir '${folder}/upload'\n`]);
   });
 
   it('that is full is 507, leaves nothing behind, and the server continues', {

@@ -105,6 +105,11 @@ async function restartsOf(systemd: Systemd): Promise<number> {
   return Number(await systemd.show(unit, 'NRestarts'));
 }
 
+it('the service is started again until it works: never 5 times in 10 s, after which systemd gives up', () => {
+  const [, seconds] = /^RestartSec=(\d+)s$/m.exec(serviceText) ?? [];
+  assert.ok(5 * Number(seconds) > 10, serviceText);
+});
+
 describe('the units', { skip: missingPeer('systemd-analyze') ?? false }, () => {
   it('are valid for systemd, with an exposure level below 2.0', async (t) => {
     const folder = await tempDir(t);

@@ -13,9 +13,28 @@ export interface OpenDiskOptions extends DiskStoreOptions {
   readonly stallTimeoutMs: number;
 }
 
+/** Makes a folder unless it exists. */
+async function makeFolder(folder: string, mode: number): Promise<void> {
+  await mkdir(folder, { mode }).catch((error: unknown) => {
+    if (systemErrorCode(error) !== 'EEXIST') throw error;
+  });
+}
+
+/** Makes a folder and those above it. The `recursive` of Node.js turns EROFS and ENOSPC into ENOENT. */
+async function makeFolders(folder: string, mode: number): Promise<void> {
+  try {
+    await makeFolder(folder, mode);
+  } catch (error) {
+    const parent = path.dirname(folder);
+    if (systemErrorCode(error) !== 'ENOENT' || parent === folder) throw error;
+    await makeFolders(parent, mode);
+    await makeFolder(folder, mode);
+  }
+}
+
 async function prepareFolder({ storeDir, dirMode = 0o755 }: OpenDiskOptions): Promise<string> {
   try {
-    await mkdir(storeDir, { recursive: true, mode: dirMode });
+    await makeFolders(storeDir, dirMode);
     return await realpath(storeDir);
   } catch (error) {
     throw await describeUnusable(storeDir, error);
@@ -26,10 +45,7 @@ async function prepareFolder({ storeDir, dirMode = 0o755 }: OpenDiskOptions): Pr
 async function tryFolder(options: DiskStoreOptions): Promise<string[]> {
   try {
     const reserved = path.join(options.storeDir, reservedFolder);
-    // Not recursive, which turns ENOSPC into ENOENT.
-    await mkdir(reserved, { mode: 0o700 }).catch((error: unknown) => {
-      if (systemErrorCode(error) !== 'EEXIST') throw error;
-    });
+    await makeFolder(reserved, 0o700);
     return [...(await probePublishing(reserved)), ...(await findGroupObstacles(options.storeDir, options))];
   } catch (error) {
     if (isDiskFull(error)) return [fullDiskWarning(error)];

@@ -17,14 +17,25 @@ export function unusable(expected: string, found: string, cause?: unknown): File
   return new FilerError('STORE_UNUSABLE', `storeDir: expected ${expected}, ${found}`, { cause });
 }
 
-/** Why storeDir cannot be used, from what a call there threw; a FilerError is passed on as it is. */
+/** The disk fails, or a network filesystem has lost its server. That is no mistake of the operator, and may pass. */
+const failures = new Set(['EIO', 'EHOSTDOWN', 'ENOTCONN', 'ESTALE', 'ETIMEDOUT']);
+
+/**
+ * Why storeDir cannot be used, from what a call there threw: `STORE_FAILED` if it may work later, else `STORE_UNUSABLE`. A
+ * FilerError is passed on as it is.
+ */
 export async function describeUnusable(storeDir: string, error: unknown): Promise<FilerError> {
   if (error instanceof FilerError) return error;
+  const code = systemErrorCode(error) ?? '';
+  if (failures.has(code)) return new FilerError('STORE_FAILED', `storeDir: ${messageOf(error)}`, { cause: error });
   const isFile = await stat(storeDir).then(
     (stats) => !stats.isDirectory(),
     () => false,
   );
-  return unusable('a folder that this user may write to', isFile ? `${storeDir} is a file` : messageOf(error), error);
+  const advice =
+    code === 'EROFS' ? '. If systemd runs prosody-filer, set ReadWritePaths= to this folder in the unit' : '';
+  const found = isFile ? `${storeDir} is a file` : messageOf(error) + advice;
+  return unusable('a folder that this user may write to', found, error);
 }
 
 /** What a disk without space, inodes or quota means for uploads. */
