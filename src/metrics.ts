@@ -105,7 +105,7 @@ export class Metrics extends ProcessMetrics {
     registers: this.#registers,
   });
 
-  /** `reason` is an ErrorCode, a CutReason or `PIPELINE_LIMITED`. */
+  /** `reason` is an ErrorCode, a CutReason, `PIPELINE_LIMITED` or `UNEXPECTED`. */
   readonly refusals = new Counter({
     name: 'prosody_filer_refusals_total',
     help: 'Refused requests, failures and aborted transfers, by method and reason',

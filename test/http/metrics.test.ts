@@ -85,6 +85,14 @@ describe('the metrics', () => {
     assert.ok((samples.get('prosody_filer_request_duration_seconds_sum{method="PUT"}') ?? 0) > 0);
   });
 
+  it('count a failure that has no code, such as a mistake in the program', async (t) => {
+    const server = await startMeasured(t);
+    server.store.open = () => Promise.reject(new TypeError('a mistake'));
+    assert.equal((await get(server, 's/f')).status, 500);
+    const samples = await server.samples(1);
+    assert.equal(samples.get('prosody_filer_refusals_total{method="GET",reason="UNEXPECTED"}'), 1);
+  });
+
   it('show running uploads, and count those that break off', async (t) => {
     const server = await startMeasured(t);
     const { socket } = await beginPut(t, server, 's/f', 200_000, Buffer.alloc(100_000));

@@ -120,6 +120,7 @@ describe('the page', () => {
       'GET RANGE_UNSATISFIABLE': 1,
       'slot SLOTS_LIMITED': 5,
       'PUT UPLOAD_STALLED': 1,
+      'PUT UNEXPECTED': 1,
     };
     const history = new History(() => 0);
     history.record(figuresWith(refusals));
@@ -128,6 +129,7 @@ describe('the page', () => {
       /Slots refused The JID has no access.* SLOTS_LIMITED 5 5/,
       /Status 409 The file exists .* A client that tries again .* PUT KEY_TAKEN 3 3 PUT UPLOAD_RUNNING 2 2/,
       /Status 416 reason last hour last 24 h GET RANGE_UNSATISFIABLE 1 1/,
+      /Unexpected A mistake in prosody-filer\. Look for unexpected error in the log, .* PUT UNEXPECTED 1 1/,
       /UPLOAD_STALLED The client of an upload must send at least one byte within stallTimeout \. /,
     ]) {
       assert.match(text, claim);

@@ -77,6 +77,12 @@ export const slotAdvice: Advice = {
     "The log's `reason` says which. Look at `access`, `maxFileSize` and `allowedTypes` in `[component]`, and at the quotas.",
 };
 
+/** For failures that no code names. They are answered with 500. */
+export const unexpectedAdvice: Advice = {
+  why: 'A mistake in prosody-filer.',
+  whatToDo: 'Look for `unexpected error` in the log, and report it.',
+};
+
 /** By the reason, for what the server breaks off: the limit that was exceeded. */
 export const brokenLimits: Readonly<Record<CutReason | 'PIPELINE_LIMITED', string>> = {
   PIPELINE_LIMITED:

@@ -1,6 +1,6 @@
 import { dayMs, hourMs } from '../../units.js';
 import { isHttpCode, statusOf } from '../statuses.js';
-import { type Advice, adviceByStatus, brokenLimits, slotAdvice } from './advice.js';
+import { type Advice, adviceByStatus, brokenLimits, slotAdvice, unexpectedAdvice } from './advice.js';
 import { isRefusal } from './figures.js';
 import { formatCount } from './format.js';
 import { type Html, html, sentence } from './html.js';
@@ -29,8 +29,9 @@ function isBrokenLimit(reason: string): reason is keyof typeof brokenLimits {
 function explain({ what, reason }: Refused): Pick<Group, 'title' | 'advice'> {
   if (what === 'slot') return { title: 'Slots refused', advice: slotAdvice };
   if (isBrokenLimit(reason)) return { title: reason, advice: { why: brokenLimits[reason] } };
-  const status = isHttpCode(reason) ? statusOf[reason] : undefined;
-  return { title: `Status ${status}`, advice: adviceByStatus[status ?? 0] ?? {} };
+  if (!isHttpCode(reason)) return { title: 'Unexpected', advice: unexpectedAdvice };
+  const status = statusOf[reason];
+  return { title: `Status ${status}`, advice: adviceByStatus[status] ?? {} };
 }
 
 function listRefused({ history }: Overview): Refused[] {
