@@ -133,6 +133,16 @@ async function startSingleParts(
   return { stop: () => Promise.all([sweeps.stop(), slots.stop()]), metricsApp };
 }
 
+/** Closes the server of uploads and what runs only once at the same time: no slot is given that nobody serves. */
+function closingTogether(server: Running, single: SingleParts): Running {
+  return {
+    close: async () => {
+      await Promise.all([server.close(), single.stop()]);
+      await single.metricsApp.close();
+    },
+  };
+}
+
 /** Serves uploads in this worker; resolves when it listens. */
 export async function serveInWorker(
   config: Config,
@@ -168,12 +178,7 @@ export async function serveAlone(
   logger.info({ address, storage: describeStorage(config), basePath }, 'listening');
   notify('READY=1', `STATUS=serving on ${address}`);
   giveSignsOfLife(serviceManager, store, () => notify('WATCHDOG=1'));
-  return {
-    close: async () => {
-      await Promise.all([app.close(), single.stop()]);
-      await single.metricsApp.close();
-    },
-  };
+  return closingTogether(app, single);
 }
 
 /** Starts workers that serve uploads, and supervises them; resolves before they listen. */
@@ -192,10 +197,5 @@ export async function serveInWorkers(
   };
   const single = await startSingleParts(config, store, rules, retention, ofAll, logger);
   const supervisor = new Supervisor(config, logger, notify, retention.limits, (key) => isStored(store, key));
-  return {
-    close: async () => {
-      await supervisor.close();
-      await Promise.all([single.stop(), single.metricsApp.close()]);
-    },
-  };
+  return closingTogether(supervisor, single);
 }

@@ -7,6 +7,7 @@ import { startProgram } from '../support/program.js';
 import { connectTo } from '../support/raw-socket.js';
 import { filesIn } from '../support/tree.js';
 import { beginPut } from '../support/uploading.js';
+import { componentSecret, startRawXmppServer } from '../support/xmpp-server.js';
 
 const uploads = 20;
 
@@ -33,6 +34,27 @@ describe('a stop during stalled transfers', () => {
       const messages = program.logLines().map(({ msg }) => msg);
       const ends = messages.filter((msg) => msg === 'stopped' || msg === 'SIGTERM: finishing the running transfers');
       assert.deepEqual(ends, ['SIGTERM: finishing the running transfers', 'stopped']);
+    });
+  }
+});
+
+describe('a stop while an upload runs', () => {
+  for (const workers of [1, 2]) {
+    it(`leaves the XMPP server at once, so that nobody gets a slot in vain (workers: ${workers})`, async (t) => {
+      const server = await startRawXmppServer(t);
+      const component = {
+        ...{ jid: 'upload.example.org', host: '127.0.0.1', port: server.port },
+        ...{ secret: componentSecret, baseUrl: 'https://uploads.example.org/upload/' },
+      };
+      const program = await startProgram(t, { workers, component });
+      const link = await server.nextReady();
+      const upload = await beginPut(t, program, 's/f', 10, '01234');
+      await eventually(async () => (await filesIn(program.storeDir)).length === 1);
+      const stopped = program.stop();
+      await link.waitFor(/<\/stream:stream>$/);
+      upload.socket.write('56789');
+      await upload.waitFor(/^HTTP\/1\.1 201 /);
+      assert.equal((await stopped).code, 0);
     });
   }
 });
