@@ -205,23 +205,25 @@ describe('under systemd', { skip: (await systemdSkipReason()) ?? false }, () => 
     assert.equal(reserved.stdout, '700\n');
   });
 
-  it('restarts on a socket of systemd without a refused request', async (t) => {
-    const { systemd, origin } = await boot(t, '', true);
-    const failures: unknown[] = [];
-    let count = 0;
-    let isOver = false;
-    const clients = Array.from({ length: 4 }, async () => {
-      for (; !isOver; count += 1) await send(`${origin}/upload/s/f`).catch((error: unknown) => failures.push(error));
+  for (const workers of [1, 2]) {
+    it(`restarts on a socket of systemd without a refused request, with ${workers} workers`, async (t) => {
+      const { systemd, origin } = await boot(t, `workers = ${workers}`, true);
+      const failures: unknown[] = [];
+      let count = 0;
+      let isOver = false;
+      const clients = Array.from({ length: 4 }, async () => {
+        for (; !isOver; count += 1) await send(`${origin}/upload/s/f`).catch((error: unknown) => failures.push(error));
+      });
+      for (let restart = 0; restart < 3; restart += 1) {
+        await systemd.run('systemctl', 'restart', unit);
+        const before = count;
+        await eventually(() => count >= before + 20);
+      }
+      isOver = true;
+      await Promise.all(clients);
+      assert.deepEqual(failures, []);
+      assert.match(await systemd.output(), /the service manager passed a socket, so listenPort is ignored/);
+      t.diagnostic(`${count} requests`);
     });
-    for (let restart = 0; restart < 3; restart += 1) {
-      await systemd.run('systemctl', 'restart', unit);
-      const before = count;
-      await eventually(() => count >= before + 20);
-    }
-    isOver = true;
-    await Promise.all(clients);
-    assert.deepEqual(failures, []);
-    assert.match(await systemd.output(), /the service manager passed a socket, so listenPort is ignored/);
-    t.diagnostic(`${count} requests`);
-  });
+  }
 });
