@@ -61,6 +61,9 @@ export class LogWatch {
       case 'could not be deleted':
       case 'files could not be deleted to make room; this is the first one':
         return isStoreFlapping && String(error).startsWith('S3 ');
+      case 'cannot be read and is passed over: repair or remove it':
+        // An error inside of the service may concern this object only.
+        return isStoreFlapping && String(reason).startsWith('S3 HEAD: 500');
       default:
         return this.#isExpectedText(String(msg));
     }

@@ -29,8 +29,8 @@ export class Oracle {
   readonly #rules: Rules;
   readonly #limits: Limits;
   readonly #history: History;
-  /** Bytes of uploads that were answered with 201, by uploader. */
-  readonly #sentBy = new Map<string, number>();
+  /** Uploads that were answered with 201, by uploader. */
+  readonly #sentBy = new Map<string, { readonly from: number; readonly bytes: number }[]>();
   /** Uploads that may be gone without a line in the log, since a kill may cut off one. */
   #missingLines = 0;
 
@@ -53,9 +53,12 @@ export class Oracle {
     return this.#list.slice(-count);
   }
 
-  /** What an uploader has sent. */
+  /** What an uploader has sent, in bytes, without what may be forgotten: an upload that was deleted counts for replayWindow. */
   sentBy(uploader: string): number {
-    return this.#sentBy.get(uploader) ?? 0;
+    const { replayWindowMs, grainMs } = this.#rules;
+    const oldest = Date.now() - replayWindowMs + grainMs;
+    const sent = this.#sentBy.get(uploader) ?? [];
+    return sent.reduce((sum, { from, bytes }) => (from > oldest ? sum + bytes : sum), 0);
   }
 
   /** The program was killed: the line about a deletion of that moment may be missing. */
@@ -127,7 +130,7 @@ export class Oracle {
   #acceptCreated(slot: Slot, attempt: number, span: Span): void {
     const { key, uploader, size } = slot.facts;
     this.#require(slot.noteCreated(attempt, span), key);
-    if (uploader !== undefined && !slot.isUncounted) this.#addSent(uploader, counted(size));
+    if (uploader !== undefined && !slot.isUncounted) this.#addSent(uploader, span.from, counted(size));
   }
 
   /** Nothing of the attempt may be left, and there has to be a reason for it. */
@@ -141,9 +144,9 @@ export class Oracle {
     } else if (outcome !== 503 && !refusals.has(outcome)) this.#require(`PUT was answered with ${outcome}`, key);
   }
 
-  #addSent(uploader: string, bytes: number): void {
-    const sent = this.sentBy(uploader) + bytes;
-    this.#sentBy.set(uploader, sent);
+  #addSent(uploader: string, from: number, bytes: number): void {
+    this.#sentBy.set(uploader, [...(this.#sentBy.get(uploader) ?? []), { from, bytes }]);
+    const sent = this.sentBy(uploader);
     this.#require(sent > this.#limits.dailyQuota ? `${uploader} sent ${sent} bytes in a day` : undefined);
   }
 
