@@ -20,6 +20,14 @@ const states: Readonly<Record<string, { readonly share: number; readonly fault: 
   'is slow': { share: 0.5, fault: (dice) => async () => wait(dice.between(100, 1500), {}) },
 };
 
+/** How long and how often a service fails. */
+export interface Flaps {
+  /** How often in each way. */
+  readonly times: number;
+  /** The longest time for which it works or fails. */
+  readonly longestMs: number;
+}
+
 /** An S3 service that fails again and again, in different ways. */
 export class FlappingS3 {
   readonly troubles = new Troubles();
@@ -33,10 +41,10 @@ export class FlappingS3 {
     this.#history = history;
   }
 
-  /** Fails now and then until the signal, for up to `longestMs`. */
-  async flap(signal: AbortSignal, longestMs: number): Promise<void> {
+  /** Fails now and then, until the signal at the latest. */
+  async flap(signal: AbortSignal, { times, longestMs }: Flaps): Promise<void> {
     const pause = async (ms: number) => void (await wait(ms, undefined, { signal }).catch(() => undefined));
-    while (!signal.aborted) {
+    for (let time = 0; time < times && !signal.aborted; time += 1) {
       for (const name of this.#dice.shuffled(Object.keys(states))) {
         await pause(this.#dice.between(longestMs / 4, longestMs));
         if (signal.aborted) break;

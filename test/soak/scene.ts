@@ -14,7 +14,7 @@ export interface Site {
   /** When the store fails; it never does if it is a folder. */
   readonly troubles: Troubles;
   readonly isFlapping: boolean;
-  /** Makes the store fail now and then until the signal. */
+  /** Makes the store fail now and then, until the signal at the latest. */
   flap(signal: AbortSignal): Promise<void>;
   /** All uploads, with their sizes in bytes. */
   uploads(): Promise<Map<string, number>>;

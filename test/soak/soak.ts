@@ -9,6 +9,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { Audit } from './audit.js';
 import { Dice } from './dice.js';
 import { Filer } from './filer.js';
+import type { Flaps } from './flapping-s3.js';
 import { FlappingXmpp } from './flapping-xmpp.js';
 import { Gate } from './gate.js';
 import { History } from './history.js';
@@ -22,25 +23,32 @@ import { User } from './user.js';
 
 const env = process.env;
 const isLong = env['SOAK'] === '1';
-const seed = Number(env['SOAK_SEED'] ?? randomInt(2 ** 31));
+const seed = Number(env['SOAK_SEED'] ?? (isLong ? randomInt(2 ** 31) : 1));
 /** How long a soak goes on; without SOAK it is one round. */
 const soakMs = isLong ? 1000 * Number(env['SOAK_SECONDS'] ?? 600) : 0;
-const users = isLong ? 10 : 5;
+const users = isLong ? 10 : 3;
 const pauses: readonly [number, number] = isLong ? [500, 6000] : [300, 900];
 const sweepIntervalMs = isLong ? 1000 : 200;
 /** In some of the long soaks, slots of deleted uploads become free again; in the others, they count for dailyQuota all the time. */
 const replayWindowMs = isLong ? new Dice(seed, 'replayWindow').pick([40_000, 3_600_000]) : 3_600_000;
 
-/** The longest time for which the XMPP server and the store work or fail. */
-export const longestFlapMs = isLong ? 6000 : 800;
+/** The longest time for which the XMPP server accepts the component. */
+const longestLinkMs = isLong ? 12_000 : 1600;
+
+/** How often the store fails in each way, and the longest time for which it works or fails. */
+export const flaps: Flaps = isLong
+  ? { times: Number.POSITIVE_INFINITY, longestMs: 6000 }
+  : { times: 1, longestMs: 400 };
 
 /** A worker dies, or the program ends by a signal and is started again. */
 type Trouble = 'worker' | 'SIGKILL' | 'SIGTERM';
 
-/** What happens in each round. A short soak has no time for more, and a start on a service that fails takes long. */
+/** What happens in each round. A short soak has no time for more. */
 const allTroubles: readonly Trouble[] = ['worker', 'worker', 'SIGKILL', 'SIGTERM'];
-const troublesOf = ({ isFlapping }: Site): readonly Trouble[] =>
-  isLong ? allTroubles : isFlapping ? ['worker'] : ['worker', 'SIGKILL'];
+const troublesOf = ({ isFlapping }: Site): readonly Trouble[] => {
+  if (isLong) return allTroubles;
+  return isFlapping ? ['worker'] : ['worker', 'SIGKILL'];
+};
 
 /** Makes the place where the uploads are; `dice` decide when it fails. */
 export type MakeSite = (t: TestContext, dice: Dice, history: History) => Promise<Site>;
@@ -51,7 +59,7 @@ async function openScene(t: TestContext, makeSite: MakeSite, fail: (error: unkno
   const { grainMs, isFlapping: isStoreFlapping } = site;
   const oracle = new Oracle({ replayWindowMs, evictMinAgeMs, grainMs }, limits, history);
   const log = new LogWatch({ history, oracle, isStoreFlapping });
-  const xmpp = await FlappingXmpp.start(t, new Dice(seed, 'xmpp'), history, 2 * longestFlapMs);
+  const xmpp = await FlappingXmpp.start(t, new Dice(seed, 'xmpp'), history, longestLinkMs);
   const settingsFor = (port: number) => ({
     ...filerSettings(port, xmpp.port, { replayWindowMs, sweepIntervalMs }),
     ...site.settings,
@@ -71,6 +79,8 @@ async function trouble({ filer, oracle }: Scene, name: Trouble, dice: Dice): Pro
 async function round(scene: Scene, gate: Gate, audit: Audit, dice: Dice, signal: AbortSignal): Promise<void> {
   const calm = new AbortController();
   const flapping = scene.site.flap(AbortSignal.any([signal, calm.signal]));
+  // A process that starts needs a service that works for longer than it does in a short soak.
+  if (!isLong) await flapping;
   for (const name of dice.shuffled(troublesOf(scene.site))) {
     await wait(dice.between(...pauses), undefined, { signal });
     await trouble(scene, name, dice);

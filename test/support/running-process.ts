@@ -56,7 +56,7 @@ export class RunningProcess {
   }
 
   /** Resolves to the first line, past or future, that matches; rejects at the end or the time limit. */
-  waitForLine(matches: (line: string) => boolean, timeoutMs = 30_000): Promise<string> {
+  waitForLine(matches: (line: string) => boolean, timeoutMs = 60_000): Promise<string> {
     return new Promise((resolve, reject) => {
       let next = 0;
       const look = (): void => {

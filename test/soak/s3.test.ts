@@ -5,7 +5,7 @@ import { missingPeer } from '../support/peers.js';
 import { createBucketBehindProxy } from '../support/s3-proxy.js';
 import { pathInBucket, type S3Service } from '../support/s3-service.js';
 import { FlappingS3 } from './flapping-s3.js';
-import { longestFlapMs, type MakeSite, soak } from './soak.js';
+import { flaps, type MakeSite, soak } from './soak.js';
 
 /** S3 keeps whole seconds. */
 const grainMs = 1000;
@@ -41,7 +41,7 @@ describe('a night of use with a bucket', { skip: missingPeer(...cephPrograms) },
       grainMs,
       troubles: flapping.troubles,
       isFlapping: true,
-      flap: (signal) => flapping.flap(signal, longestFlapMs),
+      flap: (signal) => flapping.flap(signal, flaps),
       uploads: () => uploadsIn(peer, bucket),
       leftOvers: async () => [],
       maxIdleFiles: 200,
