@@ -63,6 +63,8 @@ export class FlappingXmpp {
       socket.destroy();
       return;
     }
+    // Each user who waits for an answer listens.
+    socket.setMaxListeners(0);
     const link = await welcome({ socket, ...collectText(socket, 'utf8') });
     this.#link = link;
     const timer = setTimeout(() => {
