@@ -1,7 +1,9 @@
 import type { Command } from 'commander';
 import { FilerError, UsageError } from '../errors.js';
+import { inBatches } from '../in-batches.js';
 import { type Output, type ResultOptions, warnOfUnreadable } from '../output.js';
 import { type Count, withProgress } from '../progress.js';
+import { deletionsAtOnce } from '../retention/user-uploads.js';
 import type { ListedUpload, Store } from '../storage/store.js';
 import { countOf, parseDuration } from '../units.js';
 import type { UploadKey } from '../upload/upload-key.js';
@@ -46,6 +48,18 @@ async function tryToDelete(store: Store, key: UploadKey): Promise<boolean | stri
   }
 }
 
+/** Counts all uploads, and gives the chosen ones. */
+async function* choose(
+  uploads: AsyncIterable<ListedUpload>,
+  isChosen: (upload: ListedUpload) => boolean,
+  count: Count,
+) {
+  for await (const upload of uploads) {
+    count(1, upload.size);
+    if (isChosen(upload)) yield upload;
+  }
+}
+
 /** Deletes the chosen uploads and prints each; resolves to their number, their size, and the reasons for failures. */
 async function deleteChosen(
   store: Store,
@@ -58,17 +72,17 @@ async function deleteChosen(
   let uploads = 0;
   let bytes = 0;
   const listing = { withUploaders: uploader !== undefined, onUnreadable: warnOfUnreadable(output) };
-  for await (const upload of store.list(listing)) {
-    const { key, size, modifiedAt } = upload;
-    count(1, size);
-    if (!isChosen(upload)) continue;
+  const deleteOne = async ({ key, size, modifiedAt }: ListedUpload): Promise<void> => {
     const result = dryRun || (await tryToDelete(store, key));
     if (typeof result === 'string') failures.push(`cannot delete ${key}: ${result}`);
-    if (result !== true) continue;
+    if (result !== true) return;
     uploads += 1;
     bytes += size;
     const at = new Date(modifiedAt).toISOString();
     output.print(json ? JSON.stringify({ key, size, modifiedAt: at, deleted: !dryRun }) : `${at} ${size} ${key}`);
+  };
+  for await (const batch of inBatches(choose(store.list(listing), isChosen, count), deletionsAtOnce)) {
+    await Promise.all(batch.map(deleteOne));
   }
   return { uploads, bytes, failures };
 }

@@ -162,7 +162,7 @@ export const settingsSchema = table({
     { default: false },
   ),
   durability: choice('sync', 'none')(
-    'When prosody-filer answers 201. `"sync"`: when the upload is on the disk. `"none"`: earlier, which is faster, but a power failure may lose the last uploads.',
+    'When prosody-filer answers uploads and deletions. `"sync"`: when they are on the disk. `"none"`: earlier, which is faster, but a power failure may lose the last uploads and bring back the last deleted ones.',
     { default: 'sync' },
   ),
   accelRedirect: string(

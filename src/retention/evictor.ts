@@ -83,7 +83,8 @@ export class Evictor {
     const line = deletionLine(upload, 'evicted', now());
     let isDeleted: boolean;
     try {
-      isDeleted = (await store.delete(upload.key)) !== undefined;
+      // If a power failure brings it back, it is among the oldest again, and is evicted when room is needed.
+      isDeleted = (await store.delete(upload.key, { isRepeated: true })) !== undefined;
     } catch (error) {
       this.oldest.drop(upload.key);
       return { ...line, error: messageOf(error) };

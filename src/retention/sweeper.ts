@@ -131,7 +131,9 @@ export class Sweeper {
     const { store, logger, now } = this.#context;
     const line = deletionLine(upload, 'expired', now());
     try {
-      const isDeleted = (await this.#isSurelyExpired(upload)) && (await store.delete(upload.key)) !== undefined;
+      // If a power failure brings it back, it is still answered with 410, and the next sweep deletes it again.
+      const isDeleted =
+        (await this.#isSurelyExpired(upload)) && (await store.delete(upload.key, { isRepeated: true })) !== undefined;
       if (isDeleted) logger.info(line, 'deleted');
       return isDeleted;
     } catch (error) {

@@ -1,4 +1,5 @@
 import { FilerError, messageOf } from '../errors.js';
+import { inBatches } from '../in-batches.js';
 import type { ListedUpload, Store } from '../storage/store.js';
 import type { UploadKey } from '../upload/upload-key.js';
 import type { UploaderIds } from '../upload/uploader.js';
@@ -50,6 +51,9 @@ export interface Asker {
   readonly jid: string;
   readonly reason: DeletionReason;
 }
+
+/** So many deletions run at the same time, since they share flushes. */
+export const deletionsAtOnce = 10;
 
 function newestFirst(uploads: readonly ListedUpload[], max: number): ListedUpload[] {
   return uploads.toSorted((a, b) => b.modifiedAt - a.modifiedAt || (a.key < b.key ? -1 : 1)).slice(0, max);
@@ -130,9 +134,9 @@ export class UserUploads {
   ): Promise<void> {
     const { logger } = this.#context;
     let failedInARow = 0;
-    for await (const { key, size } of this.#list(user, walk.signal)) {
+    const deleteOne = async ({ key, size }: ListedUpload): Promise<void> => {
       try {
-        if (!(await this.delete(key, user, asker))) continue;
+        if (!(await this.delete(key, user, asker))) return;
         deleted.files += 1;
         deleted.bytes += size;
         walk.count();
@@ -142,8 +146,11 @@ export class UserUploads {
         deleted.failed += 1;
         logger.warn({ path: key, uploader: user, by: asker.jid, error: messageOf(error) }, 'could not be deleted');
         failedInARow += 1;
-        if (failedInARow === maxFailedInARow) return;
       }
+    };
+    for await (const batch of inBatches(this.#list(user, walk.signal), deletionsAtOnce)) {
+      await Promise.all(batch.map(deleteOne));
+      if (failedInARow >= maxFailedInARow) return;
     }
   }
 

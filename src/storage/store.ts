@@ -129,6 +129,15 @@ export interface TidyOptions {
   readonly onUnreadable?: ReportUnreadable | undefined;
 }
 
+/** The options of `delete`. */
+export interface DeleteOptions {
+  /**
+   * Whether the caller deletes the upload again if a power failure brings it back, so that nothing needs to be flushed. Not for
+   * a deletion that somebody is told of.
+   */
+  readonly isRepeated?: boolean;
+}
+
 /** The options of `list`. */
 export interface ListOptions extends TidyOptions {
   /** Whether each upload must come with its uploader, even if finding it takes a request for each. */
@@ -155,9 +164,9 @@ export interface Store {
   open(key: UploadKey): Promise<StoredUpload | undefined>;
   /**
    * Deletes an upload and leaves a tombstone that blocks its slot; resolves to the deleted upload, or `undefined` if there
-   * was none. Throws as `open` does.
+   * was none. In a durable store, the upload is then still gone after a power failure. Throws as `open` does.
    */
-  delete(key: UploadKey): Promise<DeletedUpload | undefined>;
+  delete(key: UploadKey, options?: DeleteOptions): Promise<DeletedUpload | undefined>;
   /**
    * Lists every upload, in no order and in bounded memory. An upload that comes or goes meanwhile may be in it or not. A store
    * whose listing lacks facts gives all facts at least of the uploads that are due by `Lifetimes`.

@@ -110,10 +110,12 @@ export async function recordUploads(
 
   const retried = makeUpload(9, 20_000);
   await recording.breakOff(t, retried);
-  const [plain, withSidecar] = early;
-  assert.ok(plain !== undefined && withSidecar !== undefined);
+  // The folders of the first two go with them, room1 stays.
+  const [plain, withSidecar, , inRoom1] = early;
+  assert.ok(plain !== undefined && withSidecar !== undefined && inRoom1 !== undefined);
   const late = makeUpload(10, 5000);
   await Promise.all([recording.delete(plain), recording.delete(withSidecar), recording.upload([late])]);
+  await recording.delete(inRoom1);
   await recording.upload([retried]);
 
   const large = [makeUpload(11, largeSize), makeUpload(12, largeSize)];

@@ -10,14 +10,16 @@
 import { access, constants } from 'node:fs/promises';
 import path from 'node:path';
 import { Readable } from 'node:stream';
-import { FilerError, systemErrorCode } from '../../errors.js';
+import { FilerError } from '../../errors.js';
 import { reservedFolder, type UploadKey } from '../../upload/upload-key.js';
 import type {
   DeletedUpload,
+  DeleteOptions,
   FreeSpace,
   IncomingUpload,
   ListOptions,
   ServedStore,
+  StoredFacts,
   StoredUpload,
   TidyOptions,
   TombstonePhase,
@@ -26,11 +28,11 @@ import { BufferPool } from './buffer-pool.js';
 import { disk, findStats } from './disk-calls.js';
 import { describeDiskError } from './disk-errors.js';
 import { Flusher } from './flusher.js';
-import { removeEmptyFolders } from './folders.js';
 import { listUploads, listUploadsOf } from './list-uploads.js';
 import { type Downloads, openUpload } from './open-upload.js';
 import { receiveBody } from './receive-body.js';
 import { RecentFiles } from './recent-files.js';
+import { flushRemoval, removeUpload } from './removal.js';
 import { removeStaleClaims } from './rename-exclusively.js';
 import { SidecarFolder } from './sidecar.js';
 import { TemporaryFolder } from './temporary-folder.js';
@@ -42,7 +44,7 @@ import { type Destination, writeUpload } from './write-upload.js';
 export interface DiskStoreOptions {
   /** An existing folder, as an absolute path without symbolic links. */
   readonly storeDir: string;
-  /** Whether an upload must survive a power failure before `put` resolves. */
+  /** Whether an upload or its deletion must survive a power failure before `put` or `delete` resolves. */
   readonly isDurable: boolean;
   /** Bytes that must stay free for `check` to succeed. `put` does not look: its caller knows of all running uploads. */
   readonly minFreeSpace?: number;
@@ -78,6 +80,7 @@ async function describingErrors<T>(call: () => Promise<T>): Promise<T> {
 /** A store in a folder. */
 export class DiskStore implements ServedStore, FreeSpace {
   readonly #options: DiskStoreOptions;
+  readonly #flusher: Flusher | undefined;
   readonly #sidecars: SidecarFolder;
   readonly #temporary: TemporaryFolder;
   readonly #tombstones: TombstoneFolder;
@@ -86,12 +89,13 @@ export class DiskStore implements ServedStore, FreeSpace {
 
   constructor(options: DiskStoreOptions) {
     this.#options = options;
+    this.#flusher = options.isDurable ? new Flusher() : undefined;
     this.#sidecars = new SidecarFolder(options.storeDir, options.jidInUrlDomain);
     this.#temporary = new TemporaryFolder(options.storeDir);
     this.#downloads = { sidecars: this.#sidecars, recentFiles: new RecentFiles(), pool: new BufferPool() };
     this.#destination = {
       ...options,
-      flusher: options.isDurable ? new Flusher() : undefined,
+      flusher: this.#flusher,
       sidecars: this.#sidecars,
       temporary: this.#temporary,
       requireFree: (key) => this.#requireFree(key),
@@ -143,14 +147,16 @@ export class DiskStore implements ServedStore, FreeSpace {
     return describingErrors(() => openUpload(this.#pathOf(key), key, this.#downloads));
   }
 
-  async delete(key: UploadKey): Promise<DeletedUpload | undefined> {
+  async delete(key: UploadKey, { isRepeated = false }: DeleteOptions = {}): Promise<DeletedUpload | undefined> {
+    const flusher = isRepeated ? undefined : this.#flusher;
     const upload = await this.open(key);
-    if (upload === undefined) return undefined;
-    upload.close();
-    const { size, uploader, modifiedAt } = upload;
-    const deleted = { key, size, uploader, modifiedAt };
-    const isRemoved = await describingErrors(() => this.#tombstones.bury(deleted, () => this.#remove(deleted)));
-    return isRemoved ? deleted : undefined;
+    upload?.close();
+    return describingErrors(async () => {
+      const deleted = upload && (await this.#bury(key, upload, flusher));
+      // If it was gone already, whoever removed it may not have flushed that.
+      if (flusher !== undefined) await flushRemoval(flusher, this.#options.storeDir, key);
+      return deleted;
+    });
   }
 
   async *list({ onUnreadable: report = () => undefined, of, signal }: ListOptions = {}) {
@@ -201,19 +207,18 @@ export class DiskStore implements ServedStore, FreeSpace {
     }
   }
 
-  /** False if the upload was gone. */
-  async #remove({ key, size, modifiedAt }: DeletedUpload): Promise<boolean> {
-    this.#downloads.recentFiles.forget(this.#pathOf(key));
-    try {
-      await disk.unlink(this.#pathOf(key));
-    } catch (error) {
-      if (systemErrorCode(error) === 'ENOENT') return false;
-      throw error;
-    }
-    // The upload is deleted even if its sidecar cannot be. A sweep reports the sidecar.
-    await this.#sidecars.remove(key, size, modifiedAt).catch(() => undefined);
-    await removeEmptyFolders(this.#options.storeDir, path.dirname(this.#pathOf(key)));
-    return true;
+  /** `undefined` if the upload was gone. */
+  async #bury(
+    key: UploadKey,
+    { size, uploader, modifiedAt }: StoredFacts,
+    flusher: Flusher | undefined,
+  ): Promise<DeletedUpload | undefined> {
+    const deleted = { key, size, uploader, modifiedAt };
+    const remove = () => {
+      this.#downloads.recentFiles.forget(this.#pathOf(key));
+      return removeUpload(this.#options.storeDir, this.#sidecars, deleted);
+    };
+    return (await this.#tombstones.bury(deleted, remove, flusher)) ? deleted : undefined;
   }
 
   #pathOf(key: UploadKey): string {

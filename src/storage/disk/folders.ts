@@ -22,7 +22,10 @@ async function setMode(folder: string, mode: number): Promise<void> {
   }
 }
 
-/** Whether a folder is old enough for its entry to be flushed, by whoever has made it; `undefined` if it does not exist. */
+/**
+ * Whether a folder is old enough for its entry to be flushed, by whoever has made it or by the kernel, which waits 30 s;
+ * `undefined` if it does not exist.
+ */
 async function findFolder(folder: string): Promise<'young' | 'old' | undefined> {
   const stats = await findStats(folder);
   if (stats === undefined) return undefined;

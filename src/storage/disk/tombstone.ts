@@ -14,6 +14,7 @@ import { reservedFolder, type UploadKey } from '../../upload/upload-key.js';
 import type { DeletedUpload, ReportUnreadable, TombstonePhase } from '../store.js';
 import { findStats } from './disk-calls.js';
 import { isDiskFull } from './disk-errors.js';
+import type { Flusher } from './flusher.js';
 import { ensureFolders } from './folders.js';
 import { isGone, passOver } from './pass-over.js';
 import { formatNote, isSize, isTime, NoteError, readNote } from './read-note.js';
@@ -67,11 +68,12 @@ export class TombstoneFolder {
 
   /**
    * Leaves the tombstone of an upload and then calls `remove`, which resolves to whether the upload was there: so its slot is
-   * free at no time. On a full disk it removes the upload first, which makes room for the tombstone. If there is still no
-   * room, only this process blocks the slot, and tries again at each deletion and at each sweep.
+   * free at no time, and not after a power failure either if there is a flusher. On a full disk it removes the upload first,
+   * which makes room for the tombstone. If there is still no room, only this process blocks the slot, and tries again at each
+   * deletion and at each sweep.
    */
-  async bury(upload: DeletedUpload, remove: () => Promise<boolean>): Promise<boolean> {
-    if (!this.#areLeft || (await this.#leaveIfFits(upload))) return remove();
+  async bury(upload: DeletedUpload, remove: () => Promise<boolean>, flusher?: Flusher): Promise<boolean> {
+    if (!this.#areLeft || (await this.#leaveIfFits(upload, flusher))) return remove();
     const [oldest] = this.#pending.keys();
     if (this.#pending.size === maxPending && oldest !== undefined) this.#pending.delete(oldest);
     this.#pending.set(upload.key, upload);
@@ -80,7 +82,7 @@ export class TombstoneFolder {
       throw error;
     });
     if (!isRemoved) this.#pending.delete(upload.key);
-    await this.#leavePending();
+    await this.#leavePending(flusher);
     // A tombstone without text blocks the slot all the same.
     if (this.#pending.has(upload.key) && !(await this.#isLeft(upload.key))) {
       const found = `${upload.key} was deleted, but the disk is too full to note that (replayWindow)`;
@@ -89,18 +91,18 @@ export class TombstoneFolder {
     return isRemoved;
   }
 
-  async #leavePending(): Promise<void> {
+  async #leavePending(flusher?: Flusher): Promise<void> {
     for (const [key, upload] of this.#pending) {
       // The upload is deleted, so an error here is no failure of the deletion.
-      if (!(await this.#leaveIfFits(upload).catch(() => false))) return;
+      if (!(await this.#leaveIfFits(upload, flusher).catch(() => false))) return;
       this.#pending.delete(key);
     }
   }
 
   /** False if the disk had no room. */
-  async #leaveIfFits(upload: DeletedUpload): Promise<boolean> {
+  async #leaveIfFits(upload: DeletedUpload, flusher: Flusher | undefined): Promise<boolean> {
     try {
-      await this.#leave(upload);
+      await this.#leave(upload, flusher);
       return true;
     } catch (error) {
       if (isDiskFull(error)) return false;
@@ -108,12 +110,14 @@ export class TombstoneFolder {
     }
   }
 
-  async #leave(upload: DeletedUpload): Promise<void> {
+  async #leave(upload: DeletedUpload, flusher: Flusher | undefined): Promise<void> {
     const segments = this.#segmentsOf(upload.key);
-    await ensureFolders(this.#storeDir, segments.slice(0, -1), 0o700);
+    const file = path.join(this.#storeDir, ...segments);
+    const { changed } = await ensureFolders(this.#storeDir, segments.slice(0, -1), 0o700);
     const isOfToday = upload.uploader !== undefined && Date.now() - upload.modifiedAt < dayMs;
     const text = isOfToday ? formatNote(upload) : '';
-    await writeFile(path.join(this.#storeDir, ...segments), text, { mode: 0o600 });
+    await writeFile(file, text, { mode: 0o600 });
+    await flusher?.flush([file, path.dirname(file), ...changed]);
   }
 
   /**

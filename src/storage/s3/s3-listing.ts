@@ -3,11 +3,11 @@
  * metadata make no sense, so that every sweep ends. Where the service itself does not answer, the sweep fails.
  */
 import { FilerError } from '../../errors.js';
+import { inBatches } from '../../in-batches.js';
 import { dayMs } from '../../units.js';
 import { typeOfName } from '../../upload/content-type.js';
 import { keyOfPath, reservedFolder, type UploadKey } from '../../upload/upload-key.js';
 import type { UploaderFilter } from '../../upload/uploader.js';
-import { inBatches } from '../in-batches.js';
 import type { DeletedUpload, ListedUpload, ListOptions, ReportUnreadable } from '../store.js';
 import type { S3Bucket } from './s3-bucket.js';
 import { isOfOneObject } from './s3-errors.js';
