@@ -29,7 +29,7 @@ export function renderPage(overview: Overview, health: Health): string {
 <style>${new Html(style)}</style></head><body>
 <header><h1>prosody-filer</h1><p class="muted">${storage}</p></header>
 <main>${statusSection(parts)}${spaceSection(overview)}${trafficSection(overview)}${refusalsSection(overview)}${uploadersSection(overview)}</main>
-<footer><p>Started ${formatDuration(now - startedAt)} ago; all figures are from since then. This page reloads itself each minute.</p>
+<footer><p>Started ${formatDuration(now - startedAt)} ago. Before that, there are no figures. This page reloads itself each minute.</p>
 <p><a href="metrics">/metrics</a> <a href="healthz">/healthz</a></p></footer>
 </body></html>
 `.text;

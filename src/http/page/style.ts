@@ -41,12 +41,12 @@ figcaption { display: flex; flex-wrap: wrap; justify-content: space-between; gap
 .full { color: var(--bad); }
 .axis { display: flex; justify-content: space-between; color: var(--muted); font-size: .75rem; }
 table { width: 100%; border-collapse: collapse; font-variant-numeric: tabular-nums; }
-th, td { padding: .3rem 0 .3rem .75rem; text-align: right; vertical-align: top; border-top: 1px solid var(--line); }
+th, td { padding: .3rem 0 .3rem .5rem; text-align: right; vertical-align: top; border-top: 1px solid var(--line); }
 th:first-child, td:first-child { padding-left: 0; text-align: left; }
 th { white-space: nowrap; }
 thead th { border-top: 0; }
 table + .grid { margin-top: 1rem; }
-td small { display: block; color: var(--muted); }
+td small { display: block; color: var(--muted); white-space: nowrap; }
 article { margin-top: .4rem; padding: .7rem 0 0; border-top: 1px solid var(--line); }
 article:first-of-type { margin-top: 0; padding-top: 0; border-top: 0; }
 code { font: .875em/1.4 ui-monospace, monospace; }
