@@ -150,7 +150,7 @@ export const settingsSchema = table({
     { default: '1h' },
   ),
   workers: integer(
-    'How many processes serve, 1 to 64. Leave 1 unless one core is always busy: an upload costs more CPU time with several, and each takes up to 133 MiB of memory. If a worker dies, another one starts after 1 s, or after up to 60 s if that one dies too.',
+    'How many processes serve, 1 to 64. Leave 1 unless one core is always busy: an upload costs more CPU time with several, and each takes up to 160 MiB of memory. If a worker dies, another one starts after 1 s, or after up to 60 s if that one dies too.',
     { default: 1, minimum: 1, maximum: 64, expected: 'a number of processes, 1 to 64' },
   ),
   trustProxy: list(proxy)(
