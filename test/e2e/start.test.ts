@@ -4,6 +4,7 @@ import { request } from 'node:http';
 import { createServer } from 'node:net';
 import path from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { mainFile, run } from '../support/command.js';
 import { eventually } from '../support/eventually.js';
 import { send } from '../support/http-client.js';
@@ -236,6 +237,24 @@ it('has many threads for durable uploads, and few for others, unless the environ
   const few = await countThreads({ durability: 'none' });
   assert.equal((await countThreads({})) - few, 14);
   assert.equal((await countThreads({}, ['env', 'UV_THREADPOOL_SIZE=5'])) - few, 3);
+});
+
+it('loads the packages for metrics, buckets and slots only where they are needed', async (t) => {
+  const packagesFor = async (settings: Settings): Promise<string[]> => {
+    const folder = await tempDir(t);
+    // Node.js writes there which scripts a process has loaded.
+    const program = await startProgram(t, settings, ['env', `NODE_V8_COVERAGE=${folder}`]);
+    await program.stop();
+    const [report = ''] = await readdir(folder);
+    const { result }: { result: { url: string }[] } = JSON.parse(await readFile(path.join(folder, report), 'utf8'));
+    const files = result.map(({ url }) => url).filter((url) => url.startsWith('file:'));
+    const texts = await Promise.all(files.map((url) => readFile(fileURLToPath(url), 'utf8')));
+    return ['fastify', 'prom-client', '@smithy/core', 'rate-limiter-flexible'].filter((name) =>
+      texts.some((text) => text.includes(`node_modules/${name}/`)),
+    );
+  };
+  assert.deepEqual(await packagesFor({}), ['fastify']);
+  assert.deepEqual(await packagesFor({ metricsListen: '127.0.0.1:0' }), ['fastify', 'prom-client']);
 });
 
 describe('storeDir', () => {
