@@ -53,6 +53,8 @@ export class Slot {
   #generation = 0;
   /** When its deletion was first asked for, and when that was last answered. */
   #askedToGo = { from: Number.POSITIVE_INFINITY, to: Number.NEGATIVE_INFINITY };
+  /** Requests to delete it that may still have an effect. */
+  #deletions = 0;
   #goneBy = Number.POSITIVE_INFINITY;
   #attempts = 0;
   /** Set if a PUT of it may still be running in the program, although nobody waits for its answer. */
@@ -158,8 +160,10 @@ export class Slot {
   noteDeleteRequest(at: number): () => void {
     this.#askedToGo.from = Math.min(this.#askedToGo.from, at);
     this.#askedToGo.to = Number.POSITIVE_INFINITY;
+    this.#deletions += 1;
     return () => {
-      this.#askedToGo.to = Date.now();
+      this.#deletions -= 1;
+      if (this.#deletions === 0) this.#askedToGo.to = Date.now();
     };
   }
 

@@ -49,7 +49,7 @@ describe('buffers of downloads', () => {
     const handle = await open(file);
     t.after(() => handle.close());
     const facts = { size: 1_000_000, contentType: 'image/png', modifiedAt: 0 };
-    const recent = { fd: handle.fd, facts, beginning: undefined, isPopular: false, users: 1 };
+    const recent = { fd: handle.fd, facts, beginning: undefined, users: 1 };
     const pool = new BufferPool(new DownloadMemory(600_000));
     const send = (sink: Writable) => sendFile(recent, sink, { first: 0, last: 999_999 }, pool);
     const stuck = send(new Writable({ write: () => undefined }));

@@ -1,6 +1,6 @@
 /*
- * A file that was opened for a download stays open for a second: the members of a group chat ask for the same picture at the
- * same time, and players ask for one part of a video after the other. To open a file is handed over to another thread, which
+ * A file that is asked for again within a second stays open for a second: the members of a group chat ask for the same picture at
+ * the same time, and players ask for one part of a video after the other. To open a file is handed over to another thread, which
  * costs as much as half of a small download. Before each use, the descriptor is asked for its path and its state as when it
  * was new, so a file that was deleted, moved or changed meanwhile is opened again.
  */
@@ -9,7 +9,7 @@ import type { StoredFacts } from '../store.js';
 import { closeRead } from './disk-calls.js';
 
 const agingMs = 500;
-/** So many files are young, and as many are old. */
+/** So many paths are young, and as many are old. */
 const maxYoung = 64;
 
 /** The state of an open file if it is a plain file at exactly this absolute path, `undefined` otherwise. */
@@ -25,9 +25,7 @@ export interface RecentFile {
   readonly facts: StoredFacts;
   /** Its first 64 KiB or all of it, if they were read and are kept. */
   beginning: Buffer | undefined;
-  /** Whether it was asked for more than once. */
-  isPopular: boolean;
-  /** How many downloads use it; one more while it is recent. */
+  /** How many downloads use it; one more while it is kept open. */
   users: number;
 }
 
@@ -36,10 +34,10 @@ function isUnchanged({ fd, facts }: RecentFile, file: string): boolean {
   return stats?.size === facts.size && stats.mtimeMs === facts.modifiedAt;
 }
 
-/** The files that were opened a moment ago, by path. */
+/** The files that were opened a moment ago, by path; `undefined`: it was asked for once, and is not kept open. */
 export class RecentFiles {
-  #young = new Map<string, RecentFile>();
-  #old = new Map<string, RecentFile>();
+  #young = new Map<string, RecentFile | undefined>();
+  #old = new Map<string, RecentFile | undefined>();
   #timer: NodeJS.Timeout | undefined;
 
   /** A file that is open and was not changed; `undefined`: it has to be opened. The caller gives it back. */
@@ -51,16 +49,16 @@ export class RecentFiles {
       return undefined;
     }
     file.users += 1;
-    file.isPopular = true;
     return file;
   }
 
-  /** Keeps a file that was just opened. The caller gives it back. */
+  /** Keeps a file that was just opened, if it is asked for again. The caller gives it back. */
   keep(path: string, fd: number, facts: StoredFacts, beginning?: Buffer): RecentFile {
+    const isAskedAgain = this.#young.has(path) || this.#old.has(path);
     this.forget(path);
     if (this.#young.size === maxYoung) this.#age();
-    const file = { fd, facts, beginning, isPopular: false, users: 2 };
-    this.#young.set(path, file);
+    const file = { fd, facts, beginning, users: isAskedAgain ? 2 : 1 };
+    this.#young.set(path, isAskedAgain ? file : undefined);
     this.#timer ??= setInterval(() => this.#age(), agingMs).unref();
     return file;
   }
@@ -75,14 +73,13 @@ export class RecentFiles {
   forget(path: string): void {
     for (const files of [this.#young, this.#old]) {
       const file = files.get(path);
-      if (file === undefined) continue;
       files.delete(path);
-      this.giveBack(file);
+      if (file !== undefined) this.giveBack(file);
     }
   }
 
   #age(): void {
-    for (const file of this.#old.values()) this.giveBack(file);
+    for (const file of this.#old.values()) if (file !== undefined) this.giveBack(file);
     this.#old = this.#young;
     this.#young = new Map();
     if (this.#old.size > 0) return;

@@ -49,10 +49,8 @@ export async function sendFile(
 ): Promise<void> {
   const { fd, facts } = file;
   if (last < beginningBytes) {
-    const beginning = file.beginning ?? (await readBeginning(fd, facts.size));
-    // Buffers that live longer cost more to collect, so those of files that nobody asks for again are not kept.
-    if (file.isPopular) file.beginning = beginning;
-    await writeChunk(sink, beginning.subarray(first, last + 1));
+    file.beginning ??= await readBeginning(fd, facts.size);
+    await writeChunk(sink, file.beginning.subarray(first, last + 1));
     sink.end();
     return;
   }
