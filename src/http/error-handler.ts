@@ -39,6 +39,7 @@ export function handleError(
   exchange.reason ??= cause === undefined ? messageOf(error) : `${messageOf(error)}; ${cause}`;
   exchange.refusal = code;
   if (code === undefined && status === 500) {
+    exchange.refusal = 'UNEXPECTED';
     logger.error({ reqId: id, path: exchange.path, err: error }, 'unexpected error');
   }
   // The addresses are those of this connection and, from trusted proxies only, of X-Forwarded-For.

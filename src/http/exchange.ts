@@ -26,8 +26,8 @@ export interface Exchange {
   uploader?: string | undefined;
   /** Why the request was refused or aborted, for the log. */
   reason?: string;
-  /** Why it was refused, for the metrics. */
-  refusal?: HttpErrorCode | undefined;
+  /** Why it was refused, for the metrics; `UNEXPECTED`: it failed for a reason that no code names. */
+  refusal?: HttpErrorCode | 'UNEXPECTED' | undefined;
   /** Why the server aborted it, for the metrics. */
   cutFor?: CutReason;
 }

@@ -2,8 +2,6 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Metrics } from '../metrics.js';
 import { afterExchange } from './exchange.js';
 
-/** The reason of a failure that no code names: the log has it in full. */
-const unexpected = 'UNEXPECTED';
 const knownMethods = new Set(['DELETE', 'GET', 'HEAD', 'OPTIONS', 'PUT']);
 
 function measure(metrics: Metrics, request: FastifyRequest, { raw }: FastifyReply): void {
@@ -14,7 +12,7 @@ function measure(metrics: Metrics, request: FastifyRequest, { raw }: FastifyRepl
   metrics.requests.inc({ method, status: isAnswered ? raw.statusCode : 'aborted' });
   metrics.durations.observe({ method }, (performance.now() - startedAt) / 1000);
   // If the connection closed first, the handler may have recorded a refusal or not, depending on timing.
-  const reason = isAnswered ? (refusal ?? (raw.statusCode === 500 ? unexpected : undefined)) : cutFor;
+  const reason = isAnswered ? refusal : cutFor;
   if (reason !== undefined) metrics.refusals.inc({ method, reason });
   (method === 'PUT' ? metrics.receivedBytes : metrics.sentBytes).inc(bytes);
 }
