@@ -23,6 +23,15 @@ export function describeDiskError(error: unknown): FilerError {
   return new FilerError(code, `${meaning} (${detail})`, { cause: error });
 }
 
+/** Throws a FilerError in place of the system's errors. */
+export async function describingErrors<T>(call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    throw describeDiskError(error);
+  }
+}
+
 /** Whether the call failed for lack of space, inodes or quota. A deletion may help. */
 export function isDiskFull(error: unknown): boolean {
   return describeDiskError(error).code === 'STORE_FULL';

@@ -26,7 +26,7 @@ import type {
 } from '../store.js';
 import { BufferPool } from './buffer-pool.js';
 import { disk, findStats } from './disk-calls.js';
-import { describeDiskError } from './disk-errors.js';
+import { describeDiskError, describingErrors } from './disk-errors.js';
 import { Flusher } from './flusher.js';
 import { listUploads, listUploadsOf } from './list-uploads.js';
 import { type Downloads, openUpload } from './open-upload.js';
@@ -67,15 +67,6 @@ const checkBytes = 4096;
 
 /** PATH_MAX of Linux, without the NUL at its end. */
 const maxPathBytes = 4095;
-
-/** Throws a FilerError in place of the system's errors. */
-async function describingErrors<T>(call: () => Promise<T>): Promise<T> {
-  try {
-    return await call();
-  } catch (error) {
-    throw describeDiskError(error);
-  }
-}
 
 /** A store in a folder. */
 export class DiskStore implements ServedStore, FreeSpace {

@@ -6,7 +6,7 @@ import type { UploadKey } from '../../upload/upload-key.js';
 import type { ReportUnreadable, StoredFacts, StoredUpload } from '../store.js';
 import type { BufferPool } from './buffer-pool.js';
 import { closeRead, disk } from './disk-calls.js';
-import { describeDiskError } from './disk-errors.js';
+import { describingErrors } from './disk-errors.js';
 import { type RecentFile, type RecentFiles, statsAt } from './recent-files.js';
 import { readBeginning, sendFile } from './send-file.js';
 import type { SidecarFolder } from './sidecar.js';
@@ -82,15 +82,8 @@ export async function openUpload(
   return {
     ...facts,
     etag: `"${Math.floor(modifiedAt / 1000).toString(16)}-${size.toString(16)}"`,
-    writeTo: async (sink, range = { first: 0, last: size - 1 }) => {
-      try {
-        await sendFile(opened, sink, range, pool);
-      } catch (error) {
-        throw describeDiskError(error);
-      } finally {
-        close();
-      }
-    },
+    writeTo: (sink, range = { first: 0, last: size - 1 }) =>
+      describingErrors(() => sendFile(opened, sink, range, pool)).finally(close),
     close,
   };
 }
