@@ -2,12 +2,13 @@
  * The hot loop of a PUT. One write runs at a time, and all bytes that arrive meanwhile go into the next one. A write begins
  * when 256 KiB are waiting, when the body is complete, or after 250 ms, so that the file of a slow upload never looks
  * abandoned. While all uploads together hold more than 16 MiB, 64 KiB are enough. When more than 1 MiB are waiting, the body is
- * paused.
+ * paused. Bytes that are written are freed at once.
  * stream.pipeline to a WriteStream would write each chunk by itself, at half the rate.
  */
 import { writev } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { FilerError } from '../../errors.js';
+import { freeMemory } from './free-memory.js';
 
 /** A hand-over to the thread pool costs as much as copying 64 KiB, so fast uploads have four times that written at once. */
 const gatherBytes = 256 * 1024;
@@ -93,6 +94,7 @@ class BodyWriter {
         this.#write(rest);
         return;
       }
+      buffers.forEach(freeMemory);
       this.#isWriting = false;
       if (error !== null) this.#failure ??= error;
       this.#afterWrite();
@@ -129,7 +131,7 @@ class BodyWriter {
 /**
  * Writes a body of `size` bytes to the beginning of an open file. Throws `BODY_INCOMPLETE` when the body is longer, or ends or
  * breaks before, the body's own FilerError, or the error of a write. It settles when no write is running, so that the
- * descriptor can be closed at once. It does not read what follows the body.
+ * descriptor can be closed at once. It frees the chunks that it has written, and does not read what follows the body.
  */
 export function receiveBody(body: Readable, fd: number, size: number): Promise<void> {
   return new Promise((resolve, reject) => {
