@@ -23,7 +23,10 @@ export interface IncomingUpload extends UploadFacts {
   readonly isAwaited?: boolean;
   /** Whether others are evicted while the bytes arrive. If so, the free space of now does not matter. */
   readonly isRoomMade?: boolean;
-  /** Called once, when the store is ready for the bytes. If the body fails with a FilerError, `put` throws that error. */
+  /**
+   * Called once, when the store is ready for the bytes. If the body fails with a FilerError, `put` throws that error. The
+   * body's chunks belong to the store, which may free their memory.
+   */
   openBody(): Readable;
 }
 

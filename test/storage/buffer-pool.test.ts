@@ -23,6 +23,21 @@ describe('buffers of downloads', () => {
     assert.equal(pool.take(true, noCut).buffer, large.at(-1)?.buffer);
   });
 
+  it('are freed after 10 s without a large download', (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout'] });
+    const pool = new BufferPool();
+    const [first, second] = [pool.take(true, noCut), pool.take(true, noCut)];
+    pool.give(first, true);
+    t.mock.timers.tick(9999);
+    pool.give(pool.take(true, noCut), true);
+    t.mock.timers.tick(9999);
+    assert.equal(first.buffer.length, 512 * 1024);
+    t.mock.timers.tick(1);
+    assert.equal(first.buffer.length, 0);
+    assert.equal(second.buffer.length, 512 * 1024);
+    assert.equal(pool.take(true, noCut).buffer.length, 512 * 1024);
+  });
+
   it('take 64 MiB in all, then the download that has waited longest ends', () => {
     const pool = new BufferPool();
     const cuts: number[] = [];

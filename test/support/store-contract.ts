@@ -22,10 +22,12 @@ export function key(path: string): UploadKey {
   return path as UploadKey;
 }
 
-/** An upload of these bytes, as they come from a socket: in chunks of up to 64 KiB. */
+/** An upload of these bytes, as they come from a socket: in chunks of up to 64 KiB with memory of their own. */
 export function incoming(bytes: Buffer, facts: Partial<IncomingUpload> = {}): IncomingUpload {
   const chunks: Buffer[] = [];
-  for (let start = 0; start < bytes.length; start += 65_536) chunks.push(bytes.subarray(start, start + 65_536));
+  for (let start = 0; start < bytes.length; start += 65_536) {
+    chunks.push(Buffer.from(new Uint8Array(bytes.subarray(start, start + 65_536)).buffer));
+  }
   return {
     size: bytes.length,
     contentType: 'application/octet-stream',

@@ -19,7 +19,12 @@ async function bytesOf(upload: StoredUpload): Promise<Buffer> {
 /** Uploads a few bytes of this uploader, calls with the key, and removes the upload. Throws a FilerError. */
 async function withUpload<T>(store: Store, uploader: string, call: (key: UploadKey) => Promise<T>): Promise<T> {
   const key = `check-config-${randomUUID()}/probe.html` as UploadKey;
-  await store.put(key, { size: body.length, contentType, uploader, openBody: () => Readable.from([body]) });
+  await store.put(key, {
+    size: body.length,
+    contentType,
+    uploader,
+    openBody: () => Readable.from([Buffer.from(body)]),
+  });
   try {
     return await call(key);
   } finally {
