@@ -1,5 +1,3 @@
-// Runs all unit tests in one process: a process for each file takes three times the CPU time.
-import { readdir } from 'node:fs/promises';
+import { importTests } from './support/import-tests.js';
 
-const folder = new URL('unit/', import.meta.url);
-for (const name of await readdir(folder)) if (name.endsWith('.test.ts')) await import(new URL(name, folder).href);
+await importTests(new URL('unit/', import.meta.url));
