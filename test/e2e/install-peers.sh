@@ -29,14 +29,15 @@ forbid_services() {
   "${as_root[@]}" chmod 755 "$1"
 }
 
-install_here() {
+# The packages themselves come later, while debootstrap works.
+prepare_here() {
   local policy=/usr/sbin/policy-rc.d
   if [[ ! -e $policy ]]; then
     trap '"${as_root[@]}" rm -f /usr/sbin/policy-rc.d' EXIT
     forbid_services "$policy"
   fi
   "${as_root[@]}" apt-get update
-  "${as_root[@]}" "${install[@]}" "${missing[@]}"
+  "${as_root[@]}" "${install[@]}" debootstrap
 }
 
 # A folder gets its name when it is complete: one that broke off is made anew.
@@ -69,6 +70,9 @@ install_converse() {
 "${as_root[@]}" mkdir -p "$peers"
 exec {lock}<"$peers"
 flock "$lock"
-[[ ${#missing[@]} -eq 0 ]] || install_here
-[[ -d $trixie ]] || install_trixie
+[[ ${#missing[@]} -eq 0 ]] || prepare_here
+# dpkg uses one core, so both Debians get their packages at the same time.
+[[ -d $trixie ]] || install_trixie &
+[[ ${#missing[@]} -eq 0 ]] || "${as_root[@]}" "${install[@]}" "${missing[@]}"
+wait $!
 [[ -d $converse ]] || install_converse
