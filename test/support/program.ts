@@ -90,7 +90,8 @@ export async function startProgram(
   };
   const { address } = await waitForLog((line) => line['msg'] === 'listening');
   const origin = String(address);
-  const pid = await findPid(configFile);
+  // A command may have started the program as another process.
+  const pid = (command.length === 0 ? program.pid : undefined) ?? (await findPid(configFile));
   return {
     origin,
     uploadUrl: `${origin}/upload/`,
