@@ -1,6 +1,6 @@
 import { startCephCluster } from './ceph-cluster.js';
 import { freePort } from './peers.js';
-import { lookInside, type S3Service } from './s3-service.js';
+import { lookInside, type S3Access, type S3Service } from './s3-service.js';
 import { shared } from './shared.js';
 import type { Teardown } from './temp-dir.js';
 
@@ -11,6 +11,8 @@ export const cephPrograms = ['ceph', 'ceph-mon', 'ceph-osd', 'monmaptool', 'rado
 export interface Ceph extends S3Service {
   /** The user's name for `admin`. */
   readonly uid: string;
+  /** Creates another user; resolves to its keys. */
+  createUser(uid: string): Promise<Omit<S3Access, 'endpoint'>>;
   /** Runs radosgw-admin on this cluster; resolves to what it prints, throws when it fails. */
   admin(...args: readonly string[]): Promise<string>;
   /** Kills the gateway: connections are reset, then refused. */
@@ -22,7 +24,6 @@ export interface Ceph extends S3Service {
   resumeGateway(): void;
 }
 
-const user = { accessKeyId: 'test-access-key', secretAccessKey: 'test-secret-key' };
 const uid = 'filer';
 
 /** How a test uses the gateway. */
@@ -31,16 +32,17 @@ interface CephOptions {
   readonly isKilled?: boolean;
 }
 
-let ofProcess: (() => Promise<Ceph>) | undefined;
+let ofProcess: typeof sharedCeph | undefined;
 
-/** Has all suites of this process share one Ceph, unless they set options. To be called before there is a suite. */
+/** Has all suites of this process share one Ceph, and one that is killed. To be called before there is a suite. */
 export function shareCeph(): void {
-  ofProcess = shared(startCeph);
+  const [lasting, killed] = [sharedCeph(), sharedCeph({ isKilled: true })];
+  ofProcess = ({ isKilled = false } = {}) => (isKilled ? killed : lasting);
 }
 
 /** The Ceph that the tests of a suite share, a bucket each: started for the first that asks, ended after the last. */
 export function sharedCeph(options?: CephOptions): () => Promise<Ceph> {
-  return (options === undefined && ofProcess) || shared((t) => startCeph(t, options));
+  return ofProcess?.(options) ?? shared((t) => startCeph(t, options));
 }
 
 /** Starts a Ceph of its own with the S3 gateway; resolves once it listens. */
@@ -48,8 +50,14 @@ export async function startCeph(t: Teardown, { isKilled = false }: CephOptions =
   const port = await freePort();
   const cluster = await startCephCluster(t, port);
   const admin = (...args: readonly string[]): Promise<string> => cluster.run('radosgw-admin', ...args);
-  const keys = ['--access-key', user.accessKeyId, '--secret-key', user.secretAccessKey];
-  await admin('user', 'create', '--uid', uid, '--display-name', uid, ...keys);
+  const createUser = async (name: string) => {
+    const keys = { accessKeyId: `${name}-access-key`, secretAccessKey: `${name}-secret-key` };
+    const { accessKeyId, secretAccessKey } = keys;
+    const asked = ['--uid', name, '--display-name', name, '--access-key', accessKeyId, '--secret-key', secretAccessKey];
+    await admin('user', 'create', ...asked);
+    return keys;
+  };
+  const user = await createUser(uid);
 
   const startGateway = async () => {
     const gateway = cluster.start('radosgw', '-n', 'client.rgw', `--rgw-cache-enabled=${!isKilled}`);
@@ -62,7 +70,7 @@ export async function startCeph(t: Teardown, { isKilled = false }: CephOptions =
   };
   return {
     ...lookInside(t, { ...user, endpoint: `http://127.0.0.1:${port}` }),
-    ...{ uid, admin },
+    ...{ uid, createUser, admin },
     stopGateway: async () => {
       await gateway.stop('SIGKILL');
     },

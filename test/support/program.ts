@@ -58,6 +58,21 @@ async function memoryOf(pid: number) {
   return { peak: mebibytes('VmHWM'), now: mebibytes('VmRSS') };
 }
 
+/** Writes settings over the tests' own ones, a new secret and a new storeDir among them; hooks of `t` remove the folders. */
+export async function writeConfig(t: Teardown, settings: Settings) {
+  const used = {
+    listenPort: '127.0.0.1:0',
+    secret: randomBytes(24).toString('base64url'),
+    storeDir: settings['s3'] === undefined ? await tempDir(t) : undefined,
+    uploadSubDir: 'upload/',
+    logFormat: 'json',
+    ...settings,
+  };
+  const configFile = join(await tempDir(t), 'config.toml');
+  await writeFile(configFile, toToml(used));
+  return { configFile, used };
+}
+
 /**
  * Starts dist/main.js on a free port, by itself or as the last arguments of a command such as `prlimit` or `strace`;
  * rejects with what it printed if it ends before it listens.
@@ -69,18 +84,7 @@ export async function startProgram(
 ): Promise<Program> {
   let running: RunningProcess | undefined;
   t.after(() => running?.stop()); // hooks run in this order: first the program, then its folders
-  const secret = randomBytes(24).toString('base64url');
-  const used = {
-    listenPort: '127.0.0.1:0',
-    secret,
-    storeDir: settings['s3'] === undefined ? await tempDir(t) : undefined,
-    uploadSubDir: 'upload/',
-    logFormat: 'json',
-    ...settings,
-  };
-  const configFile = join(await tempDir(t), 'config.toml');
-  await writeFile(configFile, toToml(used));
-
+  const { configFile, used } = await writeConfig(t, settings);
   const [executable = '', ...args] = [...command, ...programCommand, '--config', configFile];
   const program = new RunningProcess(executable, args);
   running = program;

@@ -3,14 +3,14 @@ import { randomBytes } from 'node:crypto';
 import { describe, it, type TestContext } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
 import { DeleteObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
-import { cephPrograms, sharedCeph } from '../support/ceph.js';
-import { send } from '../support/http-client.js';
-import { missingPeer } from '../support/peers.js';
-import { connectTo } from '../support/raw-socket.js';
-import { startOnBucket } from '../support/s3-program.js';
-import { type Meddling, startS3Proxy } from '../support/s3-proxy.js';
-import { pathInBucket } from '../support/s3-service.js';
-import { get, put } from '../support/uploading.js';
+import { cephPrograms, sharedCeph } from '../../support/ceph.js';
+import { send } from '../../support/http-client.js';
+import { missingPeer } from '../../support/peers.js';
+import { connectTo } from '../../support/raw-socket.js';
+import { startOnBucket } from '../../support/s3-program.js';
+import { type Meddling, startS3Proxy } from '../../support/s3-proxy.js';
+import { pathInBucket } from '../../support/s3-service.js';
+import { get, put } from '../../support/uploading.js';
 
 const body = randomBytes(500_000);
 

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { describe, it } from 'node:test';
-import { cephPrograms, sharedCeph } from '../support/ceph.js';
-import { mainFile, run } from '../support/command.js';
-import { send } from '../support/http-client.js';
-import { freePort, missingPeer } from '../support/peers.js';
-import { type S3Program, startOnBucket } from '../support/s3-program.js';
-import { bearer, deleteToken, v1Token, v2Token } from '../support/tokens.js';
-import { get, put } from '../support/uploading.js';
+import { cephPrograms, sharedCeph } from '../../support/ceph.js';
+import { mainFile, run } from '../../support/command.js';
+import { send } from '../../support/http-client.js';
+import { freePort, missingPeer } from '../../support/peers.js';
+import { type S3Program, startOnBucket } from '../../support/s3-program.js';
+import { bearer, deleteToken, v1Token, v2Token } from '../../support/tokens.js';
+import { get, put } from '../../support/uploading.js';
 
 const names = ['a b.txt', '100%41+&.txt', '日本語 résumé.txt', 'it\'s "quoted".txt', 'a#b?c;d.txt'];
 

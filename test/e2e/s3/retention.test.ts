@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
-import { cephPrograms, sharedCeph } from '../support/ceph.js';
-import { eventually } from '../support/eventually.js';
-import { send } from '../support/http-client.js';
-import { missingPeer } from '../support/peers.js';
-import type { Program } from '../support/program.js';
-import { startOnBucket } from '../support/s3-program.js';
-import { bearer } from '../support/tokens.js';
-import { get, put } from '../support/uploading.js';
+import { cephPrograms, sharedCeph } from '../../support/ceph.js';
+import { eventually } from '../../support/eventually.js';
+import { send } from '../../support/http-client.js';
+import { missingPeer } from '../../support/peers.js';
+import type { Program } from '../../support/program.js';
+import { startOnBucket } from '../../support/s3-program.js';
+import { bearer } from '../../support/tokens.js';
+import { get, put } from '../../support/uploading.js';
 
 const hash = '2ed681f17049ef21eba6d9ffe6a7c5eaf5193572';
 const size = 10_000;

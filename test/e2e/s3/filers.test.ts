@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { describe, it, type TestContext } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
-import { cephPrograms, sharedCeph } from '../support/ceph.js';
-import { missingPeer } from '../support/peers.js';
-import { startOnBucket } from '../support/s3-program.js';
-import { beginPut, get, put } from '../support/uploading.js';
+import { cephPrograms, sharedCeph } from '../../support/ceph.js';
+import { missingPeer } from '../../support/peers.js';
+import { startOnBucket } from '../../support/s3-program.js';
+import { beginPut, get, put } from '../../support/uploading.js';
 
 describe('S3: several filers on one bucket', { skip: missingPeer(...cephPrograms) }, () => {
   const ceph = sharedCeph();

@@ -10,15 +10,15 @@ import {
   PutBucketPolicyCommand,
   PutBucketVersioningCommand,
 } from '@aws-sdk/client-s3';
-import { type Ceph, cephPrograms, sharedCeph } from '../support/ceph.js';
-import { mainFile, run } from '../support/command.js';
-import { freePort, missingPeer } from '../support/peers.js';
-import { type Settings, toToml } from '../support/program.js';
-import { runHere } from '../support/run-here.js';
-import { readmePolicy } from '../support/s3-policy.js';
-import { tempDir } from '../support/temp-dir.js';
-import type { Finding } from './examination.js';
-import { startNginx } from './nginx.js';
+import { type Ceph, cephPrograms, sharedCeph } from '../../support/ceph.js';
+import { mainFile, run } from '../../support/command.js';
+import { freePort, missingPeer } from '../../support/peers.js';
+import { type Settings, toToml } from '../../support/program.js';
+import { runHere } from '../../support/run-here.js';
+import { readmePolicy } from '../../support/s3-policy.js';
+import { tempDir } from '../../support/temp-dir.js';
+import type { Finding } from '../examination.js';
+import { startNginx } from '../nginx.js';
 
 /** The settings of a table [s3] for the bucket, with others in it and beside it. */
 function settingsFor(ceph: Ceph, bucket: string, s3: Settings, settings: Settings): Settings {
@@ -372,13 +372,9 @@ describe('check-config with a bucket', { concurrency: 2, skip: missingPeer(...ce
 
   it("needs only the rights of the README's policy, and says what the key may not ask", async (t) => {
     const peer = await ceph();
-    const limited = { accessKeyId: 'limited', secretAccessKey: 'limited-secret' };
-    await peer.admin(
-      ...['user', 'create', '--uid', 'limited', '--display-name', 'limited'],
-      ...['--access-key', limited.accessKeyId, '--secret-key', limited.secretAccessKey],
-    );
+    const limited = await peer.createUser('checker');
     const bucket = await peer.createBucket();
-    await peer.client.send(readmePolicy('s3:ListBucket', bucket, 'limited'));
+    await peer.client.send(readmePolicy('s3:ListBucket', bucket, 'checker'));
     const { code, found } = await check(t, settingsFor(peer, bucket, { ...limited, download: 'redirect' }, {}));
     assert.deepEqual([code, found.map(({ outcome }) => outcome)], [0, ['warning', 'warning', 'warning']]);
     for (const [index, what] of ["the bucket's CORS", "the bucket's lifecycle", 'whether'].entries()) {
@@ -389,7 +385,7 @@ describe('check-config with a bucket', { concurrency: 2, skip: missingPeer(...ce
     }
     assert.ok(found[0]?.paste?.includes('AllowedOrigins'));
 
-    await peer.client.send(withoutListing(readmePolicy('s3:ListBucket', bucket, 'limited')));
+    await peer.client.send(withoutListing(readmePolicy('s3:ListBucket', bucket, 'checker')));
     const lacking = await check(t, settingsFor(peer, bucket, limited, {}));
     assert.equal(lacking.code, 1);
     const [refused = ''] = lacking.found.map(toLine);

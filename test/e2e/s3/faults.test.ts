@@ -2,14 +2,14 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { describe, it, type TestContext } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
-import { cephPrograms, sharedCeph } from '../support/ceph.js';
-import { send } from '../support/http-client.js';
-import { startLossyProxy } from '../support/lossy-proxy.js';
-import { missingPeer } from '../support/peers.js';
-import type { Program } from '../support/program.js';
-import { connectTo } from '../support/raw-socket.js';
-import { startOnBucket } from '../support/s3-program.js';
-import { beginPut, get, put } from '../support/uploading.js';
+import { cephPrograms, sharedCeph } from '../../support/ceph.js';
+import { send } from '../../support/http-client.js';
+import { startLossyProxy } from '../../support/lossy-proxy.js';
+import { missingPeer } from '../../support/peers.js';
+import type { Program } from '../../support/program.js';
+import { connectTo } from '../../support/raw-socket.js';
+import { startOnBucket } from '../../support/s3-program.js';
+import { beginPut, get, put } from '../../support/uploading.js';
 
 const body = randomBytes(500_000);
 

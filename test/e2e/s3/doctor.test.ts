@@ -3,14 +3,15 @@ import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { type CORSRule, DeleteBucketPolicyCommand, PutBucketCorsCommand } from '@aws-sdk/client-s3';
-import { type Ceph, cephPrograms, sharedCeph } from '../support/ceph.js';
-import { nginxOfInit } from '../support/init-lines.js';
-import { freePort, missingPeer } from '../support/peers.js';
-import { startProgram, toToml } from '../support/program.js';
-import { readmePolicy } from '../support/s3-policy.js';
-import { tempDir } from '../support/temp-dir.js';
-import { assertProblems, examine, examineByProcess } from './examination.js';
-import { startNginx } from './nginx.js';
+import { type Ceph, cephPrograms, sharedCeph } from '../../support/ceph.js';
+import { nginxOfInit } from '../../support/init-lines.js';
+import { freePort, missingPeer } from '../../support/peers.js';
+import { startProgram, toToml } from '../../support/program.js';
+import { readmePolicy } from '../../support/s3-policy.js';
+import { serveHere } from '../../support/serve-here.js';
+import { tempDir } from '../../support/temp-dir.js';
+import { assertProblems, examine, examineByProcess } from '../examination.js';
+import { startNginx } from '../nginx.js';
 
 const corsRule = {
   AllowedOrigins: ['*'],
@@ -218,7 +219,10 @@ async function prepareBucket({ client, createBucket }: Ceph, { direct, cors, isP
   return bucket;
 }
 
-/** Runs the doctor on nginx → prosody-filer → bucket; clients reach the bucket through another nginx. */
+/**
+ * Runs the doctor on nginx → prosody-filer → bucket; clients reach the bucket through another nginx. The built program is what
+ * the doctor runs as and talks to where there is no mistake to be found.
+ */
 async function examineSetUp(t: TestContext, ceph: Ceph, setUp: SetUp) {
   const { download, expected = download, proxy = '', cdn = '', direct, baseDomain } = setUp;
   const bucket = await prepareBucket(ceph, setUp);
@@ -228,7 +232,7 @@ async function examineSetUp(t: TestContext, ceph: Ceph, setUp: SetUp) {
   );
   const { accessKeyId, secretAccessKey } = ceph;
   const isFine = Object.keys(setUp.problems).length === 0;
-  const program = await startProgram(t, {
+  const program = await (isFine ? startProgram : serveHere)(t, {
     // To find a mistake takes no large file of 20 MB.
     maxFileSize: isFine ? undefined : '2MB',
     s3: {
@@ -251,7 +255,7 @@ async function examineSetUp(t: TestContext, ceph: Ceph, setUp: SetUp) {
       .concat(direct === undefined ? '' : toToml({ component })),
   );
   const examination = await (isFine ? examineByProcess : examine)({ configFile }, url);
-  return { program, bucket, examination };
+  return { bucket, examination };
 }
 
 const skip = missingPeer(...cephPrograms, 'nginx');
@@ -342,16 +346,14 @@ describe('the doctor with uploads in a bucket', { concurrency: 2, skip }, () => 
 
   it('names a key without rights, and prints no signature', async (t) => {
     const peer = await ceph();
-    const limited = { accessKeyId: 'limited', secretAccessKey: 'limited-secret' };
-    const keys = ['--access-key', limited.accessKeyId, '--secret-key', limited.secretAccessKey];
-    await peer.admin('user', 'create', '--uid', 'limited', '--display-name', 'limited', ...keys);
+    const limited = await peer.createUser('doctor');
     const bucket = await peer.createBucket();
-    await peer.client.send(readmePolicy('s3:ListBucket', bucket, 'limited'));
+    await peer.client.send(readmePolicy('s3:ListBucket', bucket, 'doctor'));
     const s3 = { bucket, ...limited, endpointUrl: peer.endpoint, forcePathStyle: true };
     const program = await startProgram(t, { s3 });
     await peer.client.send(new DeleteBucketPolicyCommand({ Bucket: bucket }));
     const examination = await examine(program, program.uploadUrl);
     assertProblems(examination, { connection: /502 from prosody-filer\. \| The S3 service refuses/ });
-    assert.doesNotMatch(JSON.stringify(examination), /X-Amz|limited-secret/);
+    assert.doesNotMatch(JSON.stringify(examination), /X-Amz|doctor-secret-key/);
   });
 });

@@ -2,14 +2,14 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { describe, it, type TestContext } from 'node:test';
 import { PutBucketPolicyCommand } from '@aws-sdk/client-s3';
-import { cephPrograms, sharedCeph } from '../support/ceph.js';
-import { eventually } from '../support/eventually.js';
-import { send } from '../support/http-client.js';
-import { missingPeer } from '../support/peers.js';
-import type { Program, Settings } from '../support/program.js';
-import { type S3Program, startOnBucket } from '../support/s3-program.js';
-import { bearer, deleteToken, v1Token } from '../support/tokens.js';
-import { get, put } from '../support/uploading.js';
+import { cephPrograms, sharedCeph } from '../../support/ceph.js';
+import { eventually } from '../../support/eventually.js';
+import { send } from '../../support/http-client.js';
+import { missingPeer } from '../../support/peers.js';
+import type { Program, Settings } from '../../support/program.js';
+import { type S3Program, startOnBucket } from '../../support/s3-program.js';
+import { bearer, deleteToken, v1Token } from '../../support/tokens.js';
+import { get, put } from '../../support/uploading.js';
 
 const page = Buffer.from('<script>alert(1)</script>');
 

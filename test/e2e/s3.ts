@@ -1,0 +1,6 @@
+// Runs the e2e tests with a bucket with one Ceph, and another one that is killed: to start a Ceph takes 3 s of CPU time.
+import { shareCeph } from '../support/ceph.js';
+import { importTests } from '../support/import-tests.js';
+
+shareCeph();
+await importTests(new URL('s3/', import.meta.url));
