@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { mkdir, readdir, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { eventually } from '../support/eventually.js';
 import { startProgram } from '../support/program.js';
 import { tempDir } from '../support/temp-dir.js';
 import { filesIn } from '../support/tree.js';
@@ -28,7 +27,8 @@ describe('the sweep of a running server', () => {
     const settings = { storeDir, expiresAfter: '1h' };
     for (const deletions of [1, 200, 700]) {
       const program = await startProgram(t, settings);
-      await eventually(async () => program.logLines().filter(({ msg }) => msg === 'deleted').length >= deletions);
+      let deleted = 0;
+      await program.waitForLog(({ msg }) => msg === 'deleted' && ++deleted === deletions);
       await program.stop('SIGKILL');
       const left = (await filesIn(storeDir)).filter((name) => name.startsWith('slot'));
       assert.ok(left.length > 0 && left.length < count, `${left.length} files are left`);
