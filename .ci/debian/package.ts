@@ -87,12 +87,12 @@ export function stagePackage(release: string, arch: string, committedAt: Date, t
   return edition;
 }
 
-/** Packs the tree into a folder; returns the file's name. Owner, modes and times are fixed. */
-export function packTree(tree: string, { version, arch, committedAt }: Edition, folder: string): string {
+/** Packs the tree into a folder by gzip of this level; returns the file's name. Owner, modes and times are fixed. */
+export function packTree(tree: string, { version, arch, committedAt }: Edition, folder: string, level: string): string {
   const name = `prosody-filer_${debianVersion(version)}_${arch}.deb`;
   runIn(tree, 'find * -path DEBIAN -prune -o -type f -print0 | sort -z | xargs -0 md5sum >DEBIAN/md5sums');
   runIn(tree, 'chmod -R u=rwX,go=rX .');
-  execFileSync('dpkg-deb', ['--root-owner-group', '-Zgzip', '-z6', '--build', tree, path.join(folder, name)], {
+  execFileSync('dpkg-deb', ['--root-owner-group', '-Zgzip', `-z${level}`, '--build', tree, path.join(folder, name)], {
     env: { ...process.env, SOURCE_DATE_EPOCH: String(committedAt.getTime() / 1000) },
     stdio: ['ignore', 'ignore', 'inherit'],
   });

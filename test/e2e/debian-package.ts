@@ -35,5 +35,5 @@ export async function makePackage(folder: string, version: string, port: number)
     const file = path.join(tree, name);
     await writeFile(file, (await readFile(file, 'utf8')).replace(':5050', `:${port}`));
   }
-  return path.join(folder, packTree(tree, edition, folder));
+  return path.join(folder, packTree(tree, edition, folder, '1'));
 }

@@ -30,7 +30,8 @@ before(async () => {
   for (const name of ['gzip', 'ln', 'mv', 'readlink', 'sh', 'sha256sum', 'tar']) {
     await symlink(findProgram(name) ?? assert.fail(`${name} is missing`), path.join(bin, name));
   }
-  const script = ['--import', 'tsx', '.ci/release.ts', `--output=${downloads}`, `--arch=${process.arch}`];
+  const options = [`--output=${downloads}`, `--arch=${process.arch}`, '--level=1'];
+  const script = ['--import', 'tsx', '.ci/release.ts', ...options];
   const { code, stderr } = await run(process.execPath, script, projectFolder);
   assert.equal(code, 0, stderr);
 });
